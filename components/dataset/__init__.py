@@ -1,0 +1,1 @@
+"""Faces and their labels: sources, packed images, manifests, loading, augmentation, synthetic faces."""

@@ -1,0 +1,59 @@
+"""Writing artifacts so that a killed stage leaves nothing that looks finished."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.errors import ArtifactError
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside ``target`` that replaces it when the block succeeds.
+
+    What is created at the temporary path may be a file or a directory. When the block raises,
+    it is removed and ``target`` stays as it was.
+
+    Args:
+        target: Final path. Its parent directory is created.
+
+    Yields:
+        A path that does not exist yet, on the same file system as ``target``.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        draft = holder / target.name
+        yield draft
+        if target.is_dir() and not target.is_symlink():
+            # A directory can't be replaced in one call: KFP creates some output directories empty.
+            shutil.rmtree(target)
+        os.replace(draft, target)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write ``content`` as indented JSON with sorted keys kept in the given order."""
+    with atomic_path(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON artifact.
+
+    Raises:
+        ArtifactError: If the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} does not exist: run the stage that writes it again.") from None
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not JSON ({error}): run the stage that writes it again.") from None

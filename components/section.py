@@ -1,0 +1,29 @@
+"""The base of every section of the settings."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """One section of the settings: unknown keys are refused, values never change.
+
+    A section travels to its stage as a KFP dict parameter. That parameter is a protobuf
+    ``Struct``, in which every number is a float (``3`` comes back as ``3.0``), so a stage
+    validates it again with :meth:`from_parameter`, which turns whole floats back into integers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @classmethod
+    def from_parameter(cls, parameter: dict[str, Any]) -> Self:
+        """Return the section that a KFP dict parameter holds.
+
+        Raises:
+            pydantic.ValidationError: If a key is unknown or a value does not fit.
+        """
+        return cls.model_validate(parameter)
+
+    def to_parameter(self) -> dict[str, Any]:
+        """Return the section as plain JSON values, ready to be a KFP dict parameter."""
+        return self.model_dump(mode="json")
