@@ -1,0 +1,28 @@
+"""KFP interface of stage 2."""
+
+from kfp.dsl import Artifact, Dataset, Input, Output
+
+
+def build_test_set(
+    manifest: Input[Dataset],
+    settings: dict,
+    test: Output[Dataset],
+    pool: Output[Dataset],
+    summary: Output[Artifact],
+):
+    """Draw the balanced test set; what remains is the pool.
+
+    Args:
+        manifest: Every face.
+        settings: The section `test_set`.
+        test: As many faces in every gender x ethnicity x age-bin cell.
+        pool: The other faces.
+        summary: Faces per cell, and shortfalls where the settings allow them.
+    """
+    from components.build_test_set.build_test_set import build_test_set as run
+    from components.build_test_set.settings import TestSetSettings
+    from components.logs import log_to_console
+
+    log_to_console()
+    facts = run(manifest.path, TestSetSettings.from_parameter(settings), test.path, pool.path, summary.path)
+    test.metadata.update(facts)

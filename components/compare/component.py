@@ -1,0 +1,64 @@
+"""KFP interface of stage 7."""
+
+from typing import List  # noqa: UP035 - KFP knows lists of artifacts by this name alone
+
+from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Model, Output
+
+
+def compare(
+    models: Input[List[Model]],  # noqa: UP006
+    predictions: Input[List[Dataset]],  # noqa: UP006
+    manifest: Input[Dataset],
+    train: Input[Dataset],
+    validation: Input[Dataset],
+    test: Input[Dataset],
+    rejects: Input[Dataset],
+    preprocess_summary: Input[Artifact],
+    test_set_summary: Input[Artifact],
+    hyperparameters: Input[Artifact],
+    runs: List[dict],  # noqa: UP006
+    settings: dict,
+    comparison: Output[Artifact],
+    report: Output[HTML],
+    report_summary: Output[Markdown],
+):
+    """Put all runs side by side: numbers with intervals, paired tests, charts, a recommendation.
+
+    Args:
+        models: Every trained model.
+        predictions: Every model's predictions, in the same order.
+        manifest: Every face.
+        train: Training faces.
+        validation: Validation faces.
+        test: The balanced test set.
+        rejects: Every input file that was not used.
+        preprocess_summary: Counts and distributions of preprocess.
+        test_set_summary: Faces per cell of the test set.
+        hyperparameters: What tuning chose.
+        runs: The runs that were asked for.
+        settings: The section `comparison`.
+        comparison: All facts, for machines.
+        report: All facts, for people.
+        report_summary: The results table.
+    """
+    from components.compare.compare import Inputs
+    from components.compare.compare import compare as run
+    from components.compare.settings import ComparisonSettings
+    from components.logs import log_to_console
+
+    log_to_console()
+    inputs = Inputs(
+        models=[(model.path, model.uri) for model in models],
+        predictions=[one.path for one in predictions],
+        manifest=manifest.path,
+        train=train.path,
+        validation=validation.path,
+        test=test.path,
+        rejects=rejects.path,
+        preprocess_summary=preprocess_summary.path,
+        test_set_summary=test_set_summary.path,
+        hyperparameters=hyperparameters.path,
+    )
+    section = ComparisonSettings.from_parameter(settings)
+    recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)
+    comparison.metadata.update(recommended)

@@ -1,0 +1,1 @@
+"""Stage 6: score one model on the balanced test set."""

@@ -1,0 +1,38 @@
+"""KFP interface of stage 6."""
+
+from kfp.dsl import ClassificationMetrics, Dataset, Input, Metrics, Model, Output
+
+
+def evaluate(
+    images: Input[Dataset],
+    test: Input[Dataset],
+    model: Input[Model],
+    settings: dict,
+    predictions: Output[Dataset],
+    metrics: Output[Metrics],
+    gender_metrics: Output[ClassificationMetrics],
+    ethnicity_metrics: Output[ClassificationMetrics],
+):
+    """Score one served model on the balanced test set.
+
+    Args:
+        images: Image shards.
+        test: The balanced test set.
+        model: A SavedModel with its `variant.json`.
+        settings: The section `evaluation`.
+        predictions: One row per test face: truth, prediction, class probabilities.
+        metrics: What the KFP and Vertex UIs list.
+        gender_metrics: The confusion matrix that they draw.
+        ethnicity_metrics: The confusion matrix that they draw.
+    """
+    from components.evaluate.evaluate import evaluate as run
+    from components.evaluate.settings import EvaluationSettings
+    from components.logs import log_to_console
+
+    log_to_console()
+    scores = run(images.path, test.path, model.path, EvaluationSettings.from_parameter(settings), predictions.path)
+    for name, value in scores.headline.items():
+        metrics.log_metric(name, value)
+    gender_metrics.log_confusion_matrix(*scores.gender_confusion)
+    ethnicity_metrics.log_confusion_matrix(*scores.ethnicity_confusion)
+    predictions.metadata.update(scores.run)

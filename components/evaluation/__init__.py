@@ -1,0 +1,1 @@
+"""How good a model is, and how sure one can be of it: metrics, intervals, paired tests."""

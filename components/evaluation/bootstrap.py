@@ -1,0 +1,119 @@
+"""Confidence intervals by stratified paired bootstrap.
+
+Faces are drawn with replacement within each gender × ethnicity × age-bin cell, as the test set
+itself was drawn, and the same draws serve every network, so that differences between networks are
+paired by face (Efron and Tibshirani 1993, chapters 8 and 13). Intervals are percentiles.
+
+With several seeds, a metric is averaged over the seeds *within* each resample. Such an interval
+says how sure the average of these trained networks is, over other test faces; it is conditional on
+the seeds. How much another seed would change it is the standard deviation over the seeds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from components.dataset.labels import Labels
+from components.evaluation.metrics import Metrics, error_quantiles, face_features, metrics_from_sums
+from components.evaluation.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+
+
+def resample_counts(cells: npt.NDArray[np.integer], resamples: int, seed: int) -> npt.NDArray[np.int32]:
+    """Return how often each face is drawn in each stratified resample, shape ``[resamples, faces]``.
+
+    Drawing *n* faces of a cell with replacement counts them multinomially with equal chances. Each
+    row therefore sums to the size of the cell within every cell.
+
+    Args:
+        cells: Cell of each face, shape ``[faces]``.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    counts = np.zeros((resamples, len(cells)), dtype=np.int32)
+    for cell in np.unique(cells):
+        members = np.flatnonzero(cells == cell)
+        counts[:, members] = generator.multinomial(len(members), np.full(len(members), 1 / len(members)), resamples)
+    return counts
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weightings of one test set's faces that leave the number of faces in each cell as it is.
+
+    Attributes:
+        counts: How often each face counts, shape ``[weightings, faces]``.
+        cells: Cell of each face, shape ``[faces]``.
+        labels: Names of the classes; they give the shape of the cells.
+    """
+
+    counts: npt.NDArray[np.integer]
+    cells: npt.NDArray[np.int64]
+    labels: Labels
+
+    @classmethod
+    def observed(cls, predictions: Predictions) -> "Weighting":
+        """Return the one weighting in which every face counts once: it gives the estimates."""
+        return cls(np.ones((1, len(predictions)), dtype=np.int32), predictions.cells(), predictions.labels)
+
+    @classmethod
+    def bootstrap(cls, predictions: Predictions, resamples: int, seed: int) -> "Weighting":
+        """Return the weightings of a stratified bootstrap of the test faces."""
+        cells = predictions.cells()
+        return cls(resample_counts(cells, resamples, seed), cells, predictions.labels)
+
+    def metrics(self, predictions: Predictions, shares: Floats | None = None) -> tuple[Metrics, Metrics]:
+        """Return every metric of one network under each weighting.
+
+        Args:
+            predictions: About the faces of this weighting, in the same order.
+            shares: Share of each cell in another population, shape ``[cells]``; 0 where the test set
+                has no face.
+
+        Returns:
+            The metrics on the test set, and those of :data:`~components.evaluation.metrics.HEADLINES`
+            and per class in the other population (empty without ``shares``). Each has the axis of
+            the weightings first.
+        """
+        features = face_features(predictions)
+        sums = self._sums(features)
+        sizes = np.bincount(self.cells, minlength=self.labels.cell_count).astype(np.float64)
+        errors = features[:, 0]
+        metrics = metrics_from_sums(sums, sizes, self.labels) | error_quantiles(errors, self.counts)
+        if shares is None:
+            return metrics, {}
+        weights = np.divide(shares, sizes, out=np.zeros_like(sizes), where=sizes > 0)
+        natural = metrics_from_sums(sums * weights[:, None], shares, self.labels, groups=False)
+        return metrics, natural | error_quantiles(errors, self.counts * weights[self.cells])
+
+    def _sums(self, features: Floats) -> Floats:
+        """Sum the features per weighting and cell, shape ``[weightings, cells, features]``."""
+        sums = np.zeros((len(self.counts), self.labels.cell_count, features.shape[1]))
+        for cell in np.unique(self.cells):
+            members = np.flatnonzero(self.cells == cell)
+            sums[:, cell] = self.counts[:, members].astype(np.float64) @ features[members]
+        return sums
+
+
+def average_over_seeds(metrics: Sequence[Metrics]) -> Metrics:
+    """Return the mean over seeds of each metric, keeping the axis of the weightings."""
+    return {name: np.mean([each[name] for each in metrics], axis=0) for name in metrics[0]}
+
+
+def percentile_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Return the lower and upper end of the percentile interval.
+
+    Args:
+        values: A metric in every resample, shape ``[resamples, ...]``.
+        confidence: Share that the interval covers, such as 0.95.
+
+    Returns:
+        Both ends, each of shape ``[...]``. NaN where the metric is undefined in some resample.
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, (tail, 1 - tail), axis=0)
+    return low, high

@@ -1,0 +1,228 @@
+"""The one list of cures and of the variants that combine them; importing it imports nothing heavy.
+
+A new cure is a file in this package with one function, and a line in :data:`CURES`:
+
+- for an output, ``treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment``;
+- a resampling, ``resample(train: Manifest, settings: ImbalanceSettings) -> Resampling``.
+
+A new variant is an entry of :data:`VARIANTS`. A cure's parameters, if it has any, are a section of
+its own name in :class:`~components.imbalance.settings.ImbalanceSettings`.
+"""
+
+import difflib
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.errors import RequestError
+from components.imbalance.settings import ImbalanceSettings
+
+KINDS = ("age", "gender", "ethnicity", "resampling")
+"""What a variant names a cure for: the three outputs, and the choice of the training faces."""
+
+_CLASS_CURES = {
+    "none": "components.imbalance.plain:treat",
+    "ins": "components.imbalance.inverse_counts:treat",
+    "class_balanced": "components.imbalance.class_balanced:treat",
+    "drw": "components.imbalance.class_balanced:defer",
+    "focal": "components.imbalance.focal:treat",
+    "ldam": "components.imbalance.ldam:treat",
+    "lmf": "components.imbalance.lmf:treat",
+    "logit_adjusted": "components.imbalance.logit_adjusted:treat",
+}
+
+CURES: Mapping[str, Mapping[str, str]] = {
+    "age": {
+        "none": "components.imbalance.plain:treat",
+        "ins": "components.imbalance.inverse_counts:treat",
+        "denseweight": "components.imbalance.denseweight:treat",
+        "lds": "components.imbalance.lds:treat",
+        "balanced_mse": "components.imbalance.balanced_mse:treat",
+    },
+    "gender": _CLASS_CURES,
+    "ethnicity": _CLASS_CURES,
+    "resampling": {
+        "none": "components.imbalance.plain:resample",
+        "downsample": "components.imbalance.downsample:resample",
+        "cell_balanced": "components.imbalance.cell_balanced:resample",
+    },
+}
+"""For each kind the cures by name, each with the ``module:function`` that does it."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train: one cure per output and a resampling.
+
+    An output may have several cures joined by ``+``, of which one at most sets the loss:
+    ``"ldam+drw"`` is the LDAM loss with deferred re-weighting.
+
+    Attributes:
+        name: Key in settings, file names and results.
+        title: Name for people.
+        source: Where the method comes from.
+        age: Cure of the age output.
+        gender: Cure of the gender output.
+        ethnicity: Cure of the ethnicity output.
+        resampling: Choice of the training faces.
+        overrides: Values that make this variant what it is, by ``"section.key"``; they win over the
+            settings, so that two variants can use one cure with two strengths.
+    """
+
+    name: str
+    title: str
+    source: str
+    age: str = "none"
+    gender: str = "none"
+    ethnicity: str = "none"
+    resampling: str = "none"
+    overrides: Mapping[str, float | bool | str] = field(default_factory=dict)
+
+    def cures(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the cures of one of :data:`KINDS`."""
+        return tuple(str(getattr(self, kind)).split("+"))
+
+    def parameters(self, settings: ImbalanceSettings) -> dict[str, Any]:
+        """Return the parameters of this variant's cures, by ``"section.key"``."""
+        sections = settings.with_overrides(self.overrides).model_dump()
+        names = dict.fromkeys(name for kind in KINDS for name in self.cures(kind))
+        return {f"{name}.{key}": value for name in names for key, value in sections.get(name, {}).items()}
+
+
+_DECK = "slide deck"
+_MENON = "Menon et al. 2021 (arXiv 2007.07314)"
+_STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
+_CAO = "Cao et al. 2019 (arXiv 1906.07413)"
+_SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
+
+VARIANTS: Mapping[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant("baseline", "Baseline", f"{_DECK}: no cure"),
+        Variant(
+            "ins",
+            "Inverse number of samples",
+            f"{_DECK}: each face weighs 1 / (faces of its group), per output",
+            age="ins",
+            gender="ins",
+            ethnicity="ins",
+        ),
+        Variant(
+            "downsample",
+            "Down-sampled majority",
+            f"{_DECK}: half of the majority ethnicity class removed",
+            resampling="downsample",
+        ),
+        Variant(
+            "denseweight_lmf",
+            "DenseWeight + LMF",
+            f"{_DECK}; {_STEININGER}; {_SADI}",
+            age="denseweight",
+            ethnicity="lmf",
+        ),
+        Variant(
+            "logit_adjusted",
+            "Full DenseWeight + logit adjustment",
+            f"{_MENON}; balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740); {_STEININGER}",
+            age="denseweight",
+            ethnicity="logit_adjusted",
+            overrides={"denseweight.alpha": 1.0},
+        ),
+        Variant("logit_adjusted_only", "Logit adjustment", _MENON, ethnicity="logit_adjusted"),
+        Variant("denseweight", "DenseWeight", _STEININGER, age="denseweight"),
+        Variant(
+            "denseweight_full",
+            "DenseWeight at full strength",
+            _STEININGER,
+            age="denseweight",
+            overrides={"denseweight.alpha": 1.0},
+        ),
+        Variant("lds", "Label distribution smoothing", "Yang et al. 2021 (arXiv 2102.09554)", age="lds"),
+        Variant("balanced_mse", "Balanced MSE", "Ren et al. 2022 (arXiv 2203.16427), BMC", age="balanced_mse"),
+        Variant("lmf", "LMF", _SADI, ethnicity="lmf"),
+        Variant(
+            "lmf_weighted",
+            "LMF, class-weighted",
+            f"{_SADI}, weighted as in the authors' code",
+            ethnicity="lmf",
+            overrides={"lmf.class_weighted": True},
+        ),
+        Variant(
+            "lmf_without_focal",
+            "LMF without its focal part",
+            f"ablation of {_SADI}: LDAM at LMF's weight",
+            ethnicity="lmf",
+            overrides={"lmf.beta": 0.0},
+        ),
+        Variant("ldam", "LDAM", _CAO, ethnicity="ldam"),
+        Variant("focal", "Focal loss", "Lin et al. 2017 (arXiv 1708.02002)", ethnicity="focal"),
+        Variant(
+            "class_balanced",
+            "Class-balanced weights",
+            "Cui et al. 2019 (arXiv 1901.05555)",
+            ethnicity="class_balanced",
+        ),
+        Variant("drw", "Deferred re-weighting", _CAO, ethnicity="drw"),
+        Variant("ldam_drw", "LDAM + deferred re-weighting", _CAO, ethnicity="ldam+drw"),
+        Variant(
+            "cell_balanced",
+            "Cell-balanced sampling",
+            "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin",
+            resampling="cell_balanced",
+        ),
+    )
+}
+"""Every variant by name, the deck's four first."""
+
+
+def find_variant(name: str) -> Variant:
+    """Return a variant.
+
+    Raises:
+        RequestError: If there is none of this name; names the nearest.
+    """
+    if name not in VARIANTS:
+        raise RequestError(f"There is no variant '{name}': {_suggestion(name, VARIANTS)}.")
+    return VARIANTS[name]
+
+
+def load_cure(kind: str, name: str) -> Callable[..., Any]:
+    """Import a cure's function.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        name: Name of the cure in :data:`CURES`.
+
+    Raises:
+        RequestError: If the kind has no cure of this name; names the nearest.
+    """
+    if name not in CURES[kind]:
+        raise RequestError(f"There is no {kind} cure '{name}': {_suggestion(name, CURES[kind])}.")
+    module, _, function = CURES[kind][name].partition(":")
+    cure: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return cure
+
+
+def list_variants(settings: ImbalanceSettings | None = None) -> list[dict[str, str]]:
+    """Return a table of the variants: name, title, a cure per kind, settings and source.
+
+    Args:
+        settings: Parameters of the cures. Default: the deck's.
+    """
+    settings = settings or ImbalanceSettings()
+    return [
+        {
+            "name": variant.name,
+            "title": variant.title,
+            **{kind: " + ".join(variant.cures(kind)) for kind in KINDS},
+            "settings": ", ".join(f"{key}={value}" for key, value in variant.parameters(settings).items()),
+            "source": variant.source,
+        }
+        for variant in VARIANTS.values()
+    ]
+
+
+def _suggestion(name: str, known: Mapping[str, Any]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{nearest[0]}'?" if nearest else f"use one of {', '.join(known)}"

@@ -1,0 +1,126 @@
+"""What a cure sees, and what it answers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.dataset.manifest import Manifest
+from components.errors import DataError
+from components.model.age import AgeScale
+
+FloatArray = npt.NDArray[np.float64]
+
+OUTPUTS = ("age", "gender", "ethnicity")
+"""The network's outputs."""
+
+
+@dataclass(frozen=True)
+class TrainingFaces:
+    """The faces that a network will train on, after resampling; no cure sees any other face.
+
+    Attributes:
+        manifest: The faces.
+        draws: Expected number of times that each face is seen in an epoch, float64, shape
+            ``[faces]``; all one without a sampler. Every count, prior and density is of draws.
+        age_scale: Scale of the age head.
+    """
+
+    manifest: Manifest
+    draws: FloatArray
+    age_scale: AgeScale
+
+    @property
+    def ages(self) -> npt.NDArray[np.int64]:
+        """Ages in years, shape ``[faces]``."""
+        return self.manifest.faces["age"].to_numpy(np.int64)
+
+    def group_names(self, output: str) -> tuple[str, ...]:
+        """Return the names of an output's groups: its classes, or the age bins."""
+        labels = self.manifest.labels
+        return {"age": labels.age_bins, "gender": labels.genders, "ethnicity": labels.ethnicities}[output]
+
+    def groups(self, output: str) -> npt.NDArray[np.int64]:
+        """Return each face's group for an output: its class, or its age bin; shape ``[faces]``."""
+        return self.manifest.faces["age_bin" if output == "age" else output].to_numpy(np.int64)
+
+    def counts(self, output: str) -> FloatArray:
+        """Return the number of faces drawn per group, shape ``[groups]``."""
+        return np.bincount(self.groups(output), self.draws, minlength=len(self.group_names(output)))
+
+    def class_counts(self, output: str, cure: str) -> FloatArray:
+        """Return the counts of an output's classes for a cure that needs some faces of each.
+
+        Raises:
+            DataError: If a class has no face; names the class and the cure.
+        """
+        counts = self.counts(output)
+        require_every_class(counts, cure, self.group_names(output))
+        return counts
+
+    def normalise(self, weights: FloatArray) -> FloatArray:
+        """Return weights scaled to a mean of 1 over the faces drawn, shape ``[faces]``."""
+        return np.asarray(weights / np.average(weights, weights=self.draws), np.float64)
+
+    def name_groups(self, output: str, values: npt.ArrayLike) -> dict[str, float]:
+        """Return one value per group as a dictionary by the group's name."""
+        return dict(zip(self.group_names(output), np.asarray(values, np.float64).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What one cure does to one output.
+
+    Attributes:
+        loss: Loss in place of the output's plain one, or None.
+        weights: Weight of each face in the loss, mean 1, shape ``[faces]``, or None.
+        deferred_weights: The same for the last part of the training, or None.
+        deferred_fraction: Share of the epochs, the last ones, with the deferred weights.
+        class_offset: What the loss adds to the logits, shape ``[classes]``, or None. A network trained
+            with an offset learns logits from which that offset is already taken off.
+        statistics: What the cure computed from the training faces, as JSON values.
+    """
+
+    loss: Any = None
+    weights: FloatArray | None = None
+    deferred_weights: FloatArray | None = None
+    deferred_fraction: float = 0.0
+    class_offset: FloatArray | None = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Which training faces are used, and how often.
+
+    Attributes:
+        rows: Positions of the faces that are used, ascending.
+        probabilities: Chance of each of them to be drawn, shape ``[rows]``, sum 1; an epoch is as many
+            draws with replacement as there are rows. None: each face once an epoch.
+        statistics: What was chosen, as JSON values.
+    """
+
+    rows: npt.NDArray[np.int64]
+    probabilities: FloatArray | None = None
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...] = ()) -> None:
+    """Check that there is at least one face of every class.
+
+    Args:
+        counts: Faces per class, or priors, shape ``[classes]``.
+        cure: Name of the cure that needs them.
+        names: Names of the classes. Default: their numbers.
+
+    Raises:
+        DataError: Naming the class and the cure.
+    """
+    for code, count in enumerate(np.asarray(counts, np.float64)):
+        if not count > 0:
+            name = names[code] if names else str(code)
+            raise DataError(
+                f"The training faces hold none of the class '{name}', which the cure '{cure}' needs: "
+                "drop the class in preprocess, or choose a variant without this cure."
+            )

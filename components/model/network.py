@@ -1,0 +1,115 @@
+"""MobileNetV3Small with an age, a gender and an ethnicity head."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+from components.errors import RequestError
+from components.model.age import AgeScale
+from components.model.heads import StraightThroughClip
+from components.model.settings import Hyperparameters, ModelSettings
+
+_BACKBONE = "backbone"
+
+
+def build_network(
+    settings: ModelSettings,
+    hyperparameters: Hyperparameters,
+    ethnicity_classes: int,
+    age_scale: AgeScale,
+    initial_age: float,
+) -> keras.Model:
+    """Build the network, every layer trainable.
+
+    Args:
+        settings: Image size, start of the backbone and BatchNorm momentum.
+        hyperparameters: Dense layers and dropout.
+        ethnicity_classes: Number of ethnicity classes.
+        age_scale: Scale and bounds of the age head.
+        initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
+            targets. From a bias of zero half of the outputs would start below the lower bound.
+
+    Returns:
+        A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone rescales by
+        itself), to ``{"age": [batch, 1] on age_scale, "gender": [batch, 1] logit of female,
+        "ethnicity": [batch, classes] logits}``.
+
+    Raises:
+        RequestError: If the backbone's weights can't be had.
+    """
+    backbone = _build_backbone(settings)
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = settings.batch_norm_momentum
+    images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
+    features = backbone(images)
+    for position in range(1, hyperparameters.dense_layers + 1):
+        features = keras.layers.Dense(hyperparameters.dense_units, "relu", name=f"dense_{position}")(features)
+        features = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{position}")(features)
+    # The heads stay in float32 under a mixed policy: their losses are sums of small differences.
+    start = keras.initializers.Constant(initial_age)
+    unbounded_age = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name="age_unbounded")(features)
+    outputs = {
+        "age": StraightThroughClip(age_scale.lower, age_scale.upper, dtype="float32", name="age")(unbounded_age),
+        "gender": keras.layers.Dense(1, dtype="float32", name="gender")(features),
+        "ethnicity": keras.layers.Dense(ethnicity_classes, dtype="float32", name="ethnicity")(features),
+    }
+    return keras.Model(images, outputs, name="evenface")
+
+
+def _build_backbone(settings: ModelSettings) -> keras.Model:
+    arguments: dict[str, Any] = {
+        "input_shape": (settings.image_size, settings.image_size, 3),
+        "minimalistic": True,
+        "include_top": False,
+        "pooling": "avg",
+        "name": _BACKBONE,
+    }
+    source = settings.backbone_weights
+    if source == "imagenet":
+        try:
+            return keras.applications.MobileNetV3Small(weights="imagenet", **arguments)
+        except Exception as error:
+            # Keras lets whatever the download raised through: OSError, URLError, a bare Exception.
+            raise RequestError(
+                "The ImageNet weights of MobileNetV3Small can't be downloaded "
+                f"({_first_line(error)}): pass --set model.backbone_weights=none or a file."
+            ) from error
+    backbone = keras.applications.MobileNetV3Small(weights=None, **arguments)
+    if source != "none":
+        _load_weights(backbone, source)
+    return backbone
+
+
+def _load_weights(backbone: keras.Model, source: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(source)
+        if source.startswith("gs://"):
+            from google.cloud import storage  # noqa: PLC0415 - only a URI needs the client
+
+            path = Path(folder) / Path(source).name
+            try:
+                storage.Blob.from_uri(source, client=storage.Client()).download_to_filename(str(path))
+            except Exception as error:
+                raise RequestError(
+                    f"The backbone weights {source} can't be read ({_first_line(error)}): "
+                    "check model.backbone_weights and the credentials."
+                ) from error
+        if not path.is_file():
+            raise RequestError(
+                f"The backbone weights file {source} does not exist: "
+                "set model.backbone_weights to 'imagenet', 'none' or an existing file."
+            )
+        try:
+            backbone.load_weights(path)
+        except (ValueError, OSError, KeyError) as error:
+            raise RequestError(
+                f"The backbone weights file {source} does not fit MobileNetV3Small minimalistic without its top "
+                f"({_first_line(error)}): set model.backbone_weights to a file saved from that network."
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -1,0 +1,101 @@
+"""The SavedModel: what it takes, what it gives, and how it is written and read."""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components.dataset.loading import decode_and_resize
+from components.errors import ArtifactError
+from components.files import read_json
+from components.model.age import AgeScale
+
+VARIANT_FILE = "variant.json"
+HISTORY_FILE = "history.parquet"
+
+
+def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str | os.PathLike[str]) -> None:
+    """Write a SavedModel that loads with TensorFlow alone.
+
+    Its signature ``serving_default`` takes ``image_bytes``, a string tensor ``[batch]`` of JPEG or
+    PNG files of any size (a name that ends in ``_bytes`` makes TensorFlow Serving's REST API decode
+    base64), and returns ``age`` in years ``[batch, 1]``, ``gender`` the probability of female
+    ``[batch, 1]``, and ``ethnicity`` probabilities ``[batch, classes]``.
+
+    Args:
+        network: A trained network.
+        age_scale: Scale of its age head.
+        image_size: Side of its input, in pixels.
+        path: Directory to create.
+    """
+
+    def serve(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        images = tf.map_fn(lambda one: decode_and_resize(one, image_size), image_bytes, tf.uint8)
+        scores = network(tf.cast(images, tf.float32), training=False)
+        age = scores["age"]
+        return {
+            "age": tf.exp(age) if age_scale.target == "log_age" else age * age_scale.max_age,
+            "gender": tf.sigmoid(scores["gender"]),
+            "ethnicity": tf.nn.softmax(scores["ethnicity"]),
+        }
+
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serving_default", serve, [tf.TensorSpec([None], tf.string, name="image_bytes")])
+    archive.write_out(str(path), verbose=False)
+
+
+class ServedModel:
+    """A SavedModel, reached through its serving signature and nothing else.
+
+    Args:
+        path: Directory that :func:`export` wrote.
+
+    Raises:
+        ArtifactError: If the directory is no SavedModel with the signature.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not (Path(path) / "saved_model.pb").is_file():
+            raise ArtifactError(f"{path} is not a SavedModel: give the directory that holds saved_model.pb.")
+        self._loaded = tf.saved_model.load(str(path))  # The signature lives as long as what it was loaded from.
+        if "serving_default" not in self._loaded.signatures:
+            raise ArtifactError(f"{path} has no signature serving_default: export it with evenface.")
+        self._signature = self._loaded.signatures["serving_default"]
+
+    def predict(self, encoded: Iterable[bytes], batch_size: int) -> dict[str, npt.NDArray[np.float32]]:
+        """Score images.
+
+        Args:
+            encoded: JPEG or PNG files.
+            batch_size: Images per call.
+
+        Returns:
+            ``age`` in years ``[images]``, ``gender`` the probability of female ``[images]``,
+            ``ethnicity`` probabilities ``[images, classes]``.
+        """
+        results = [self._signature(image_bytes=tf.constant(batch)) for batch in _batches(encoded, batch_size)]
+        joined = {name: np.concatenate([result[name].numpy() for result in results]) for name in results[0]}
+        return {"age": joined["age"][:, 0], "gender": joined["gender"][:, 0], "ethnicity": joined["ethnicity"]}
+
+
+def read_variant(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a model directory's ``variant.json`` says of how the model was made.
+
+    Raises:
+        ArtifactError: If the file is missing or damaged.
+    """
+    content: dict[str, Any] = read_json(Path(path) / VARIANT_FILE)
+    return content
+
+
+def _batches(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

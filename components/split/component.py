@@ -1,0 +1,21 @@
+"""KFP interface of stage 3."""
+
+from kfp.dsl import Dataset, Input, Output
+
+
+def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validation: Output[Dataset]):
+    """Divide the pool, stratified, never parting a duplicate group.
+
+    Args:
+        pool: The faces outside the test set.
+        settings: The section `split`.
+        train: Training faces.
+        validation: Validation faces.
+    """
+    from components.logs import log_to_console
+    from components.split.settings import SplitSettings
+    from components.split.split import split as run
+
+    log_to_console()
+    facts = run(pool.path, SplitSettings.from_parameter(settings), train.path, validation.path)
+    train.metadata.update(facts)

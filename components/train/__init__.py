@@ -1,0 +1,1 @@
+"""Stage 5: train one variant with one seed."""

@@ -1,0 +1,1 @@
+"""Stage 4: search the hyperparameters, or pass on those that the settings fix."""

@@ -1,0 +1,26 @@
+"""The fan-in of the searches."""
+
+import pandas as pd
+
+from components.files import atomic_path, read_json, write_json
+
+
+def gather_hyperparameters(
+    search_paths: list[str], table_paths: list[str], hyperparameters_path: str, trials_path: str
+) -> None:
+    """Bring the searches of all tuned variants into one file.
+
+    Args:
+        search_paths: JSON that :func:`components.tune.tune.tune` wrote, one per tuned variant.
+        table_paths: Its trials, in the same order.
+        hyperparameters_path: JSON to write: each search by its variant's name.
+        trials_path: Parquet to write: all trials, with a column ``variant``.
+    """
+    searches = [read_json(path) for path in search_paths]
+    write_json(hyperparameters_path, {search["variant"]: search for search in searches})
+    tables = [
+        pd.read_parquet(path).assign(variant=search["variant"])
+        for path, search in zip(table_paths, searches, strict=True)
+    ]
+    with atomic_path(trials_path) as draft:
+        pd.concat(tables, ignore_index=True).to_parquet(draft, index=False)

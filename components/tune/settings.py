@@ -1,0 +1,51 @@
+"""Settings of the tune stage."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.model.settings import Hyperparameters
+from components.section import Section
+
+
+class SearchSpace(Section):
+    """What is searched."""
+
+    learning_rate: tuple[float, float] = Field((1e-4, 1e-2), description="Lowest and highest rate, searched by log.")
+    dense_layers: tuple[int, ...] = Field((1, 2), min_length=1, description="Numbers of dense layers to choose from.")
+    dense_units: tuple[int, ...] = Field((64, 128, 256), min_length=1, description="Layer widths to choose from.")
+    dropout: tuple[float, float] = Field((0.0, 0.5), description="Lowest and highest dropout, in steps of 0.1.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("learning_rate", "dropout"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: the lowest value {low} is above the highest {high}; swap them")
+        if self.learning_rate[0] <= 0:
+            raise ValueError("learning_rate: the lowest value must be above 0, for it is searched by its logarithm")
+        if not 0 <= self.dropout[0] <= self.dropout[1] < 1:
+            raise ValueError("dropout: give values from 0 to below 1")
+        return self
+
+
+class TuningSettings(Section):
+    """How hyperparameters are searched. Every search has the same budget."""
+
+    scope: Literal["baseline", "per_variant"] = Field(
+        "baseline", description="Search once on the baseline and share the result, or once for every variant."
+    )
+    fixed: Hyperparameters | None = Field(None, description="Hyperparameters to use as they are, without a search.")
+    initial_points: int = Field(5, ge=1, description="Random trials before the Gaussian process takes over.")
+    trials: int = Field(20, ge=1, description="Trials in all, the initial points included.")
+    epochs: int = Field(25, ge=1, description="Most epochs of a trial.")
+    seed: int = Field(42, ge=0, description="Fixes the trials and their networks.")
+    space: SearchSpace = Field(default_factory=SearchSpace, description="What is searched.")
+
+    @model_validator(mode="after")
+    def _initial_points_fit(self) -> Self:
+        if self.initial_points > self.trials:
+            raise ValueError(
+                f"initial_points ({self.initial_points}) is above trials ({self.trials}); lower it or raise trials"
+            )
+        return self

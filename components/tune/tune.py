@@ -1,0 +1,235 @@
+"""Search hyperparameters with KerasTuner's Bayesian optimisation."""
+
+import hashlib
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import pandas as pd
+import tensorflow as tf
+
+from components.dataset.augmentation_settings import AugmentationSettings
+from components.dataset.manifest import Manifest
+from components.files import atomic_path, write_json
+from components.imbalance.registry import find_variant
+from components.imbalance.settings import ImbalanceSettings
+from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
+from components.model.training import (
+    SELECTION_METRICS,
+    AfterEachEpoch,
+    EpochLog,
+    TrainingData,
+    build_compiled,
+    fit_network,
+    load_training_data,
+    seed_everything,
+)
+from components.tune.settings import SearchSpace, TuningSettings
+
+_log = logging.getLogger(__name__)
+
+
+def tune(
+    images_path: str,
+    train_path: str,
+    validation_path: str,
+    variant: str,
+    tuning: TuningSettings,
+    model: ModelSettings,
+    training: TrainingSettings,
+    augmentation: AugmentationSettings,
+    imbalance: ImbalanceSettings,
+    state_path: str,
+    hyperparameters_path: str,
+    trials_path: str,
+) -> dict[str, Any]:
+    """Choose the hyperparameters of one variant.
+
+    The three objectives are log-age MAE (min), gender accuracy (max) and ethnicity macro F1 (max),
+    all on the validation faces. A trial counts with its best epoch.
+
+    Args:
+        images_path: Directory of image shards.
+        train_path: Manifest of the training split.
+        validation_path: Manifest of the validation split.
+        variant: The variant whose losses and weights the trials train with.
+        tuning: Budget and search space, or the fixed values.
+        model: The network's settings.
+        training: The training run's settings; ``tuning.epochs`` replaces its epochs.
+        augmentation: Random changes of the training images.
+        imbalance: Parameters of the cures.
+        state_path: Directory or ``gs://`` URI that outlives the stage, where an interrupted search is
+            found again; empty for none.
+        hyperparameters_path: JSON to write: the values and where they came from.
+        trials_path: Parquet to write: one row per trial and epoch; no row when nothing was searched.
+
+    Returns:
+        The chosen values and the number of trials.
+    """
+    if tuning.fixed is not None:
+        chosen, trials = tuning.fixed, _no_trials()
+        facts: dict[str, Any] = {"source": "fixed by the settings", "trials": 0}
+    else:
+        chosen, trials, facts = _search(
+            images_path,
+            Manifest.read(train_path),
+            Manifest.read(validation_path),
+            variant,
+            tuning,
+            model,
+            training.model_copy(update={"epochs": tuning.epochs}),
+            augmentation,
+            imbalance,
+            state_path,
+        )
+    write_json(hyperparameters_path, {"variant": variant, "values": chosen.model_dump(), **facts})
+    with atomic_path(trials_path) as draft:
+        trials.to_parquet(draft, index=False)
+    _log.info("%s: hyperparameters %s (%s)", variant, chosen.model_dump(), facts["source"])
+    return {"trials": facts["trials"], **chosen.model_dump()}
+
+
+def _search(
+    images_path: str,
+    train: Manifest,
+    validation: Manifest,
+    variant: str,
+    tuning: TuningSettings,
+    model: ModelSettings,
+    training: TrainingSettings,
+    augmentation: AugmentationSettings,
+    imbalance: ImbalanceSettings,
+    state_path: str,
+) -> tuple[Hyperparameters, pd.DataFrame, dict[str, Any]]:
+    seed_everything(tuning.seed, deterministic=training.deterministic)
+    data = load_training_data(images_path, train, validation, find_variant(variant), imbalance, model, training)
+    sections = (tuning, model, training, augmentation, imbalance)
+    search_key = _search_key(variant, train, validation, [section.to_parameter() for section in sections])
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = f"{state_path.rstrip('/')}/tune" if state_path else scratch
+        trial = _Trial(data, tuning, model, training, augmentation, f"{directory}/{search_key}/epochs", variant)
+        tuner = _Tuner(
+            trial,
+            objective=[keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
+            max_trials=tuning.trials,
+            num_initial_points=tuning.initial_points,
+            seed=tuning.seed,
+            directory=directory,
+            project_name=search_key,
+            overwrite=False,
+        )
+        finished = [found for found in tuner.oracle.trials.values() if found.status == "COMPLETED"]
+        if finished:
+            _log.info("%s: resuming the search after %d of %d trials", variant, len(finished), tuning.trials)
+        tuner.search(verbose=0)
+        best = tuner.oracle.get_best_trials(1)[0]
+        trials = _read_trials(f"{directory}/{search_key}/epochs")
+    facts = {
+        "source": f"trial {int(best.trial_id) + 1} of {tuning.trials}, the best of KerasTuner's BayesianOptimization",
+        "trials": tuning.trials,
+        "score": best.score,
+        "objectives": SELECTION_METRICS,
+        "space": tuning.space.to_parameter(),
+        "budget": {"trials": tuning.trials, "initial_points": tuning.initial_points, "epochs": tuning.epochs},
+    }
+    return _hyperparameters(best.hyperparameters, tuning.space), trials, facts
+
+
+def _search_key(variant: str, train: Manifest, validation: Manifest, sections: list[dict[str, Any]]) -> str:
+    """Name a search by all that determines it, so that another data set or budget never resumes it."""
+    identity = [
+        variant,
+        train.fingerprint,
+        train.faces["image_id"].tolist(),
+        validation.faces["image_id"].tolist(),
+        sections,
+    ]
+    return f"{variant}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
+
+
+def _hyperparameters(values: keras_tuner.HyperParameters, space: SearchSpace) -> Hyperparameters:
+    return Hyperparameters(
+        learning_rate=values.Float("learning_rate", *space.learning_rate, sampling="log"),
+        dense_layers=values.Choice("dense_layers", list(space.dense_layers)),
+        dense_units=values.Choice("dense_units", list(space.dense_units)),
+        dropout=round(values.Float("dropout", *space.dropout, step=0.1), 6),
+    )
+
+
+class _Trial(keras_tuner.HyperModel):
+    """One trial: a network built from its hyperparameters and trained like any other."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        tuning: TuningSettings,
+        model: ModelSettings,
+        training: TrainingSettings,
+        augmentation: AugmentationSettings,
+        log_directory: str,
+        variant: str,
+    ) -> None:
+        super().__init__()
+        self.data = data
+        self.tuning = tuning
+        self.model = model
+        self.training = training
+        self.augmentation = augmentation
+        self.log_directory = log_directory
+        self.variant = variant
+        self.trial_id = ""
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        return build_compiled(self.data, self.model, self.training, _hyperparameters(hp, self.tuning.space))
+
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: keras.Model,
+        *_: Any,
+        callbacks: list[keras.callbacks.Callback],
+        **__: Any,
+    ) -> Any:
+        values = _hyperparameters(hp, self.tuning.space).model_dump()
+        rows: list[dict[str, Any]] = []
+
+        def remember(epoch: int, logs: dict[str, float]) -> None:
+            rows.append({"trial": self.trial_id, "epoch": epoch + 1, **values, **logs})
+            path = f"{self.log_directory}/{self.trial_id}.json"
+            tf.io.gfile.makedirs(self.log_directory)
+            with tf.io.gfile.GFile(path, "w") as file:
+                file.write(json.dumps(rows))
+
+        title = f"tuning {self.variant}, trial {self.trial_id} of {self.tuning.trials}"
+        return fit_network(
+            model,
+            self.data,
+            self.training,
+            self.augmentation,
+            self.tuning.seed,
+            [*callbacks, EpochLog(title, self.training.epochs), AfterEachEpoch(remember)],
+        )
+
+
+class _Tuner(keras_tuner.BayesianOptimization):
+    """Bayesian optimisation that tells its hypermodel which trial runs."""
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        self.hypermodel.trial_id = f"{int(trial.trial_id) + 1}"
+        return super().run_trial(trial, *args, **kwargs)
+
+
+def _no_trials() -> pd.DataFrame:
+    return pd.DataFrame({"trial": pd.Series(dtype="str"), "epoch": pd.Series(dtype="int64")})
+
+
+def _read_trials(directory: str) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for name in sorted(tf.io.gfile.glob(f"{directory}/*.json"), key=lambda path: int(Path(path).stem)):
+        with tf.io.gfile.GFile(name) as file:
+            rows.extend(json.loads(file.read()))
+    return pd.DataFrame(rows) if rows else _no_trials()

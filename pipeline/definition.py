@@ -1,0 +1,200 @@
+"""The one pipeline, for every platform."""
+
+from collections.abc import Callable
+from typing import Any, List, NamedTuple  # noqa: UP035 - KFP knows lists of dicts by this name alone
+
+from kfp import dsl
+
+from components.build_test_set.component import build_test_set
+from components.compare.component import compare
+from components.evaluate.component import evaluate
+from components.preprocess.component import preprocess
+from components.split.component import split
+from components.train.component import train
+from components.tune.component import gather_hyperparameters, tune
+from pipeline.settings import Settings
+
+Configure = Callable[[dsl.PipelineTask, str], None]
+"""Gives a task its platform's resources; called with the task and its stage's name."""
+
+Outputs = NamedTuple(
+    "Outputs",
+    [
+        ("comparison", dsl.Artifact),
+        ("report", dsl.HTML),
+        ("report_summary", dsl.Markdown),
+        ("manifest", dsl.Dataset),
+        ("rejects", dsl.Dataset),
+        ("test", dsl.Dataset),
+        ("pool", dsl.Dataset),
+        ("train", dsl.Dataset),
+        ("validation", dsl.Dataset),
+        ("trials", dsl.Dataset),
+        ("hyperparameters", dsl.Artifact),
+    ],
+)
+"""What a run leaves, besides its models."""
+
+
+def build_pipeline(settings: Settings, image: str, configure: Configure = lambda task, stage: None) -> Any:
+    """Build the pipeline with the settings as its parameters' defaults.
+
+    Args:
+        settings: What every stage is told, unless a parameter says otherwise at submission.
+        image: Container image of every stage, best with its digest.
+        configure: Gives each task its platform's resources.
+
+    Returns:
+        A KFP pipeline: compile it, or call it to run it locally.
+    """
+
+    def task(function: Callable[..., Any], name: str, display_name: str, **arguments: Any) -> dsl.PipelineTask:
+        component = dsl.component(function, base_image=image, install_kfp_package=False)
+        created = component(**arguments).set_display_name(display_name)
+        configure(created, name)
+        return created
+
+    # Every default is a value, not a reference: a compiled pipeline stands alone.
+    default = {name: section.to_parameter() for name, section in settings if hasattr(section, "to_parameter")}
+
+    @dsl.pipeline(name="evenface", description="Train one face model with several cures for imbalance and compare.")
+    def evenface(
+        source: str = settings.source or "",
+        source_fingerprint: str = "",
+        state: str = "",
+        runs: List[dict] = settings.runs(),  # noqa: B006, B008, UP006 - KFP reads defaults and never changes them
+        tuned_variants: List[str] = settings.tuned_variants(),  # noqa: B006, B008, UP006
+        preprocess_settings: dict = default["preprocess"],  # noqa: B006
+        test_set_settings: dict = default["test_set"],  # noqa: B006
+        split_settings: dict = default["split"],  # noqa: B006
+        tuning_settings: dict = default["tuning"],  # noqa: B006
+        model_settings: dict = default["model"],  # noqa: B006
+        augmentation_settings: dict = default["augmentation"],  # noqa: B006
+        training_settings: dict = default["training"],  # noqa: B006
+        imbalance_settings: dict = default["imbalance"],  # noqa: B006
+        evaluation_settings: dict = default["evaluation"],  # noqa: B006
+        comparison_settings: dict = default["comparison"],  # noqa: B006
+    ) -> Outputs:
+        """Train one face model with several cures for class imbalance and say which one to ship.
+
+        1. Preprocess: read the source, verify, label, drop, undersample and pack the faces.
+        2. Build the test set: as many faces in every gender x ethnicity x age-bin cell.
+        3. Split what remains into training and validation faces, never parting copies.
+        4. Tune: search the hyperparameters of each variant to be tuned; gather the results.
+        5. Train each variant with each seed, in parallel.
+        6. Evaluate each model, as served, on the test set.
+        7. Compare all runs: intervals, paired tests, report and recommendation.
+
+        Args:
+            source: Folder, archive, gs:// URI of either, or "synthetic".
+            source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
+            state: Directory or gs:// URI where an interrupted search is found again; empty for none.
+            runs: One {variant, seed} for each model to train.
+            tuned_variants: Variants that hyperparameters are searched for.
+            preprocess_settings: Section `preprocess`.
+            test_set_settings: Section `test_set`.
+            split_settings: Section `split`.
+            tuning_settings: Section `tuning`.
+            model_settings: Section `model`.
+            augmentation_settings: Section `augmentation`.
+            training_settings: Section `training`.
+            imbalance_settings: Section `imbalance`.
+            evaluation_settings: Section `evaluation`.
+            comparison_settings: Section `comparison`.
+        """
+        faces = task(
+            preprocess,
+            "preprocess",
+            "Preprocess faces",
+            source=source,
+            source_fingerprint=source_fingerprint,
+            settings=preprocess_settings,
+        ).outputs
+        balanced = task(
+            build_test_set,
+            "build_test_set",
+            "Build balanced test set",
+            manifest=faces["manifest"],
+            settings=test_set_settings,
+        ).outputs
+        parts = task(
+            split, "split", "Split train and validation", pool=balanced["pool"], settings=split_settings
+        ).outputs
+        training_inputs = {
+            "images": faces["images"],
+            "train": parts["train"],
+            "validation": parts["validation"],
+            "training": training_settings,
+            "augmentation": augmentation_settings,
+            "imbalance": imbalance_settings,
+        }
+        with dsl.ParallelFor(tuned_variants, name="tune-variants") as variant:
+            search = task(
+                tune,
+                "tune",
+                "Tune hyperparameters",
+                variant=variant,
+                tuning=tuning_settings,
+                model=model_settings,
+                state=state,
+                **training_inputs,
+            ).outputs
+        tuned = task(
+            gather_hyperparameters,
+            "gather_hyperparameters",
+            "Gather hyperparameters",
+            searches=dsl.Collected(search["hyperparameters"]),
+            tables=dsl.Collected(search["trials"]),
+        ).outputs
+        with dsl.ParallelFor(runs, name="train-variants") as run:
+            trained = task(
+                train,
+                "train",
+                "Train one variant",
+                hyperparameters=tuned["hyperparameters"],
+                variant=run.variant,
+                seed=run.seed,
+                model_settings=model_settings,
+                **training_inputs,
+            ).outputs
+            scored = task(
+                evaluate,
+                "evaluate",
+                "Evaluate on the test set",
+                images=faces["images"],
+                test=balanced["test"],
+                model=trained["model"],
+                settings=evaluation_settings,
+            ).outputs
+        compared = task(
+            compare,
+            "compare",
+            "Compare the variants",
+            models=dsl.Collected(trained["model"]),
+            predictions=dsl.Collected(scored["predictions"]),
+            manifest=faces["manifest"],
+            train=parts["train"],
+            validation=parts["validation"],
+            test=balanced["test"],
+            rejects=faces["rejects"],
+            preprocess_summary=faces["summary"],
+            test_set_summary=balanced["summary"],
+            hyperparameters=tuned["hyperparameters"],
+            runs=runs,
+            settings=comparison_settings,
+        ).outputs
+        return Outputs(
+            comparison=compared["comparison"],
+            report=compared["report"],
+            report_summary=compared["report_summary"],
+            manifest=faces["manifest"],
+            rejects=faces["rejects"],
+            test=balanced["test"],
+            pool=balanced["pool"],
+            train=parts["train"],
+            validation=parts["validation"],
+            trials=tuned["trials"],
+            hyperparameters=tuned["hyperparameters"],
+        )
+
+    return evenface

@@ -1,0 +1,1 @@
+"""Thin modules, one for each place where the pipeline runs."""

@@ -1,0 +1,85 @@
+"""What a local run prints, sorted: all of it into a file, the stages' own lines to the user."""
+
+import re
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import TextIO
+
+from components.logs import PREFIX
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_STARTED = re.compile(r"Executing task '([\w-]+)'")
+_FINISHED = re.compile(r"Task '([\w-]+)' finished with status (SUCCESS|FAILURE)")
+_CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
+_ERROR = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt)): (.+)")
+
+
+class RunLog:
+    """A text stream that files every line, shows the stages' own, and remembers why a stage failed.
+
+    Args:
+        file: Where every line goes.
+        show: Called with each line that a user should see.
+
+    Attributes:
+        failed_stage: The first stage that failed, or None.
+        cause: Why, in one sentence.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, file: TextIO, show: Callable[[str], None]) -> None:
+        self.failed_stage: str | None = None
+        self.cause = ""
+        self._file = file
+        self._show = show
+        self._rest = ""
+        self._last_error = ""
+        self._started: dict[str, list[float]] = {}
+        self._lock = Lock()
+
+    def write(self, text: str) -> int:
+        """Take text, whole lines or parts of lines."""
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+            for line in lines:
+                self._take(_COLOUR.sub("", line))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self._file.flush()
+
+    def isatty(self) -> bool:
+        """Return False: nothing here needs colours."""
+        return False
+
+    def _take(self, line: str) -> None:
+        self._file.write(line + "\n")
+        stripped = line.strip()
+        if PREFIX in stripped:
+            self._show("    " + stripped.split(PREFIX, 1)[1])
+        elif found := _STARTED.search(stripped):
+            self._started.setdefault(found[1], []).append(time.monotonic())
+            self._show(f"▸ {found[1]}")
+        elif found := _FINISHED.search(stripped):
+            self._finish(found[1], succeeded=found[2] == "SUCCESS")
+        elif found := _CACHED.search(stripped):
+            self._show(f"✓ {found[1]} (unchanged since an earlier run)")
+        elif found := _ERROR.match(stripped):
+            self._last_error = found[2] if found[1] in _EXPLAINED else f"{found[1]}: {found[2]}"
+
+    def _finish(self, stage: str, *, succeeded: bool) -> None:
+        starts = self._started.get(stage) or [time.monotonic()]
+        seconds = time.monotonic() - starts.pop(0)
+        self._show(f"{'✓' if succeeded else '✗'} {stage} ({seconds:.0f} s)")
+        if not succeeded and self.failed_stage is None:
+            self.failed_stage = stage
+            self.cause = self._last_error or (
+                "its process ended without an error message, perhaps killed for want of memory: "
+                f"see the end of {self._file.name}."
+            )
+
+
+_EXPLAINED = {"RequestError", "DataError", "ArtifactError"}

@@ -1,0 +1,188 @@
+"""The settings: one typed tree, composed of the stages' sections."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from components.build_test_set.settings import TestSetSettings
+from components.compare.settings import ComparisonSettings
+from components.dataset.augmentation_settings import AugmentationSettings
+from components.errors import RequestError
+from components.evaluate.settings import EvaluationSettings
+from components.imbalance.registry import VARIANTS
+from components.imbalance.settings import ImbalanceSettings
+from components.model.settings import ModelSettings, TrainingSettings
+from components.preprocess.settings import PreprocessSettings
+from components.section import Section
+from components.split.settings import SplitSettings
+from components.tune.settings import TuningSettings
+
+
+class Settings(Section):
+    """Everything that a run depends on, apart from the data."""
+
+    source: str | None = Field(
+        None, description="Folder, .zip, .tar or .tar.gz, gs:// URI of either, or 'synthetic' for made-up faces."
+    )
+    variants: tuple[str, ...] = Field(
+        ("baseline", "ins", "downsample", "denseweight_lmf"), min_length=1, description="Variants to train."
+    )
+    seeds: tuple[int, ...] = Field((42,), min_length=1, description="Every variant is trained once with each seed.")
+    preprocess: PreprocessSettings = Field(default_factory=PreprocessSettings, description="Stage 1.")
+    test_set: TestSetSettings = Field(default_factory=TestSetSettings, description="Stage 2.")
+    split: SplitSettings = Field(default_factory=SplitSettings, description="Stage 3.")
+    tuning: TuningSettings = Field(default_factory=TuningSettings, description="Stage 4.")
+    model: ModelSettings = Field(default_factory=ModelSettings, description="The network.")
+    augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings, description="Training images.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="Stage 5.")
+    imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Stage 6.")
+    comparison: ComparisonSettings = Field(default_factory=ComparisonSettings, description="Stage 7.")
+
+    @model_validator(mode="after")
+    def _runs_make_sense(self) -> Self:
+        for name in self.variants:
+            if name not in VARIANTS:
+                raise ValueError(f"unknown variant '{name}'{_nearest(name, VARIANTS)}; known: {', '.join(VARIANTS)}")
+        for key, values in (("variants", self.variants), ("seeds", self.seeds)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key} names one value twice: {', '.join(map(str, values))}; drop the copy")
+        if any(seed < 0 for seed in self.seeds):
+            raise ValueError(f"seeds must be 0 or more, not {min(self.seeds)}")
+        if self.comparison.reference not in self.variants:
+            raise ValueError(
+                f"comparison.reference is '{self.comparison.reference}', which is not among the variants "
+                f"{', '.join(self.variants)}; add it to variants or name another reference"
+            )
+        return self
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return every training run, one dict of ``variant`` and ``seed`` each."""
+        return [{"variant": variant, "seed": seed} for variant in self.variants for seed in self.seeds]
+
+    def tuned_variants(self) -> list[str]:
+        """Return the variants that hyperparameters are searched for."""
+        return list(self.variants) if self.tuning.scope == "per_variant" else [self.comparison.reference]
+
+
+def presets() -> list[str]:
+    """Return the names of the presets."""
+    folder = resources.files("pipeline") / "presets"
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def load_settings(
+    preset: str = "demo", config: str | None = None, overrides: Sequence[str] = (), **direct: Any
+) -> Settings:
+    """Compose the settings: preset, then configuration file, then overrides, then direct values.
+
+    Args:
+        preset: Name of a preset.
+        config: Path of a YAML file of the same shape as a preset.
+        overrides: ``section.key=value`` each; the value is read as YAML.
+        direct: Top-level values that win over all else; None is ignored.
+
+    Raises:
+        RequestError: For an unknown preset or key, a wrong type, an impossible pair, naming the key
+            and the nearest valid one.
+    """
+    if preset not in presets():
+        raise RequestError(f"Unknown preset '{preset}'{_nearest(preset, presets())}: choose {', '.join(presets())}.")
+    tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
+    if config is not None:
+        if not Path(config).is_file():
+            raise RequestError(f"The configuration file {config} does not exist: check --config.")
+        _merge(tree, _read_yaml(Path(config), config))
+    for override in overrides:
+        _merge(tree, _parse_override(override))
+    _merge(tree, {key: value for key, value in direct.items() if value is not None})
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise RequestError(_explain(error)) from None
+
+
+def _read_yaml(file: Any, name: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = " ".join(str(error).split())
+        raise RequestError(f"{name} is not YAML ({where}): correct it.") from None
+    if not isinstance(content, dict):
+        raise RequestError(f"{name} holds a {type(content).__name__}, not sections with keys: correct it.")
+    return content
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    path, equals, text = override.partition("=")
+    if not equals or not all(path.split(".")):
+        raise RequestError(f"--set {override} has no key and value: write --set section.key=value.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RequestError(f"--set {override}: the value is not YAML: quote it.") from None
+    # YAML 1.1 reads 1e-3 as text; whoever types it means the number.
+    if isinstance(value, str):
+        try:
+            value = float(value) if "e" in value.lower() else value
+        except ValueError:
+            pass
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    tree: dict[str, Any] = value
+    return tree
+
+
+def _merge(tree: dict[str, Any], update: Mapping[str, Any]) -> None:
+    for key, value in update.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _nearest(name: str, known: Any) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""
+
+
+def _explain(error: ValidationError) -> str:
+    """Put a validation error into one sentence that names the key and the cure."""
+    problems = error.errors()
+    problem = problems[0]
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _keys_of(location[:-1])
+        sentence = f"Unknown setting '{key}'{_nearest(location[-1], known)}: valid here are {', '.join(known)}"
+    elif problem["type"] == "value_error":
+        message = str(problem["ctx"]["error"])
+        sentence = f"Setting {key}: {message}" if key else message[0].upper() + message[1:]
+    else:
+        sentence = f"Setting '{key}' can't be {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+    return f"{sentence}{more}."
+
+
+def _keys_of(location: list[str]) -> list[str]:
+    """Return the keys of the section at a place in the tree."""
+    section: Any = Settings
+    for part in location:
+        if not (isinstance(section, type) and issubclass(section, BaseModel)) or part not in section.model_fields:
+            return []
+        section = _section_in(section.model_fields[part].annotation)
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return list(section.model_fields)
+    return []
+
+
+def _section_in(annotation: Any) -> Any:
+    """Return the section that an annotation holds: ``Section | None`` holds ``Section``."""
+    if get_origin(annotation) in (Union, type(int | None)):
+        return next((part for part in get_args(annotation) if part is not type(None)), None)
+    return annotation
