@@ -34,7 +34,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         if target.is_dir() and not target.is_symlink():
             # A directory can't be replaced in one call: KFP creates some output directories empty.
             shutil.rmtree(target)
-        os.replace(draft, target)
+        draft.replace(target)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
 

@@ -17,23 +17,23 @@ from pipeline.settings import Settings
 Configure = Callable[[dsl.PipelineTask, str], None]
 """Gives a task its platform's resources; called with the task and its stage's name."""
 
-Outputs = NamedTuple(
-    "Outputs",
-    [
-        ("comparison", dsl.Artifact),
-        ("report", dsl.HTML),
-        ("report_summary", dsl.Markdown),
-        ("manifest", dsl.Dataset),
-        ("rejects", dsl.Dataset),
-        ("test", dsl.Dataset),
-        ("pool", dsl.Dataset),
-        ("train", dsl.Dataset),
-        ("validation", dsl.Dataset),
-        ("trials", dsl.Dataset),
-        ("hyperparameters", dsl.Artifact),
-    ],
-)
-"""What a run leaves, besides its models."""
+
+class Outputs(NamedTuple):
+    """What a run leaves, besides its models."""
+
+    comparison: dsl.Artifact
+    report: dsl.HTML
+    report_summary: dsl.Markdown
+    manifest: dsl.Dataset
+    rejects: dsl.Dataset
+    test: dsl.Dataset
+    pool: dsl.Dataset
+    train: dsl.Dataset
+    validation: dsl.Dataset
+    trials: dsl.Dataset
+    hyperparameters: dsl.Artifact
+    preprocess_summary: dsl.Artifact
+    test_set_summary: dsl.Artifact
 
 
 def build_pipeline(settings: Settings, image: str, configure: Configure = lambda task, stage: None) -> Any:
@@ -62,18 +62,18 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         source: str = settings.source or "",
         source_fingerprint: str = "",
         state: str = "",
-        runs: List[dict] = settings.runs(),  # noqa: B006, B008, UP006 - KFP reads defaults and never changes them
-        tuned_variants: List[str] = settings.tuned_variants(),  # noqa: B006, B008, UP006
-        preprocess_settings: dict = default["preprocess"],  # noqa: B006
-        test_set_settings: dict = default["test_set"],  # noqa: B006
-        split_settings: dict = default["split"],  # noqa: B006
-        tuning_settings: dict = default["tuning"],  # noqa: B006
-        model_settings: dict = default["model"],  # noqa: B006
-        augmentation_settings: dict = default["augmentation"],  # noqa: B006
-        training_settings: dict = default["training"],  # noqa: B006
-        imbalance_settings: dict = default["imbalance"],  # noqa: B006
-        evaluation_settings: dict = default["evaluation"],  # noqa: B006
-        comparison_settings: dict = default["comparison"],  # noqa: B006
+        runs: List[dict] = settings.runs(),  # noqa: B008, UP006 - KFP reads defaults and never changes them
+        tuned_variants: List[str] = settings.tuned_variants(),  # noqa: B008, UP006
+        preprocess_settings: dict = default["preprocess"],
+        test_set_settings: dict = default["test_set"],
+        split_settings: dict = default["split"],
+        tuning_settings: dict = default["tuning"],
+        model_settings: dict = default["model"],
+        augmentation_settings: dict = default["augmentation"],
+        training_settings: dict = default["training"],
+        imbalance_settings: dict = default["imbalance"],
+        evaluation_settings: dict = default["evaluation"],
+        comparison_settings: dict = default["comparison"],
     ) -> Outputs:
         """Train one face model with several cures for class imbalance and say which one to ship.
 
@@ -195,6 +195,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             validation=parts["validation"],
             trials=tuned["trials"],
             hyperparameters=tuned["hyperparameters"],
+            preprocess_summary=faces["summary"],
+            test_set_summary=balanced["summary"],
         )
 
     return evenface

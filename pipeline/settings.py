@@ -1,5 +1,6 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
+import contextlib
 import difflib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import Any, Self, Union, get_args, get_origin
 
 import yaml
+from components.build_test_set.settings import TestSetSettings
+from components.preprocess.settings import PreprocessSettings
+from components.split.settings import SplitSettings
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from components.build_test_set.settings import TestSetSettings
 from components.compare.settings import ComparisonSettings
 from components.dataset.augmentation_settings import AugmentationSettings
 from components.errors import RequestError
@@ -17,9 +20,7 @@ from components.evaluate.settings import EvaluationSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings, TrainingSettings
-from components.preprocess.settings import PreprocessSettings
 from components.section import Section
-from components.split.settings import SplitSettings
 from components.tune.settings import TuningSettings
 
 
@@ -128,10 +129,8 @@ def _parse_override(override: str) -> dict[str, Any]:
         raise RequestError(f"--set {override}: the value is not YAML: quote it.") from None
     # YAML 1.1 reads 1e-3 as text; whoever types it means the number.
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value) if "e" in value.lower() else value
-        except ValueError:
-            pass
     for key in reversed(path.split(".")):
         value = {key: value}
     tree: dict[str, Any] = value

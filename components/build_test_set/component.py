@@ -9,7 +9,7 @@ def build_test_set(
     test: Output[Dataset],
     pool: Output[Dataset],
     summary: Output[Artifact],
-):
+) -> None:
     """Draw the balanced test set; what remains is the pool.
 
     Args:
@@ -21,6 +21,7 @@ def build_test_set(
     """
     from components.build_test_set.build_test_set import build_test_set as run
     from components.build_test_set.settings import TestSetSettings
+
     from components.logs import log_to_console
 
     log_to_console()

@@ -1,13 +1,13 @@
 """KFP interface of stage 7."""
 
-from typing import List  # noqa: UP035 - KFP knows lists of artifacts by this name alone
+from typing import List
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Model, Output
 
 
 def compare(
-    models: Input[List[Model]],  # noqa: UP006
-    predictions: Input[List[Dataset]],  # noqa: UP006
+    models: Input[List[Model]],
+    predictions: Input[List[Dataset]],
     manifest: Input[Dataset],
     train: Input[Dataset],
     validation: Input[Dataset],
@@ -16,12 +16,12 @@ def compare(
     preprocess_summary: Input[Artifact],
     test_set_summary: Input[Artifact],
     hyperparameters: Input[Artifact],
-    runs: List[dict],  # noqa: UP006
+    runs: List[dict],
     settings: dict,
     comparison: Output[Artifact],
     report: Output[HTML],
     report_summary: Output[Markdown],
-):
+) -> None:
     """Put all runs side by side: numbers with intervals, paired tests, charts, a recommendation.
 
     Args:

@@ -69,7 +69,7 @@ class Manifest:
         return replace(self, faces=self.faces.iloc[positions].reset_index(drop=True))
 
     def cells(self) -> np.ndarray:
-        """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, 0 … ``labels.cell_count`` − 1."""
+        """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, below ``labels.cell_count``."""
         shape = (len(self.labels.genders), len(self.labels.ethnicities), len(self.labels.age_bins))
         codes = [self.faces[name].to_numpy() for name in ("gender", "ethnicity", "age_bin")]
         return np.ravel_multi_index(codes, shape)

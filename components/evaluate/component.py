@@ -12,7 +12,7 @@ def evaluate(
     metrics: Output[Metrics],
     gender_metrics: Output[ClassificationMetrics],
     ethnicity_metrics: Output[ClassificationMetrics],
-):
+) -> None:
     """Score one served model on the balanced test set.
 
     Args:

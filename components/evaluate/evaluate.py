@@ -1,7 +1,6 @@
 """Score one served model on the balanced test set."""
 
 import logging
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +9,10 @@ from components.dataset.images import read_encoded
 from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.evaluate.settings import EvaluationSettings
-from components.evaluation.metrics import score
+from components.evaluation.metrics import Scores, score
 from components.evaluation.predictions import Predictions
-from components.model.serving import ServedModel, read_variant
+from components.model.artifact import read_variant
+from components.model.serving import ServedModel
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def evaluate(
     model_path: str,
     settings: EvaluationSettings,
     predictions_path: str,
-) -> dict[str, Any]:
+) -> Scores:
     """Score a model through its serving signature, so that what is measured is what is served.
 
     Args:
@@ -34,7 +34,7 @@ def evaluate(
         predictions_path: Parquet to write, one row per test face.
 
     Returns:
-        The scores of :func:`components.evaluation.metrics.score`.
+        The model's scores.
 
     Raises:
         ArtifactError: If the model was trained on other classes than the test set has.

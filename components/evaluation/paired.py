@@ -198,7 +198,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _absolute_errors(predictions: Predictions) -> Floats:
     faces = predictions.faces
-    return np.abs(faces["predicted_age"].to_numpy(np.float64) - faces["age"].to_numpy(np.float64))
+    errors: Floats = np.abs(faces["predicted_age"].to_numpy(np.float64) - faces["age"].to_numpy(np.float64))
+    return errors
 
 
 def _macro_f1_of(pairs: Floats, classes: int) -> float:

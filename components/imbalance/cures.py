@@ -161,7 +161,7 @@ def _output_priors(faces: TrainingFaces, output: str, weights: FloatArray, treat
     The optimum of a cross-entropy weighted by w with an offset o on the logits is
     log(w · prior · likelihood) − o. Margins and focusing have no such form and are left out.
     """
-    masses = np.bincount(faces.groups(output), faces.draws * weights, minlength=len(faces.group_names(output)))
+    masses = faces.mass(output, faces.draws * weights)
     if treatment.class_offset is not None:
         masses = masses * np.exp(-(treatment.class_offset - treatment.class_offset.max()))
     return _shares(masses)

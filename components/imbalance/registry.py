@@ -77,7 +77,7 @@ class Variant:
     gender: str = "none"
     ethnicity: str = "none"
     resampling: str = "none"
-    overrides: Mapping[str, float | bool | str] = field(default_factory=dict)
+    overrides: Mapping[str, float | bool | str] = field(default_factory=dict, hash=False)
 
     def cures(self, kind: str) -> tuple[str, ...]:
         """Return the names of the cures of one of :data:`KINDS`."""

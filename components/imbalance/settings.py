@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from components.errors import RequestError
 from components.section import Section
@@ -13,13 +13,13 @@ class DenseWeightSettings(Section):
     """DenseWeight."""
 
     alpha: float = Field(
-        0.25,
+        default=0.25,
         ge=0,
         description="Strength: 0 weighs all ages alike, below 1 no two weights differ by more than 1 / (1 - alpha), "
         "above 1 the most common ages are all but ignored.",
     )
     space: Literal["target", "years", "log_age"] = Field(
-        "target",
+        default="target",
         description="Scale on which the density of the ages is estimated; 'target' is the one that the age head uses.",
     )
 
@@ -28,19 +28,26 @@ class LDSSettings(Section):
     """Label distribution smoothing."""
 
     reweight: Literal["sqrt_inverse", "inverse"] = Field(
-        "sqrt_inverse",
+        default="sqrt_inverse",
         description="'sqrt_inverse' takes the square root of the counts before smoothing; 'inverse' clips them to "
         "5 … 1000 instead.",
     )
-    kernel_size: int = Field(5, ge=1, description="Width of the smoothing window, in years; an odd number.")
-    sigma: float = Field(2.0, gt=0, description="Standard deviation of the Gaussian window, in years.")
+    kernel_size: int = Field(default=5, ge=1, description="Width of the smoothing window, in years; an odd number.")
+    sigma: float = Field(default=2.0, gt=0, description="Standard deviation of the Gaussian window, in years.")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _require_odd(cls, kernel_size: int) -> int:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"a window of {kernel_size} years has no middle: use an odd number")
+        return kernel_size
 
 
 class BalancedMSESettings(Section):
     """Balanced MSE with batch-based Monte Carlo (BMC)."""
 
     noise_sigma_years: float = Field(
-        8.0,
+        default=8.0,
         gt=0,
         description="Noise scale, in years; about the error that the model will have. On the logarithm of the age it "
         "is divided by the mean training age.",
@@ -50,53 +57,67 @@ class BalancedMSESettings(Section):
 class LDAMSettings(Section):
     """Label-distribution-aware margins."""
 
-    max_margin: float = Field(0.5, ge=0, description="Margin of the rarest class, in logits.")
-    scale: float = Field(1.0, gt=0, description="Factor on the logits after the margin. The authors use 30.")
+    max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
+    scale: float = Field(default=1.0, gt=0, description="Factor on the logits after the margin. The authors use 30.")
 
 
 class FocalSettings(Section):
     """Focal loss."""
 
-    gamma: float = Field(2.0, ge=0, description="Focusing exponent; 0 is cross-entropy.")
+    gamma: float = Field(default=2.0, ge=0, description="Focusing exponent; 0 is cross-entropy.")
 
 
 class LMFSettings(Section):
     """Large-margin-aware focal loss."""
 
-    alpha: float = Field(2.5, ge=0, description="Weight of the LDAM part.")
-    beta: float = Field(0.05, ge=0, description="Weight of the focal part.")
-    gamma: float = Field(4.0, ge=0, description="Focusing exponent of the focal part.")
-    max_margin: float = Field(0.5, ge=0, description="Margin of the rarest class, in logits.")
-    scale: float = Field(1.0, gt=0, description="Factor on the logits of the LDAM part. The authors use 30.")
+    alpha: float = Field(default=2.5, ge=0, description="Weight of the LDAM part.")
+    beta: float = Field(default=0.05, ge=0, description="Weight of the focal part.")
+    gamma: float = Field(default=4.0, ge=0, description="Focusing exponent of the focal part.")
+    max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
+    scale: float = Field(default=1.0, gt=0, description="Factor on the logits of the LDAM part. The authors use 30.")
     class_weighted: bool = Field(
-        False, description="Weigh the classes by their margins in both parts, as the authors' code does."
+        default=False, description="Weigh the classes by their margins in both parts, as the authors' code does."
     )
+
+    @model_validator(mode="after")
+    def _require_margins_as_weights(self) -> Self:
+        if self.class_weighted and self.max_margin == 0:
+            raise ValueError("class_weighted needs a max_margin above 0: the margins are the weights")
+        return self
 
 
 class ClassBalancedSettings(Section):
     """Class-balanced weights."""
 
-    beta: float = Field(0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts.")
+    beta: float = Field(
+        default=0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts."
+    )
 
 
 class DRWSettings(Section):
     """Deferred re-weighting with class-balanced weights."""
 
-    beta: float = Field(0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts.")
-    fraction: float = Field(0.2, gt=0, lt=1, description="Share of the epochs, the last ones, that are re-weighted.")
+    beta: float = Field(
+        default=0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts."
+    )
+    fraction: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the epochs, the last ones, that are re-weighted."
+    )
 
 
 class LogitAdjustedSettings(Section):
     """Logit-adjusted cross-entropy."""
 
-    tau: float = Field(1.0, ge=0, description="Strength; 0 is cross-entropy, 1 is balanced softmax.")
+    tau: float = Field(default=1.0, ge=0, description="Strength; 0 is cross-entropy, 1 is balanced softmax.")
 
 
 class DownsampleSettings(Section):
     """Down-sampling of the majority ethnicity class."""
 
-    fraction: float = Field(0.5, gt=0, lt=1, description="Share of the majority class that is removed.")
-    seed: int = Field(42, ge=0, description="Fixes which faces are removed, the same for every seed of training.")
+    fraction: float = Field(default=0.5, gt=0, lt=1, description="Share of the majority class that is removed.")
+    seed: int = Field(
+        default=42, ge=0, description="Fixes which faces are removed, the same for every seed of training."
+    )
 
 
 class ImbalanceSettings(Section):

@@ -47,7 +47,12 @@ class TrainingFaces:
 
     def counts(self, output: str) -> FloatArray:
         """Return the number of faces drawn per group, shape ``[groups]``."""
-        return np.bincount(self.groups(output), self.draws, minlength=len(self.group_names(output)))
+        return self.mass(output, self.draws)
+
+    def mass(self, output: str, values: FloatArray) -> FloatArray:
+        """Return the sum of one value per face over each of an output's groups, shape ``[groups]``."""
+        sums = np.bincount(self.groups(output), values, minlength=len(self.group_names(output)))
+        return sums.astype(np.float64)
 
     def class_counts(self, output: str, cure: str) -> FloatArray:
         """Return the counts of an output's classes for a cure that needs some faces of each.

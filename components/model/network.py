@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+
 from components.errors import RequestError
 from components.model.age import AgeScale
 from components.model.heads import StraightThroughClip

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,11 +12,7 @@ import tensorflow as tf
 
 from components.dataset.loading import decode_and_resize
 from components.errors import ArtifactError
-from components.files import read_json
 from components.model.age import AgeScale
-
-VARIANT_FILE = "variant.json"
-HISTORY_FILE = "history.parquet"
 
 
 def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str | os.PathLike[str]) -> None:
@@ -83,16 +78,6 @@ class ServedModel:
         results = [self._signature(image_bytes=tf.constant(batch)) for batch in _batches(encoded, batch_size)]
         joined = {name: np.concatenate([result[name].numpy() for result in results]) for name in results[0]}
         return {"age": joined["age"][:, 0], "gender": joined["gender"][:, 0], "ethnicity": joined["ethnicity"]}
-
-
-def read_variant(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a model directory's ``variant.json`` says of how the model was made.
-
-    Raises:
-        ArtifactError: If the file is missing or damaged.
-    """
-    content: dict[str, Any] = read_json(Path(path) / VARIANT_FILE)
-    return content
 
 
 def _batches(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

@@ -120,8 +120,8 @@ def _selection_weights(validation: Manifest, training: TrainingSettings) -> npt.
         return np.ones(len(validation), np.float32)
     cells = validation.cells()
     sizes = np.bincount(cells)
-    weights = 1.0 / sizes[cells]
-    return (weights / weights.mean()).astype(np.float32)
+    weights = (1.0 / sizes[cells]).astype(np.float32)
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def build_compiled(

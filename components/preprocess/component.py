@@ -11,7 +11,7 @@ def preprocess(
     manifest: Output[Dataset],
     rejects: Output[Dataset],
     summary: Output[Artifact],
-):
+) -> None:
     """Read the source, verify and label every face, drop and undersample, pack the images.
 
     Args:
@@ -23,9 +23,10 @@ def preprocess(
         rejects: Every input file that was not used, and why.
         summary: Counts and distributions, step by step.
     """
-    from components.logs import log_to_console
     from components.preprocess.preprocess import preprocess as run
     from components.preprocess.settings import PreprocessSettings
+
+    from components.logs import log_to_console
 
     log_to_console()
     section = PreprocessSettings.from_parameter(settings)

@@ -3,7 +3,7 @@
 from kfp.dsl import Dataset, Input, Output
 
 
-def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validation: Output[Dataset]):
+def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validation: Output[Dataset]) -> None:
     """Divide the pool, stratified, never parting a duplicate group.
 
     Args:
@@ -12,9 +12,10 @@ def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validati
         train: Training faces.
         validation: Validation faces.
     """
-    from components.logs import log_to_console
     from components.split.settings import SplitSettings
     from components.split.split import split as run
+
+    from components.logs import log_to_console
 
     log_to_console()
     facts = run(pool.path, SplitSettings.from_parameter(settings), train.path, validation.path)

@@ -15,7 +15,7 @@ def train(
     augmentation: dict,
     imbalance: dict,
     model: Output[Model],
-):
+) -> None:
     """Train one variant with one seed and export it.
 
     Args:

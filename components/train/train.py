@@ -13,7 +13,8 @@ from components.errors import ArtifactError
 from components.files import atomic_path, read_json, write_json
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
-from components.model.serving import HISTORY_FILE, VARIANT_FILE, export
+from components.model.artifact import HISTORY_FILE, VARIANT_FILE
+from components.model.serving import export
 from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
 from components.model.training import EpochLog, build_compiled, fit_network, load_training_data, seed_everything
 
@@ -56,9 +57,7 @@ def train(
     chosen = read_hyperparameters(hyperparameters_path, variant)
     train_manifest, validation_manifest = Manifest.read(train_path), Manifest.read(validation_path)
     started = time.monotonic()
-    data = load_training_data(
-        images_path, train_manifest, validation_manifest, definition, imbalance, model, training
-    )
+    data = load_training_data(images_path, train_manifest, validation_manifest, definition, imbalance, model, training)
     _log.info(
         "%s, seed %d: %d training and %d validation faces loaded in %.1f s",
         variant,
@@ -81,7 +80,7 @@ def train(
         "hyperparameters": chosen.model_dump(),
         "labels": train_manifest.labels.to_dict(),
         "fingerprint": train_manifest.fingerprint,
-        "class_priors": _class_priors(train_manifest),
+        "class_priors": _class_priors(train_manifest.subset(np.asarray(data.cure.rows))),
         "statistics": data.cure.statistics,
         "epochs_run": len(table),
         "best_epoch": _best_epoch(table),
@@ -130,4 +129,4 @@ def _class_priors(train: Manifest) -> list[float]:
 
 
 def _best_epoch(history: pd.DataFrame) -> int:
-    return int(history.loc[history["val_loss"].idxmin(), "epoch"])
+    return int(history["val_loss"].to_numpy().argmin()) + 1

@@ -1,6 +1,6 @@
 """KFP interface of stage 4: one search per tuned variant, and the fan-in of their results."""
 
-from typing import List  # noqa: UP035 - KFP knows lists of artifacts by this name alone
+from typing import List
 
 from kfp.dsl import Artifact, Dataset, Input, Output
 
@@ -18,7 +18,7 @@ def tune(
     state: str,
     hyperparameters: Output[Artifact],
     trials: Output[Dataset],
-):
+) -> None:
     """Search hyperparameters with Bayesian optimisation, or pass on those that are fixed.
 
     Args:
@@ -61,11 +61,11 @@ def tune(
 
 
 def gather_hyperparameters(
-    searches: Input[List[Artifact]],  # noqa: UP006
-    tables: Input[List[Dataset]],  # noqa: UP006
+    searches: Input[List[Artifact]],
+    tables: Input[List[Dataset]],
     hyperparameters: Output[Artifact],
     trials: Output[Dataset],
-):
+) -> None:
     """Bring the searches of all tuned variants into one file: KFP can't pass a list on into a loop.
 
     Args:

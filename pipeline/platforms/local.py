@@ -148,7 +148,7 @@ def collect(outputs: dict[str, dsl.Artifact], folder: RunFolder) -> None:
             raise StageFailedError(f"The run ended without its output '{name}': see {folder.log}.")
     targets = {"comparison": folder.comparison, "report": folder.report, "report_summary": folder.summary}
     for name in Outputs._fields:
-        suffix = ".json" if name == "hyperparameters" else ".parquet"
+        suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
     comparison = read_json(folder.comparison)
     for stale in (folder.models, folder.predictions):

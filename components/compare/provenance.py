@@ -1,0 +1,103 @@
+"""How to read a comparison, how fair it is, and what made it."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.compare.settings import ComparisonSettings
+from components.dataset.manifest import Manifest
+from components.evaluation.natural import NaturalPopulation
+
+_PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "tensorflow", "tensorflow-cpu")
+
+
+def describe_tuning(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Say how fairly the variants' hyperparameters were chosen.
+
+    Args:
+        searches: What tuning chose, by the variant that it was tuned for.
+
+    Returns:
+        ``scope``, ``trials`` (of each search), ``searches`` as given, and ``note``, a sentence.
+    """
+    trials = {name: int(search.get("trials", 0)) for name, search in searches.items()}
+    scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
+    if not any(trials.values()):
+        note = "All variants train with the same hyperparameters, which no search has chosen."
+    elif len(searches) == 1:
+        note = (
+            f"All variants train with the hyperparameters that a search of {trials[str(scope)]} trials chose for "
+            f"{scope}; no other variant had a search of its own."
+        )
+    elif len(set(trials.values())) == 1:
+        budget = max(trials.values())
+        note = f"Each variant trains with hyperparameters of its own, from equal searches of {budget} trials."
+    else:
+        each = ", ".join(f"{name} {count}" for name, count in trials.items())
+        note = f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {each})."
+    return {
+        "scope": scope,
+        "trials": trials,
+        "searches": {name: dict(one) for name, one in searches.items()},
+        "note": note,
+    }
+
+
+def reading_notes(
+    settings: ComparisonSettings, population: NaturalPopulation, missing: Sequence[tuple[str, int]]
+) -> list[str]:
+    """Return sentences that a reader of the numbers must know."""
+    notes = [
+        f"Intervals cover {settings.confidence:.0%}: percentiles of {settings.resamples} bootstrap resamples of the "
+        f"test faces, drawn within their gender × ethnicity × age-bin cells, the same for all variants.",
+        "Intervals and tests are about other test faces and take the trained networks as given; how much another "
+        "seed changes a number is its standard deviation over the seeds.",
+        "The worst group is chosen by looking at the same faces, so its value is on the pessimistic side, and the gap "
+        "between groups on the large side; differences of both to the reference share that tilt.",
+        "Labels of gender and ethnicity are categories as annotators perceived them.",
+    ]
+    if population.absent_cells:
+        notes.append(
+            f"The estimates for the natural population leave out {1 - population.covered_share:.1%} of it, which is in "
+            f"{len(population.absent_cells)} cells without a test face."
+        )
+    if missing:
+        names = ", ".join(f"{name} with seed {seed}" for name, seed in missing)
+        notes.append(f"No results came from: {names}.")
+    return notes
+
+
+def describe_provenance(
+    manifest: Manifest, abouts: Sequence[Mapping[str, Any]], settings: ComparisonSettings, tests: int
+) -> dict[str, Any]:
+    """Return what made the comparison.
+
+    Args:
+        manifest: All faces.
+        abouts: Content of each run's ``variant.json``.
+        settings: The section ``comparison``.
+        tests: Number of tests that the adjustment counts.
+    """
+    return {
+        "fingerprint": manifest.fingerprint,
+        "settings": settings.to_parameter(),
+        "training": next((about["settings"] for about in abouts if "settings" in about), {}),
+        "versions": _versions(),
+        "methods": {
+            "intervals": "stratified paired bootstrap, percentiles",
+            "tests": "exact McNemar for accuracies (exact sign-flip over several seeds); paired permutation of "
+            "faces for age MAE and macro F1",
+            "adjustment": f"Holm, {tests} tests",
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,90 @@
+"""The runs of a comparison: what each trained network predicts, and how it was trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.dataset.manifest import Manifest
+from components.errors import DataError
+from components.evaluation.predictions import Predictions, align
+from components.imbalance.posthoc import adjust_probabilities
+
+POSTHOC = "+posthoc"
+"""What the name of a post-hoc row adds to its variant's."""
+
+Priors = dict[int, tuple[float, ...]]
+"""Class shares that the ethnicity probabilities of each seed's network carry, in the order of the classes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained network and what it predicts.
+
+    Attributes:
+        predictions: On the test faces.
+        about: Content of its ``variant.json``.
+        history: Its training history, one row per epoch, or None.
+    """
+
+    predictions: Predictions
+    about: Mapping[str, Any]
+    history: pd.DataFrame | None = None
+
+
+def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]:
+    """Return the runs by variant (in order of first appearance) and seed (ascending), aligned by face.
+
+    Raises:
+        DataError: If there is no run, a run comes twice, or a run is not about the test faces.
+    """
+    if not runs:
+        raise DataError("There is no run to compare: train and evaluate at least one variant.")
+    aligned = align([run.predictions for run in runs])
+    if set(aligned[0].faces["image_id"]) != set(test.faces["image_id"]):
+        raise DataError("The predictions are not about the faces of the test set: evaluate the runs on this test set.")
+    grouped: dict[str, dict[int, Run]] = {}
+    for run, predictions in zip(runs, aligned, strict=True):
+        by_seed = grouped.setdefault(predictions.variant, {})
+        if predictions.seed in by_seed:
+            raise DataError(
+                f"The variant {predictions.variant} comes twice with seed {predictions.seed}: name each run once."
+            )
+        by_seed[predictions.seed] = replace(run, predictions=predictions)
+    return {variant: dict(sorted(by_seed.items())) for variant, by_seed in grouped.items()}
+
+
+def output_priors(group: Mapping[int, Run]) -> Priors | None:
+    """Return the class shares that post-hoc adjustment has to take off a variant's probabilities.
+
+    They are the ``output_priors`` of the cure's statistics where it computed them, because weights and
+    logit adjustment have corrected part of the training priors already; else ``class_priors``.
+
+    Returns:
+        The shares by seed; None where an adjustment has nothing to do or can't be done: the shares
+        are equal, the statistics say ``prior_corrected``, a share is zero or unknown.
+    """
+    found: Priors = {}
+    for seed, run in group.items():
+        statistics = run.about.get("statistics", {})
+        named = statistics.get("output_priors", {}).get("ethnicity")
+        labels = run.predictions.labels
+        shares = [named[name] for name in labels.ethnicities] if named else run.about.get("class_priors", [])
+        if statistics.get("prior_corrected") or len(shares) != len(labels.ethnicities) or min(shares) <= 0:
+            return None
+        if np.ptp(shares) < 1e-6:
+            return None
+        found[seed] = tuple(float(share) for share in shares)
+    return found
+
+
+def adjust_runs(group: Mapping[int, Run], priors: Priors, tau: float) -> list[Predictions]:
+    """Return a variant's predictions after post-hoc logit adjustment, computed from the saved probabilities."""
+    adjusted = []
+    for seed, run in group.items():
+        predictions = run.predictions
+        probabilities = adjust_probabilities(predictions.probabilities(), np.asarray(priors[seed]), tau)
+        adjusted.append(predictions.with_ethnicity(probabilities, f"{predictions.variant}{POSTHOC}"))
+    return adjusted

@@ -1,0 +1,123 @@
+"""Estimates and bootstrap replicates of every metric, for one variant over its seeds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from components.evaluation.bootstrap import Weighting, average_over_seeds, percentile_interval
+from components.evaluation.metrics import GROUP_METRICS, Metrics, worst_and_gap
+from components.evaluation.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric and its interval; every field has the metric's own shape (``[]`` for one number)."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything that the comparison needs to know about one row.
+
+    Attributes:
+        predictions: Predictions by seed, ascending; all about the same faces in the same order.
+        estimates: Metrics on the test set by seed, each of the metric's own shape.
+        replicates: Metrics in every bootstrap resample by seed, with the axis of resamples first;
+            without the confusion counts.
+        natural: Metrics in the natural population, averaged over the seeds: estimates and replicates.
+        confidence: Share that the intervals cover.
+    """
+
+    predictions: Mapping[int, Predictions]
+    estimates: Mapping[int, Metrics]
+    replicates: Mapping[int, Metrics]
+    natural: tuple[Metrics, Metrics]
+    confidence: float
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds, ascending."""
+        return list(self.predictions)
+
+    def mean(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
+        """Return a metric averaged over seeds (all by default), in the metric's own shape."""
+        chosen = self.seeds if seeds is None else seeds
+        return np.asarray(np.mean([self.estimates[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
+
+    def mean_replicates(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
+        """Return a metric averaged over seeds within each resample, the axis of resamples first."""
+        chosen = self.seeds if seeds is None else seeds
+        return np.asarray(np.mean([self.replicates[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
+
+    def estimate(self, metric: str) -> Estimate:
+        """Return a metric averaged over the seeds, with its interval."""
+        return Estimate(self.mean(metric), *percentile_interval(self.mean_replicates(metric), self.confidence))
+
+    def natural_estimate(self, metric: str) -> Estimate:
+        """Return a metric in the natural population, with its interval."""
+        values, replicates = self.natural
+        return Estimate(values[metric], *percentile_interval(replicates[metric], self.confidence))
+
+
+def score_seeds(
+    predictions: Sequence[Predictions],
+    observed: Weighting,
+    resampled: Weighting,
+    shares: Floats,
+    confidence: float,
+) -> Scored:
+    """Score one variant.
+
+    Args:
+        predictions: One per seed, aligned by face with the weightings.
+        observed: Of :meth:`Weighting.observed`.
+        resampled: Of :meth:`Weighting.bootstrap`; the same for all variants, so that they are paired.
+        shares: Share of each cell in the natural population, shape ``[cells]``.
+        confidence: Share that intervals cover.
+    """
+    by_seed = {each.seed: each for each in sorted(predictions, key=lambda each: each.seed)}
+    estimates, replicates = {}, {}
+    natural_estimates, natural_replicates = [], []
+    for seed, each in by_seed.items():
+        point, natural_point = observed.metrics(each, shares)
+        draws, natural_draws = resampled.metrics(each, shares)
+        estimates[seed] = _with_worst_groups({name: values[0] for name, values in point.items()})
+        kept = {name: values for name, values in draws.items() if "confusion" not in name}
+        replicates[seed] = _with_worst_groups(kept)
+        natural_estimates.append({name: values[0] for name, values in natural_point.items()})
+        natural_replicates.append({name: values for name, values in natural_draws.items() if "confusion" not in name})
+    natural = (average_over_seeds(natural_estimates), average_over_seeds(natural_replicates))
+    return Scored(by_seed, estimates, replicates, natural, confidence)
+
+
+def common_seeds(a: Scored, b: Scored) -> list[int]:
+    """Return the seeds that both rows were trained with, ascending."""
+    return [seed for seed in a.seeds if seed in b.predictions]
+
+
+def difference(a: Scored, b: Scored, metric: str) -> Estimate:
+    """Return a metric of ``a`` less that of ``b`` over their common seeds, with its paired interval.
+
+    Args:
+        a: One row.
+        b: Another, with at least one seed in common.
+        metric: Any metric of the replicates, also ``worst_group_<name>`` and ``group_gap_<name>``.
+    """
+    seeds = common_seeds(a, b)
+    replicates = a.mean_replicates(metric, seeds) - b.mean_replicates(metric, seeds)
+    return Estimate(a.mean(metric, seeds) - b.mean(metric, seeds), *percentile_interval(replicates, a.confidence))
+
+
+def _with_worst_groups(metrics: Metrics) -> Metrics:
+    """Add the worst group's value and the gap between the groups of each group metric."""
+    added = {}
+    for name, better in GROUP_METRICS.items():
+        added[f"worst_group_{name}"], added[f"group_gap_{name}"] = worst_and_gap(metrics[f"group_{name}"], better)
+    return metrics | added

@@ -1,0 +1,27 @@
+"""A sampler that draws every gender × ethnicity × age-bin cell equally often."""
+
+import numpy as np
+
+from components.dataset.manifest import Manifest
+from components.imbalance.settings import ImbalanceSettings
+from components.imbalance.treatment import Resampling
+
+
+def resample(train: Manifest, settings: ImbalanceSettings) -> Resampling:
+    """Draw the cells that have any face with equal chance, and each face of a cell with equal chance.
+
+    An epoch has as many draws as there are faces. The priors of such a training are no longer those of
+    the faces but those of the draws: a class's share is its share of the non-empty cells, which is equal
+    for all classes only where no cell is empty.
+    """
+    del settings
+    cells = train.cells()
+    sizes = np.bincount(cells, minlength=train.labels.cell_count)
+    filled = np.flatnonzero(sizes)
+    probabilities = 1.0 / (sizes[cells] * len(filled))
+    empty = [train.labels.cell_name(int(cell)) for cell in np.flatnonzero(sizes == 0)]
+    return Resampling(
+        np.arange(len(train)),
+        probabilities / probabilities.sum(),
+        {"cells": len(filled), "empty_cells": empty, "smallest_cell": int(sizes[filled].min())},
+    )

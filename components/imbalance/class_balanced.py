@@ -1,0 +1,50 @@
+"""Class-balanced weights (Cui et al. 2019), at once or deferred (Cao et al. 2019)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from components.imbalance.settings import ImbalanceSettings
+from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment, require_every_class
+
+
+def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) -> FloatArray:
+    """Return a weight per class: the inverse of its effective number of faces.
+
+    The effective number of n faces is (1 − beta^n) / (1 − beta) (arXiv 1901.05555).
+
+    Args:
+        class_counts: Training faces per class, all above 0, shape ``[classes]``.
+        beta: 0 weighs all classes alike; towards 1 the weights become inverse counts.
+
+    Returns:
+        Weights that sum to the number of classes, shape ``[classes]``.
+
+    Raises:
+        DataError: If a class has no face.
+    """
+    require_every_class(class_counts, "class_balanced")
+    counts = np.asarray(class_counts, np.float64)
+    weights = (1.0 - beta) / (1.0 - beta**counts)
+    return np.asarray(weights * (len(counts) / weights.sum()), np.float64)
+
+
+def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+    """Weigh an output's faces by their class from the first epoch on."""
+    weights, by_class = _face_weights(faces, output, settings.class_balanced.beta, "class_balanced")
+    return Treatment(weights=weights, statistics={"class_weights": by_class})
+
+
+def defer(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+    """Weigh an output's faces by their class in the last epochs: deferred re-weighting (arXiv 1906.07413)."""
+    weights, by_class = _face_weights(faces, output, settings.drw.beta, "drw")
+    return Treatment(
+        deferred_weights=weights,
+        deferred_fraction=settings.drw.fraction,
+        statistics={"deferred_class_weights": by_class},
+    )
+
+
+def _face_weights(faces: TrainingFaces, output: str, beta: float, cure: str) -> tuple[FloatArray, dict[str, float]]:
+    # A mean of 1 over the faces makes Keras's mean of weighted losses the weighted mean of the authors' code.
+    by_class = class_balanced_weights(faces.class_counts(output, cure), beta)
+    return faces.normalise(by_class[faces.groups(output)]), faces.name_groups(output, by_class)

@@ -1,0 +1,67 @@
+"""Label distribution smoothing for age: LDS (Yang et al. 2021, arXiv 2102.09554)."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import convolve1d, gaussian_filter1d
+
+from components.imbalance.settings import ImbalanceSettings
+from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment
+
+_LAST_AGE = 120
+_CLIPPED_COUNTS = (5, 1000)
+
+
+def lds_kernel(size: int = 5, sigma: float = 2.0) -> FloatArray:
+    """Return the smoothing window, its largest value 1, shape ``[size]``.
+
+    The window is a unit impulse filtered with a Gaussian that is reflected at the window's ends, as in
+    the authors' code, and so flatter than the Gaussian itself.
+
+    Args:
+        size: Width in years, odd.
+        sigma: Standard deviation in years.
+    """
+    impulse = np.zeros(size)
+    impulse[size // 2] = 1.0
+    window = gaussian_filter1d(impulse, sigma)
+    return np.asarray(window / window.max(), np.float64)
+
+
+def lds_weights(
+    ages_years: npt.ArrayLike,
+    reweight: Literal["sqrt_inverse", "inverse"] = "sqrt_inverse",
+    kernel: FloatArray | None = None,
+    draws: npt.ArrayLike | None = None,
+) -> FloatArray:
+    """Weigh each face by the inverse of the smoothed number of faces of its age.
+
+    Args:
+        ages_years: Whole ages, at least 0, shape ``[faces]``. From 120 years on they count as one age.
+        reweight: ``"sqrt_inverse"`` takes the square root of the counts before smoothing, ``"inverse"``
+            clips them to 5 … 1000 before smoothing.
+        kernel: Smoothing window; None for no smoothing.
+        draws: How often each face counts, shape ``[faces]``. Default: once.
+
+    Returns:
+        Weights with mean 1 over the faces, shape ``[faces]``.
+    """
+    ages = np.minimum(np.asarray(ages_years, np.int64), _LAST_AGE)
+    mass = np.ones(len(ages)) if draws is None else np.asarray(draws, np.float64)
+    counts = np.bincount(ages, mass, minlength=_LAST_AGE + 1)
+    counts = np.sqrt(counts) if reweight == "sqrt_inverse" else np.clip(counts, *_CLIPPED_COUNTS)
+    if kernel is not None:
+        counts = convolve1d(counts, kernel, mode="constant")
+        # The authors' code smooths plain counts as integers, and so drops the fraction.
+        counts = counts if reweight == "sqrt_inverse" else np.floor(counts)
+    weights = 1.0 / counts[ages]
+    return np.asarray(weights / np.average(weights, weights=mass), np.float64)
+
+
+def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+    """Weigh the age loss by the inverse smoothed counts of the training ages."""
+    del output
+    kernel = lds_kernel(settings.lds.kernel_size, settings.lds.sigma)
+    weights = lds_weights(faces.ages, settings.lds.reweight, kernel, faces.draws)
+    return Treatment(weights=weights, statistics={"kernel": kernel.tolist()})

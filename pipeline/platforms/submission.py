@@ -1,0 +1,154 @@
+"""What every platform is asked to do, and what it answers."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from kfp import dsl
+
+from components.errors import EvenfaceError, RequestError
+from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
+from pipeline.platforms.schedules import Schedule, ScheduleState
+
+Show = Callable[[str], None]
+"""Called with each line that a user should see while something runs."""
+
+UNKNOWN_SOURCE = "scheduled"
+"""Fingerprint of a scheduled run's source: nobody knows today what it will hold."""
+
+
+class Target(StrEnum):
+    """Where a compiled pipeline runs."""
+
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
+
+
+class PlatformError(EvenfaceError):
+    """The platform refused, or could not be reached; the message says which and what to do. Exit code 1."""
+
+
+class RunFailedError(EvenfaceError):
+    """A run that was followed did not succeed; the message names the stage. Exit code 1."""
+
+
+class Change(StrEnum):
+    """What applying a schedule did."""
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A compiled pipeline and what it is run with.
+
+    Attributes:
+        package: The compiled YAML.
+        parameters: Values of pipeline parameters that differ from the compiled defaults: ``source``,
+            ``source_fingerprint`` and ``state``.
+        run_name: Display name of the run, unique enough to find it again.
+        experiment: Group of runs that it belongs to.
+        pipeline_root: Where artifacts are stored; None for the platform's own default.
+    """
+
+    package: Path
+    parameters: dict[str, Any]
+    run_name: str
+    experiment: str
+    pipeline_root: str | None = None
+
+    @property
+    def version(self) -> str:
+        """Identify the compiled pipeline by its content: the same YAML is the same version."""
+        return hashlib.sha256(self.package.read_bytes()).hexdigest()[:12]
+
+    def specification(self, schedule: Schedule, **details: Any) -> str:
+        """Identify everything that a schedule does, so that applying it twice changes nothing.
+
+        Args:
+            schedule: When it fires.
+            **details: The platform's own settings that its runs depend on, as JSON values.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        content = {
+            "package": self.version,
+            "parameters": self.parameters,
+            "experiment": self.experiment,
+            "pipeline_root": self.pipeline_root,
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "max_concurrency": schedule.max_concurrency,
+            **details,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Platform(Protocol):
+    """One platform's words for what evenface asks of all of them.
+
+    An instance holds the settings and reaches the network only in the methods below `configure`.
+    All of those raise `PlatformError` where the platform refuses and `RequestError` where the
+    request is wrong.
+    """
+
+    def check(self) -> list[str]:
+        """Return a sentence for each setting that this platform ignores or translates.
+
+        Raises:
+            RequestError: For settings that can't work together here.
+        """
+
+    def configure(self, task: dsl.PipelineTask, stage: str) -> None:
+        """Give a task its stage's resources, retries, timeout and caching."""
+
+    def preview(self, submission: Submission) -> dict[str, Any]:
+        """Return what `submit` would send, without secrets and without the network."""
+
+    def submit(self, submission: Submission, show: Show, *, wait: bool) -> str:
+        """Start a run and return its identifier; with `wait`, follow it to its end.
+
+        Raises:
+            RunFailedError: If a followed run does not succeed.
+        """
+
+    def apply_schedule(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
+        """Make the platform's schedule of this name be this one; a run in flight is left alone."""
+
+    def list_schedules(self) -> list[ScheduleState]:
+        """Return the schedules that evenface made, by name."""
+
+    def pause_schedule(self, name: str) -> None:
+        """Stop a schedule from starting runs; RequestError if there is none of this name."""
+
+    def resume_schedule(self, name: str) -> None:
+        """Let a paused schedule start runs again, without those that it missed."""
+
+    def delete_schedule(self, name: str) -> None:
+        """Remove a schedule; a run in flight is left alone."""
+
+
+def load_platform(target: Target, resources: ResourcesSettings, platform: PlatformSettings) -> Platform:
+    """Return a target's platform; only its own libraries are imported.
+
+    Args:
+        target: Where the pipeline runs.
+        resources: Each stage's resources.
+        platform: The platforms' settings.
+    """
+    if target is Target.KUBEFLOW:
+        from pipeline.platforms.kubeflow import KubeflowPlatform  # noqa: PLC0415
+
+        return KubeflowPlatform(resources, platform)
+    if target is Target.VERTEX:
+        from pipeline.platforms.vertex import VertexPlatform  # noqa: PLC0415
+
+        return VertexPlatform(resources, platform)
+    raise RequestError(f"Unknown target '{target}': choose {', '.join(Target)}.")

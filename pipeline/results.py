@@ -1,0 +1,179 @@
+"""What a finished run shows on the command line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from components.errors import ArtifactError
+from components.files import read_json
+from pipeline.platforms.local import RunFolder
+
+_console = Console()
+
+
+def print_results(comparison: dict[str, Any], folder: RunFolder, seconds: float) -> None:
+    """Print what became of the data, one row per variant, the recommendation and the paths.
+
+    Args:
+        comparison: The run's ``comparison.json``.
+        folder: The run's folder.
+        seconds: How long the pipeline took.
+    """
+    data = comparison["dataset"]
+    _console.print(_steps_table(data))
+    _console.print(
+        f"Faces: {data['train']:,} train, {data['validation']:,} validation, {data['test']:,} test; "
+        f"{data['rejected']:,} files rejected{_reasons(data.get('rejects') or {})}."
+    )
+    _console.print(_variants_table(comparison))
+    recommended = comparison["recommended"]
+    _console.print(f"Recommended: [bold]{recommended['variant']}[/bold]. {recommended['because']}", highlight=False)
+    _console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
+    for name, path in (
+        ("Report", folder.report),
+        ("Comparison", folder.comparison),
+        ("Models", folder.models / "<variant>" / "<seed>"),
+        ("Data", folder.data),
+        ("Log", folder.log),
+    ):
+        # A path is never wrapped: it is there to be copied.
+        _console.print(f"{name:<11} {path}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _steps_table(data: dict[str, Any]) -> Table:
+    table = Table(title="What became of the files", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("step")
+    table.add_column("removed", justify="right")
+    table.add_column("left", justify="right")
+    table.add_column("why")
+    for step in data.get("steps") or []:
+        table.add_row(str(step["step"]), f"{step['removed']:,}", f"{step['faces']:,}", str(step["why"]))
+    return table
+
+
+def _reasons(rejects: dict[str, Any]) -> str:
+    shown = ", ".join(f"{count} {reason}" for reason, count in rejects.items() if isinstance(count, int) and count)
+    return f" ({shown})" if shown else ""
+
+
+def _variants_table(comparison: dict[str, Any]) -> Table:
+    table = Table(title="Results on the balanced test set, with 95 % intervals", box=box.SIMPLE_HEAD)
+    table.title_justify = "left"
+    table.add_column("variant", no_wrap=True)
+    table.add_column("seeds", justify="right")
+    table.add_column("age MAE (years)", justify="right")
+    table.add_column("gender accuracy", justify="right")
+    table.add_column("ethnicity macro F1", justify="right")
+    names = list(next(iter(comparison["variants"].values()))["ethnicity_recall"])
+    for name in names:
+        table.add_column(f"recall {name}", justify="right")
+    table.add_column("training (s)", justify="right")
+    for kind in ("variants", "posthoc"):
+        for name, row in comparison.get(kind, {}).items():
+            recalls = [f"{row['ethnicity_recall'][label]:.2f}" for label in names]
+            seconds = row.get("train_seconds") if kind == "variants" else None
+            table.add_row(
+                name,
+                str(len(row["seeds"])),
+                _interval(row["age_mae"], 2),
+                _interval(row["gender_accuracy"], 3),
+                _interval(row["ethnicity_macro_f1"], 3),
+                *recalls,
+                "–" if seconds is None else f"{seconds:.0f}",
+            )
+    floor = comparison["floor"]
+    table.add_row(
+        "constant",
+        "",
+        _interval(floor["age_mae"], 2),
+        _interval(floor["gender_accuracy"], 3),
+        _interval(floor["ethnicity_macro_f1"], 3),
+        *["" for _ in names],
+        "",
+        style="dim",
+    )
+    return table
+
+
+def _interval(number: dict[str, float | None], digits: int) -> str:
+    value, low, high = (number[key] for key in ("value", "low", "high"))
+    if value is None:
+        return "–"
+    if low is None or high is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def print_variants() -> None:
+    """Print every variant of the registry with its cures, source and parameters."""
+    from components.imbalance.registry import VARIANTS  # noqa: PLC0415
+    from components.imbalance.settings import ImbalanceSettings  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("variant", "age", "gender", "ethnicity", "resampling", "parameters", "source"):
+        table.add_column(column, no_wrap=column == "variant", overflow="fold")
+    settings = ImbalanceSettings()
+    for variant in VARIANTS.values():
+        parameters = "\n".join(f"{key} = {value}" for key, value in variant.parameters(settings).items())
+        cures = [variant.age, variant.gender, variant.ethnicity, variant.resampling]
+        table.add_row(variant.name, *cures, parameters, variant.source)
+    _console.print(table)
+
+
+def print_predictions(images: list[Path], model: Path) -> None:
+    """Score images with a SavedModel and print one row each.
+
+    Args:
+        images: JPEG or PNG files.
+        model: SavedModel directory that the train stage wrote.
+
+    Raises:
+        ArtifactError: If the directory is no such model, or a file is no JPEG or PNG.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf  # noqa: PLC0415 - slow to import
+
+    from components.model.artifact import read_variant  # noqa: PLC0415
+    from components.model.serving import ServedModel  # noqa: PLC0415
+
+    labels = read_variant(model)["labels"]
+    served = ServedModel(model)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("image", "age (years)", "gender", "ethnicity"):
+        table.add_column(column, overflow="fold")
+    for image in images:
+        try:
+            scores = served.predict([image.read_bytes()], batch_size=1)
+        except tf.errors.InvalidArgumentError:
+            raise ArtifactError(f"{image} is neither JPEG nor PNG: convert it, or leave it out.") from None
+        female = float(scores["gender"][0])
+        gender = labels["genders"][int(female >= 0.5)]
+        shares = sorted(zip(scores["ethnicity"][0], labels["ethnicities"], strict=True), reverse=True)
+        table.add_row(
+            str(image),
+            f"{float(scores['age'][0]):.1f}",
+            f"{gender} ({max(female, 1 - female):.0%})",
+            ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.01),
+        )
+    _console.print(table)
+
+
+def rebuild_report(folder: RunFolder) -> None:
+    """Write a run's report anew from the run's own files.
+
+    Args:
+        folder: Folder of a finished run.
+
+    Raises:
+        ArtifactError: If the folder does not hold a finished run.
+    """
+    from components.compare.compare import rebuild  # noqa: PLC0415 - slow to import
+
+    comparison = read_json(folder.comparison)
+    if "variants" not in comparison:
+        raise ArtifactError(f"{folder.comparison} is no comparison: give the folder of a finished run.")
+    rebuild(comparison, folder.data, folder.models, folder.predictions, folder.report, folder.summary)

@@ -1,0 +1,172 @@
+"""One real run of the whole pipeline, looked at from every side."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from components.dataset.manifest import Manifest
+
+VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
+
+
+@pytest.fixture(scope="module")
+def manifests(demo_run):
+    names = ("manifest", "test", "pool", "train", "validation")
+    return {name: Manifest.read(demo_run.folder.data / f"{name}.parquet") for name in names}
+
+
+def identities(manifest):
+    return set(manifest.faces["image_id"])
+
+
+def test_the_run_ends_with_a_table_and_paths_that_exist(demo_run):
+    for variant in VARIANTS:
+        assert any(line.strip().startswith(variant) for line in demo_run.printed.splitlines())
+        assert (demo_run.folder.models / variant / "42" / "saved_model.pb").is_file()
+    assert str(demo_run.folder.report) in demo_run.printed
+    assert demo_run.folder.report.stat().st_size > 10_000
+    assert demo_run.folder.summary.is_file()
+
+
+def test_the_comparison_has_the_documented_shape(demo_run):
+    comparison = demo_run.comparison
+    data = comparison["dataset"]
+    assert {"fingerprint", "faces", "rejected", "train", "validation", "test"} <= set(data)
+    assert list(comparison["variants"]) == VARIANTS
+    for row in comparison["variants"].values():
+        assert row["seeds"] == [42]
+        for metric in ("age_mae", "gender_accuracy", "ethnicity_macro_f1"):
+            assert row[metric]["low"] <= row[metric]["value"] <= row[metric]["high"]
+        assert set(row["ethnicity_recall"]) == {"White", "Black", "Asian", "Indian"}
+        assert len(row["age_mae_by_bin"]) == 8
+        assert np.array(row["ethnicity_confusion"]).shape == (4, 4)
+        assert np.array(row["gender_confusion"]).sum() == data["test"]
+        assert row["train_seconds"] > 0
+    assert {"a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"} <= set(comparison["paired"][0])
+    assert {"variant", "because"} <= set(comparison["recommended"])
+
+
+def test_the_sets_partition_the_manifest(manifests):
+    assert identities(manifests["test"]) | identities(manifests["pool"]) == identities(manifests["manifest"])
+    assert not identities(manifests["test"]) & identities(manifests["pool"])
+    assert identities(manifests["train"]) | identities(manifests["validation"]) == identities(manifests["pool"])
+    assert not identities(manifests["train"]) & identities(manifests["validation"])
+
+
+def test_no_copy_of_a_test_face_is_in_training(manifests):
+    groups = {name: set(manifests[name].faces["duplicate_group"]) for name in ("test", "train", "validation")}
+    assert not groups["test"] & (groups["train"] | groups["validation"])
+    assert not groups["train"] & groups["validation"]
+
+
+def test_the_test_set_is_balanced(manifests):
+    test = manifests["test"]
+    counts = np.bincount(test.cells(), minlength=test.labels.cell_count)
+    assert len(counts) == 64
+    assert len(set(counts)) == 1
+
+
+def test_every_file_that_was_not_used_is_in_the_rejects_with_a_reason(demo_run, manifests):
+    rejects = pq.read_table(demo_run.folder.data / "rejects.parquet").to_pandas()
+    assert len(rejects) == demo_run.comparison["dataset"]["rejected"] > 0
+    assert rejects["reason"].str.len().min() > 0
+    assert not set(rejects["file_name"]) & set(manifests["manifest"].faces["file_name"])
+
+
+def test_the_baseline_is_clearly_better_than_a_constant(demo_run):
+    baseline, floor = demo_run.comparison["variants"]["baseline"], demo_run.comparison["floor"]
+    assert baseline["age_mae"]["high"] < 0.85 * floor["age_mae"]["value"]
+    assert baseline["gender_accuracy"]["low"] > floor["gender_accuracy"]["value"] + 0.1
+    assert baseline["ethnicity_macro_f1"]["low"] > floor["ethnicity_macro_f1"]["value"] + 0.2
+
+
+def test_the_imbalance_shows(demo_run):
+    recall = demo_run.comparison["variants"]["baseline"]["ethnicity_recall"]
+    assert recall["Asian"] < recall["White"] - 0.15
+
+
+def test_the_model_scores_a_jpeg_with_tensorflow_alone(demo_run, tmp_path):
+    face = tmp_path / "face.jpg"
+    picture = tf.io.encode_jpeg(np.random.default_rng(0).integers(0, 255, (200, 180, 3)).astype(np.uint8))
+    face.write_bytes(picture.numpy())
+    code = f"""
+import json, sys
+sys.modules["components"] = sys.modules["pipeline"] = None
+import tensorflow as tf
+model = tf.saved_model.load({str(demo_run.folder.models / "baseline" / "42")!r})
+scores = model.signatures["serving_default"](image_bytes=tf.constant([open({str(face)!r}, "rb").read()] * 2))
+print(json.dumps({{name: value.numpy().tolist() for name, value in scores.items()}}))
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    scores = {name: np.array(value) for name, value in json.loads(finished.stdout.splitlines()[-1]).items()}
+    assert {name: value.shape for name, value in scores.items()} == {
+        "age": (2, 1),
+        "gender": (2, 1),
+        "ethnicity": (2, 4),
+    }
+    assert ((scores["age"] >= 1) & (scores["age"] <= 80.001)).all()
+    assert ((scores["gender"] >= 0) & (scores["gender"] <= 1)).all()
+    assert scores["ethnicity"].sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_history_and_the_variant_travel_with_the_model(demo_run):
+    folder = demo_run.folder.models / "denseweight_lmf" / "42"
+    about = json.loads((folder / "variant.json").read_text())
+    history = pd.read_parquet(folder / "history.parquet")
+    assert about["variant"] == "denseweight_lmf"
+    assert about["epochs_run"] == len(history)
+    assert {"loss", "val_loss", "val_age_mae", "val_gender_accuracy", "val_ethnicity_macro_f1"} <= set(history.columns)
+
+
+def test_downsampling_trains_on_fewer_faces_and_says_so(demo_run):
+    rows = demo_run.comparison["variants"]
+    assert (
+        rows["downsample"]["train_faces"] < rows["baseline"]["train_faces"] == demo_run.comparison["dataset"]["train"]
+    )
+
+
+def test_the_metrics_that_the_kfp_ui_draws_are_filled(demo_run):
+    outputs = sorted(demo_run.folder.state.rglob("evaluate/executor_output.json"))
+    assert len(outputs) == len(VARIANTS)
+    for output in outputs:
+        artifacts = json.loads(output.read_text())["artifacts"]
+        metrics = artifacts["metrics"]["artifacts"][0]["metadata"]
+        assert 0 < metrics["ethnicity_macro_f1"] <= 1
+        for name in ("gender_metrics", "ethnicity_metrics"):
+            drawn = artifacts[name]["artifacts"][0]["metadata"]["confusionMatrix"]
+            assert sum(sum(row["row"]) for row in drawn["struct"]["rows"] if row) > 0
+
+
+def test_the_trials_have_a_row_per_trial_and_epoch(demo_run):
+    trials = pd.read_parquet(demo_run.folder.data / "trials.parquet")
+    assert len(trials) > 0
+    assert not trials.duplicated(["variant", "trial", "epoch"]).any()
+
+
+def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
+    again = run_cli("run", "--preset", "demo", "--output", demo_run.folder.path)
+    assert again.returncode == 0
+    assert "✓ train (unchanged since an earlier run)" in again.stdout
+    assert "epoch" not in again.stdout
+    assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
+
+
+def test_the_report_can_be_rebuilt_from_the_folder(demo_run, run_cli):
+    demo_run.folder.report.unlink()
+    rebuilt = run_cli("report", demo_run.folder.path, "--no-open")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert demo_run.folder.report.stat().st_size > 10_000
+
+
+def test_predict_prints_a_row_per_image(demo_run, run_cli, tmp_path):
+    face = tmp_path / "one.png"
+    face.write_bytes(tf.io.encode_png(np.zeros((64, 64, 3), np.uint8)).numpy())
+    shown = run_cli("predict", face, "--model", demo_run.folder.models / "ins" / "42")
+    assert shown.returncode == 0, shown.stderr
+    assert "one.png" in shown.stdout
