@@ -19,7 +19,8 @@ def describe_tuning(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
         searches: What tuning chose, by the variant that it was tuned for.
 
     Returns:
-        ``scope``, ``trials`` (of each search), ``searches`` as given, and ``note``, a sentence.
+        ``scope`` (``per_variant``, or the variant that was searched for all), ``fixed`` (whether nothing
+        was searched), ``trials`` (of the longest search), ``searches`` as given, and ``note``, a sentence.
     """
     trials = {name: int(search.get("trials", 0)) for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
@@ -38,7 +39,8 @@ def describe_tuning(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
         note = f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {each})."
     return {
         "scope": scope,
-        "trials": trials,
+        "fixed": not any(trials.values()),
+        "trials": max(trials.values(), default=0),
         "searches": {name: dict(one) for name, one in searches.items()},
         "note": note,
     }

@@ -1,6 +1,7 @@
 """Faces in an archive, read as a stream: nothing is ever extracted to disk."""
 
 import gzip
+import io
 import re
 import stat
 import tarfile
@@ -75,10 +76,8 @@ def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
 
 def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
     bounded = _BoundedStream(stream, name, limits)
-    with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_StrictMember) as archive:
+    with _StreamedTar.open(fileobj=bounded, mode="r|") as archive:
         while (member := archive.next()) is not None:
-            # A streamed archive remembers every member it has passed: forget them.
-            archive.members.clear()
             member_name = _checked_name(member.name, name)
             if member.isdir():
                 continue
@@ -110,6 +109,17 @@ class _StrictMember(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from None
 
 
+class _StreamedTar(tarfile.TarFile):
+    """A tar that forgets the members it has passed, so that memory does not grow with their number."""
+
+    tarinfo = _StrictMember
+    members: list[tarfile.TarInfo]
+
+    def next(self) -> tarfile.TarInfo | None:
+        self.members.clear()
+        return super().next()
+
+
 def _check_nothing_follows(archive: tarfile.TarFile) -> None:
     """Read to the end, so that checksums are verified, and refuse anything but padding."""
     while archive.fileobj is not None and (rest := archive.fileobj.read(_BLOCK)):
@@ -117,20 +127,20 @@ def _check_nothing_follows(archive: tarfile.TarFile) -> None:
             raise tarfile.ReadError("data follows the end mark or a damaged header")
 
 
-class _BoundedStream:
+class _BoundedStream(io.BufferedIOBase):
     """The decompressed bytes of a tar, counted against the limits as they are read."""
 
     def __init__(self, stream: BinaryIO, name: str, limits: SourceLimits) -> None:
         compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         stream.seek(0)
         self._compressed = stream
-        self._stream = gzip.GzipFile(fileobj=stream, mode="rb") if compressed else stream
+        self._stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=stream) if compressed else stream
         self._name = name
         self._limits = limits
         self._total = 0
 
-    def read(self, size: int) -> bytes:
-        content = self._stream.read(size)
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = self._stream.read(-1 if size is None else size)
         self._total += len(content)
         _check_total(self._total, self._name, self._limits)
         _check_ratio(self._total, self._compressed.tell(), self._name, self._limits)

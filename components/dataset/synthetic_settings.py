@@ -21,7 +21,7 @@ class SyntheticSettings(Section):
     seed: int = Field(0, ge=0, description="Fixes every label, name and pixel.")
     class_shares: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, NonNegativeFloat] = (
         Field(
-            (0.42, 0.19, 0.15, 0.17, 0.07),
+            (0.41, 0.18, 0.18, 0.16, 0.07),
             description="Relative frequency of White, Black, Asian, Indian and Other.",
         )
     )

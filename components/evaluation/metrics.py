@@ -142,15 +142,17 @@ def metrics_from_sums(sums: Floats, counts: Floats, labels: Labels, *, groups: b
         of :data:`GROUP_METRICS`.
     """
     shape = (len(labels.genders), len(labels.ethnicities), len(labels.age_bins))
-    sums = sums.reshape(*sums.shape[:-2], *shape, sums.shape[-1])
-    counts = counts.reshape(shape)
-    by_group = sums.sum(axis=-2)
-    group_counts = counts.sum(axis=2)
     genders = slice(_CLASSES, _CLASSES + shape[0])
     ethnicities = slice(_CLASSES + shape[0], None)
+    # Sums over cells as matrix products: several times faster than reductions over short axes.
+    cells_of_group = np.repeat(np.eye(shape[0] * shape[1]), shape[2], axis=1)
+    cells_of_bin = np.tile(np.eye(shape[2]), shape[0] * shape[1])
+    by_group = np.matmul(cells_of_group, sums).reshape(*sums.shape[:-2], *shape[:2], sums.shape[-1])
+    group_counts = (cells_of_group @ counts).reshape(shape[:2])
+    by_bin = np.matmul(cells_of_bin, sums[..., :_CLASSES])
     gender_confusion = by_group[..., genders].sum(axis=-2)
     ethnicity_by_gender = by_group[..., ethnicities]
-    metrics = _age_metrics(sums, counts)
+    metrics = _age_metrics(by_bin, cells_of_bin @ counts)
     metrics |= {
         "gender_confusion": gender_confusion,
         "gender_accuracy": _accuracy(gender_confusion),
@@ -196,13 +198,15 @@ def error_quantiles(errors: Floats, weights: npt.NDArray[np.number], *, squeeze:
         One array of shape ``[resamples]`` per quantile.
     """
     order = np.argsort(errors, kind="stable")
-    cumulated = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
-    totals = cumulated[:, -1]
+    cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=weights.dtype)
+    totals = cumulated[:, -1].astype(np.float64)
     found = {}
     for name, share in QUANTILES.items():
         # The slack is for shares whose sum misses the quantile by rounding alone.
-        below = (cumulated < (share * totals * (1 - 1e-12))[:, None]).sum(axis=1)
-        values = errors[order][below]
+        threshold = share * totals * (1 - 1e-12)
+        if np.issubdtype(weights.dtype, np.integer):
+            threshold = np.ceil(threshold).astype(weights.dtype)  # Whole numbers compare the same, and faster.
+        values = errors[order][np.count_nonzero(cumulated < threshold[:, None], axis=1)]
         found[name] = values[0] if squeeze else values
     return found
 
@@ -228,20 +232,19 @@ def badness_of(values: Floats, better: Better) -> Floats:
     return {"lower": values, "higher": -values, "zero": np.abs(values)}[better]
 
 
-def _age_metrics(sums: Floats, counts: Floats) -> Metrics:
-    """Age metrics of sums ``[..., genders, ethnicities, bins, features]``."""
-    everyone = (-4, -3, -2)
-    totals = sums[..., : _SIGNED + 1].sum(axis=everyone) / counts.sum()
+def _age_metrics(by_bin: Floats, counts: Floats) -> Metrics:
+    """Age metrics of sums ``[..., bins, 3]`` and the weight of each bin ``[bins]``."""
+    totals = by_bin.sum(axis=-2) / counts.sum()
     mae = totals[..., _ABSOLUTE]
-    by_bin = _ratio(sums[..., : _SIGNED + 1].sum(axis=(-4, -3)), counts.sum(axis=(0, 1))[:, None])
-    mae_by_bin = by_bin[..., _ABSOLUTE]
+    means = _ratio(by_bin, counts[:, None])
+    mae_by_bin = means[..., _ABSOLUTE]
     return {
         "age_mae": mae,
         "age_bias": totals[..., _SIGNED],
         # The square of the absolute error is the square of the error. Rounding may leave a tiny negative.
         "age_error_std": np.sqrt(np.maximum(totals[..., _SQUARED] - mae**2, 0)),
         "age_mae_by_bin": mae_by_bin,
-        "age_bias_by_bin": by_bin[..., _SIGNED],
+        "age_bias_by_bin": means[..., _SIGNED],
         "age_mae_bin_gap": np.nanmax(mae_by_bin, axis=-1) - np.nanmin(mae_by_bin, axis=-1),
     }
 

@@ -86,7 +86,12 @@ class Predictions:
         return replace(self, faces=faces, variant=variant)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the predictions as one Parquet file, atomically."""
+        """Write the predictions as one Parquet file, atomically.
+
+        Raises:
+            ArtifactError: If a value can't be a prediction (not finite, a code without a name).
+        """
+        self._check_values(path)
         table = pa.Table.from_pandas(self.faces, schema=SCHEMA, preserve_index=False)
         about = {"labels": self.labels.to_dict(), "variant": self.variant, "seed": self.seed}
         metadata = {_METADATA_KEY: json.dumps(about, sort_keys=True).encode()}

@@ -12,6 +12,8 @@ from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 
+_WORST, _GAP = "worst_group_", "group_gap_"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -47,14 +49,27 @@ class Scored:
         return list(self.predictions)
 
     def mean(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
-        """Return a metric averaged over seeds (all by default), in the metric's own shape."""
-        chosen = self.seeds if seeds is None else seeds
-        return np.asarray(np.mean([self.estimates[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
+        """Return a metric averaged over seeds (all by default), in the metric's own shape.
+
+        Args:
+            metric: Any metric of the estimates, or ``worst_group_<name>`` or ``group_gap_<name>`` of a
+                group metric: the worst group and the gap between groups *after* averaging over the
+                seeds, so that they are those of the averages shown.
+            seeds: Which of the row's seeds.
+        """
+        return self._mean(self.estimates, metric, seeds)
 
     def mean_replicates(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
-        """Return a metric averaged over seeds within each resample, the axis of resamples first."""
-        chosen = self.seeds if seeds is None else seeds
-        return np.asarray(np.mean([self.replicates[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
+        """Return what :meth:`mean` does in each resample, the axis of resamples first."""
+        return self._mean(self.replicates, metric, seeds)
+
+    def _mean(self, by_seed: Mapping[int, Metrics], metric: str, seeds: Iterable[int] | None) -> Floats:
+        chosen = self.seeds if seeds is None else list(seeds)
+        for place, prefix in enumerate((_WORST, _GAP)):
+            if metric.startswith(prefix):
+                name = metric.removeprefix(prefix)
+                return worst_and_gap(self._mean(by_seed, f"group_{name}", chosen), GROUP_METRICS[name])[place]
+        return np.asarray(np.mean([by_seed[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
 
     def estimate(self, metric: str) -> Estimate:
         """Return a metric averaged over the seeds, with its interval."""
@@ -88,9 +103,8 @@ def score_seeds(
     for seed, each in by_seed.items():
         point, natural_point = observed.metrics(each, shares)
         draws, natural_draws = resampled.metrics(each, shares)
-        estimates[seed] = _with_worst_groups({name: values[0] for name, values in point.items()})
-        kept = {name: values for name, values in draws.items() if "confusion" not in name}
-        replicates[seed] = _with_worst_groups(kept)
+        estimates[seed] = {name: values[0] for name, values in point.items()}
+        replicates[seed] = {name: values for name, values in draws.items() if "confusion" not in name}
         natural_estimates.append({name: values[0] for name, values in natural_point.items()})
         natural_replicates.append({name: values for name, values in natural_draws.items() if "confusion" not in name})
     natural = (average_over_seeds(natural_estimates), average_over_seeds(natural_replicates))
@@ -108,16 +122,8 @@ def difference(a: Scored, b: Scored, metric: str) -> Estimate:
     Args:
         a: One row.
         b: Another, with at least one seed in common.
-        metric: Any metric of the replicates, also ``worst_group_<name>`` and ``group_gap_<name>``.
+        metric: As in :meth:`Scored.mean`.
     """
     seeds = common_seeds(a, b)
     replicates = a.mean_replicates(metric, seeds) - b.mean_replicates(metric, seeds)
     return Estimate(a.mean(metric, seeds) - b.mean(metric, seeds), *percentile_interval(replicates, a.confidence))
-
-
-def _with_worst_groups(metrics: Metrics) -> Metrics:
-    """Add the worst group's value and the gap between the groups of each group metric."""
-    added = {}
-    for name, better in GROUP_METRICS.items():
-        added[f"worst_group_{name}"], added[f"group_gap_{name}"] = worst_and_gap(metrics[f"group_{name}"], better)
-    return metrics | added

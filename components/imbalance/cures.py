@@ -159,7 +159,8 @@ def _output_priors(faces: TrainingFaces, output: str, weights: FloatArray, treat
     """Return the class shares that the logits of a network at the optimum of its loss carry.
 
     The optimum of a cross-entropy weighted by w with an offset o on the logits is
-    log(w · prior · likelihood) − o. Margins and focusing have no such form and are left out.
+    log(w · prior · likelihood) − o. Margins, focusing and LMF's own class weights have no such form and are
+    left out.
     """
     masses = faces.mass(output, faces.draws * weights)
     if treatment.class_offset is not None:

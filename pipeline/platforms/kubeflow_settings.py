@@ -1,8 +1,9 @@
 """Settings of Kubeflow Pipelines."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.section import Section
 
@@ -34,3 +35,17 @@ class KubeflowSettings(Section):
         "UTC",
         description="The one time zone that the cluster's schedule controller runs in (cronScheduleTimezone).",
     )
+    poll_seconds: float = Field(10, gt=0, description="Pause between two looks at a run that is followed.")
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_a_url_without_secrets(cls, host: str | None) -> str | None:
+        if host is None:
+            return None
+        parts = urlsplit(host)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write the whole URL, such as https://kubeflow.example.org/pipeline")
+        if parts.username or parts.password:
+            # The value is not repeated: it holds a secret.
+            raise ValueError("credentials don't belong in settings; put a token into EVENFACE_KUBEFLOW_TOKEN")
+        return host.rstrip("/")

@@ -4,10 +4,10 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import kfp.local
 from kfp import dsl
@@ -76,6 +76,32 @@ class RunFolder:
         return self.path / ".pipeline"
 
 
+class Executor(Protocol):
+    """What runs a local run's stages.
+
+    Attributes:
+        image: Identity of the code that the stages run, part of KFP's cache keys.
+    """
+
+    image: str
+
+    def runner(self, reads: list[Path], writes: list[Path]) -> contextlib.AbstractContextManager[Any]:
+        """Give KFP's runner for a run that reads and writes these paths."""
+
+
+class Subprocesses:
+    """Runs the stages as processes of this Python environment."""
+
+    def __init__(self) -> None:
+        self.image = f"evenface-python:{_code_version()}"
+
+    @contextlib.contextmanager
+    def runner(self, reads: list[Path], writes: list[Path]) -> Iterator[Any]:
+        """Yield KFP's SubprocessRunner; a process sees every path anyway."""
+        del reads, writes
+        yield kfp.local.SubprocessRunner(use_venv=False)
+
+
 def run_locally(
     settings: Settings,
     source: str,
@@ -84,8 +110,9 @@ def run_locally(
     *,
     cache: bool,
     show: Callable[[str], None],
+    executor: Executor | None = None,
 ) -> dict[str, Any]:
-    """Run the pipeline with KFP's SubprocessRunner and collect what it made.
+    """Run the pipeline with KFP's local runner and collect what it made.
 
     Args:
         settings: What to run.
@@ -94,6 +121,7 @@ def run_locally(
         folder: Where the results go.
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
         show: Called with each line that a user should see while it runs.
+        executor: What runs the stages; `Subprocesses` by default.
 
     Returns:
         The comparison.
@@ -106,25 +134,42 @@ def run_locally(
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    folder.state.mkdir(parents=True, exist_ok=True)
-    pipeline = build_pipeline(settings, f"evenface-python:{_code_version()}")
-    with folder.log.open("w", encoding="utf-8") as file:
-        outputs = _run(pipeline, source, fingerprint, folder, RunLog(file, show), cache=cache)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    executor = executor or Subprocesses()
+    pipeline = build_pipeline(settings, executor.image)
+    reads, writes = _paths(settings, source, folder)
+    with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, writes) as runner:
+        outputs = _run(pipeline, runner, source, fingerprint, folder, RunLog(file, show), cache=cache)
     collect(outputs, folder)
     comparison: dict[str, Any] = read_json(folder.comparison)
     return comparison
 
 
-def _run(pipeline: Any, source: str, fingerprint: str, folder: RunFolder, log: RunLog, *, cache: bool) -> Any:
+def _paths(settings: Settings, source: str, folder: RunFolder) -> tuple[list[Path], list[Path]]:
+    """Return the paths that the stages read and those that they write to, all absolute."""
+    reads = [Path(name).resolve() for name in (source, settings.model.backbone_weights) if Path(name).exists()]
+    writes = [folder.state.resolve()]
+    if settings.model.backbone_weights == "imagenet":
+        # Downloaded once, by whichever stage needs them first.
+        writes.append(Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve())
+    return reads, writes
+
+
+def _run(
+    pipeline: Any, runner: Any, source: str, fingerprint: str, folder: RunFolder, log: RunLog, *, cache: bool
+) -> Any:
+    state = folder.state.resolve()
+    # A Docker engine that has to create the folder does so as root.
+    (state / "artifacts").mkdir(parents=True, exist_ok=True)
     kfp.local.init(
-        kfp.local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(folder.state / "artifacts"),
+        runner,
+        pipeline_root=str(state / "artifacts"),
         enable_caching=cache,
     )
     stream: TextIO = log  # type: ignore[assignment] # KFP prints and logs to it, nothing more
     try:
         with contextlib.redirect_stdout(stream):
-            task = pipeline(source=source, source_fingerprint=fingerprint, state=str(folder.state / "searches"))
+            task = pipeline(source=source, source_fingerprint=fingerprint, state=str(state / "searches"))
     except RuntimeError as error:
         stage = log.failed_stage
         if stage is None:

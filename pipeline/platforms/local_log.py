@@ -82,4 +82,9 @@ class RunLog:
             )
 
 
-_EXPLAINED = {"RequestError", "DataError", "ArtifactError"}
+def names_an_error(line: str) -> bool:
+    """Say whether a line is the last one of a traceback: an error's name and message."""
+    return _ERROR.match(line.strip()) is not None
+
+
+_EXPLAINED = {"RequestError", "DataError", "ArtifactError", "StageFailedError"}

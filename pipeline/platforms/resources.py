@@ -1,5 +1,6 @@
 """What each stage may use, in words that belong to no platform."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -7,11 +8,14 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.section import Section
+from pipeline.platforms.docker_settings import DockerSettings
 from pipeline.platforms.kubeflow_settings import KubeflowSettings
 from pipeline.platforms.vertex_settings import VertexSettings
 
 GPU_STAGES = ("tune", "train")
 """The stages that a GPU makes faster."""
+
+_LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,12 @@ class StageResources(Section):
     cpu: float = Field(2, gt=0, description="Processor cores.")
     memory_gb: float = Field(8, gt=0, description="Memory in gigabytes (10^9 bytes).")
     accelerator: str | None = Field(None, description=f"GPU model: {', '.join(ACCELERATORS)}.")
-    accelerator_count: int = Field(1, ge=1, le=16, description="GPUs, where a model is named.")
+    accelerator_count: Literal[1, 2, 4, 8, 16] = Field(1, description="GPUs, where a model is named.")
     spot: bool = Field(False, description="Run on cheaper machines that may be taken away at any time.")
     timeout_seconds: int | None = Field(None, gt=0, description="Longest time one attempt may take; None for no limit.")
     retries: int = Field(2, ge=0, le=10, description="Attempts after the first.")
     retry_backoff_seconds: int = Field(60, ge=0, description="Pause before the first retry.")
     retry_backoff_factor: float = Field(2, ge=1, description="Each further pause is this many times longer.")
-    retry_backoff_max_seconds: int = Field(3600, gt=0, description="Longest pause.")
 
     @model_validator(mode="after")
     def _accelerator_is_known(self) -> Self:
@@ -68,6 +71,17 @@ class StageResources(Section):
     def gpus(self) -> int:
         """How many GPUs; 0 without an accelerator."""
         return self.accelerator_count if self.accelerator else 0
+
+    @property
+    def retry_window_seconds(self) -> int:
+        """How long after its first start a stage may be tried again: all attempts and all pauses.
+
+        Left to itself KFP writes one hour, and its back end then never retries a stage that was
+        taken from a spot machine later than that.
+        """
+        attempt = self.timeout_seconds or _LONGEST_ATTEMPT_SECONDS
+        pauses = sum(self.retry_backoff_seconds * self.retry_backoff_factor**n for n in range(self.retries))
+        return (self.retries + 1) * attempt + math.ceil(pauses)
 
 
 def _gpu_stage(hours: int) -> StageResources:
@@ -125,5 +139,6 @@ class PlatformSettings(Section):
     )
     experiment: str = Field("evenface", min_length=1, description="Group of runs.")
     caching: bool = Field(True, description="Reuse finished stages whose inputs are equal.")
+    docker: DockerSettings = Field(default_factory=DockerSettings, description="Containers on this machine.")
     kubeflow: KubeflowSettings = Field(default_factory=KubeflowSettings, description="Kubeflow Pipelines.")
     vertex: VertexSettings = Field(default_factory=VertexSettings, description="Vertex AI Pipelines.")

@@ -117,7 +117,7 @@ def check_cron(expression: str) -> str:
             if not _term_is_valid(term, name, low, high):
                 raise RequestError(
                     f"The cron expression '{expression}' has '{term}' as its {name}: "
-                    f"write *, a number from {low} to {high}, a rising range such as {low}-{high}, or a step such as */2."
+                    f"write *, a number from {low} to {high}, a rising range such as {low}-{high}, or a step as in */2."
                 )
     return " ".join(field.upper() for field in fields)
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
-
-from kfp import dsl
+from typing import TYPE_CHECKING, Any, Protocol
 
 from components.errors import EvenfaceError, RequestError
 from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
 from pipeline.platforms.schedules import Schedule, ScheduleState
+
+if TYPE_CHECKING:
+    from kfp import dsl  # The command line reads this module and must start fast.
 
 Show = Callable[[str], None]
 """Called with each line that a user should see while something runs."""
@@ -106,7 +107,7 @@ class Platform(Protocol):
             RequestError: For settings that can't work together here.
         """
 
-    def configure(self, task: dsl.PipelineTask, stage: str) -> None:
+    def configure(self, task: "dsl.PipelineTask", stage: str) -> None:
         """Give a task its stage's resources, retries, timeout and caching."""
 
     def preview(self, submission: Submission) -> dict[str, Any]:

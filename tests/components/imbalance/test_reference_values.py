@@ -1,7 +1,7 @@
 """Every loss and weight equals what its authors' public code computes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_denseweight(reference: dict[str, Any], case: int, assert_close: Callabl
     assert_close(
         [*(by_target[query] for query in np.round(expected["query"], 9)), weights.min(), weights.max()],
         [*expected["weights_at_query"], expected["min"], expected["max"]],
-        rtol=5e-3,
+        rtol=1e-9,
     )
 
 
@@ -104,9 +104,9 @@ def test_balanced_mse(reference: dict[str, Any], case: int, assert_close: Callab
 @pytest.mark.parametrize("case", range(4))
 def test_lds(reference: dict[str, Any], case: int, assert_close: Callable[..., None]) -> None:
     expected = reference["lds"]["cases"][case]
-    reweight = {"sqrt_inv": "sqrt_inverse", "inverse": "inverse"}[expected["reweight"]]
+    names: dict[str, Literal["sqrt_inverse", "inverse"]] = {"sqrt_inv": "sqrt_inverse", "inverse": "inverse"}
     kernel = lds_kernel(5, 2.0) if expected["lds"] else None
-    weights = lds_weights(reference["denseweight"]["ages"], reweight, kernel)
+    weights = lds_weights(reference["denseweight"]["ages"], names[expected["reweight"]], kernel)
     assert_close(weights[: len(expected["weights"])], expected["weights"], rtol=1e-6)
 
 

@@ -1,0 +1,1 @@
+"""Stage 2: draw the balanced test set."""

@@ -1,0 +1,178 @@
+"""The balanced test set: as many faces in every gender × ethnicity × age-bin cell."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from components.build_test_set.settings import TestSetSettings
+from components.dataset.labels import Labels
+from components.dataset.manifest import Manifest
+from components.errors import DataError
+from components.files import write_json
+
+_log = logging.getLogger(__name__)
+
+_CELLS_NAMED = 8
+"""Cells that an error names; the others are counted."""
+
+
+def build_test_set(
+    manifest_path: str, settings: TestSetSettings, test_path: str, pool_path: str, summary_path: str
+) -> dict[str, Any]:
+    """Draw the test set; what remains is the pool.
+
+    Args:
+        manifest_path: Manifest of every face.
+        settings: The stage's section.
+        test_path: Manifest to write: the test set.
+        pool_path: Manifest to write: the other faces. The two partition the manifest.
+        summary_path: JSON to write: for each cell the faces in all, in the test set and in the pool,
+            and the shortfalls.
+
+    Returns:
+        The numbers of faces in ``test`` and ``pool``, of ``cells`` and of cells with a ``shortfall``.
+
+    Raises:
+        DataError: If a cell has too few faces and no shortfall is allowed, or if a class has no face
+            left in the pool. Nothing is written then.
+    """
+    manifest = Manifest.read(manifest_path)
+    draw = draw_test_set(manifest, settings)
+    short = np.flatnonzero(draw.taken < settings.faces_per_cell)
+    if len(short) and not settings.allow_shortfall:
+        raise DataError(_shortfall_message(draw, short, manifest.labels, settings))
+    test, pool = manifest.subset(draw.in_test), manifest.subset(~draw.in_test)
+    _check_pool(pool)
+    about = {"stage": "build_test_set", "settings": settings.to_parameter()}
+    for part, path in ((test, test_path), (pool, pool_path)):
+        Manifest(part.faces, part.labels, part.fingerprint, about).write(path)
+    facts = {"test": len(test), "pool": len(pool), "cells": len(draw.taken), "shortfall": len(short)}
+    write_json(summary_path, facts | _cell_counts(manifest, draw, settings))
+    _log.info(
+        "test set: %d faces, %d left in the pool, %d of %d cells short",
+        len(test),
+        len(pool),
+        len(short),
+        len(draw.taken),
+    )
+    return facts
+
+
+@dataclass(frozen=True)
+class TestSetDraw:
+    """Which faces are in the test set.
+
+    Attributes:
+        in_test: One flag for each face, shape ``[faces]``.
+        drawable: For each cell, the faces that may be drawn, shape ``[cells]``.
+        taken: For each cell, the faces that were drawn, shape ``[cells]``.
+    """
+
+    __test__ = False  # Its name starts like that of a test class.
+
+    in_test: npt.NDArray[np.bool_]
+    drawable: npt.NDArray[np.int64]
+    taken: npt.NDArray[np.int64]
+
+
+def draw_test_set(manifest: Manifest, settings: TestSetSettings) -> TestSetDraw:
+    """Draw up to ``faces_per_cell`` faces of each cell at random.
+
+    Copies of a face must not be on both sides, so a duplicate group is drawn whole or not at all,
+    and a group with faces in several cells (its labels conflict) is never drawn. Faces without a
+    copy come first; a group is drawn only where a cell would stay short without it.
+
+    Args:
+        manifest: Every face.
+        settings: The stage's section.
+    """
+    cells = manifest.cells()
+    groups = manifest.faces["duplicate_group"].to_numpy()
+    by_group = pd.Series(cells).groupby(groups)
+    undivided = by_group.transform("nunique").to_numpy() == 1
+    size = by_group.transform("size").to_numpy()
+    in_test = np.zeros(len(manifest), bool)
+    taken = np.zeros(manifest.labels.cell_count, np.int64)
+    for cell in range(manifest.labels.cell_count):
+        rng = np.random.default_rng((settings.seed, cell))
+        inside = (cells == cell) & undivided
+        single = rng.permutation(np.flatnonzero(inside & (size == 1)))
+        copied = pd.unique(groups[inside & (size > 1)])
+        sizes = {int(group): int(size[groups == group][0]) for group in rng.permutation(copied)}
+        chosen = _choose_groups(sizes, len(single), settings.faces_per_cell)
+        in_test[np.isin(groups, chosen)] = True
+        in_test[single[: settings.faces_per_cell - sum(sizes[group] for group in chosen)]] = True
+        taken[cell] = int(in_test[inside].sum())
+    drawable = np.bincount(cells[undivided], minlength=manifest.labels.cell_count)
+    return TestSetDraw(in_test, drawable, taken)
+
+
+def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int]:
+    """Return the groups to draw so that with the single faces as many as ``wanted`` come together.
+
+    Among the choices that come closest to ``wanted``, one with the fewest copies wins.
+
+    Args:
+        sizes: Faces in each group.
+        singles: Faces without a copy.
+        wanted: Faces to draw.
+    """
+    if singles >= wanted:
+        return []
+    # Every sum of group sizes that fits, with the first choice of groups that gives it.
+    choices: dict[int, list[int]] = {0: []}
+    for group, size in sizes.items():
+        for total, chosen in list(choices.items()):
+            if total + size <= wanted:
+                choices.setdefault(total + size, [*chosen, group])
+    best = min(choices, key=lambda total: (-min(total + singles, wanted), total))
+    return choices[best]
+
+
+def _shortfall_message(
+    draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: TestSetSettings
+) -> str:
+    named = "; ".join(f"{labels.cell_name(int(cell))}: {draw.taken[cell]}" for cell in short[:_CELLS_NAMED])
+    more = f" and {len(short) - _CELLS_NAMED} more" if len(short) > _CELLS_NAMED else ""
+    smallest = int(draw.taken.min())
+    lower = f"lower test_set.faces_per_cell to {smallest}, " if smallest else ""
+    return (
+        f"{len(short)} of the {len(draw.taken)} test cells have fewer than {settings.faces_per_cell} faces to draw "
+        f"({named}{more}): {lower}set test_set.allow_shortfall=true, or use more faces."
+    )
+
+
+def _check_pool(pool: Manifest) -> None:
+    """Check that there is something of every class left to learn from.
+
+    Raises:
+        DataError: Naming the class.
+    """
+    for column, names in (("ethnicity", pool.labels.ethnicities), ("gender", pool.labels.genders)):
+        present = set(pool.faces[column])
+        for code, name in enumerate(names):
+            if code not in present:
+                raise DataError(
+                    f"The class {name} has no face left beside the test set: lower test_set.faces_per_cell or use "
+                    "more faces."
+                )
+
+
+def _cell_counts(manifest: Manifest, draw: TestSetDraw, settings: TestSetSettings) -> dict[str, Any]:
+    faces = np.bincount(manifest.cells(), minlength=len(draw.taken))
+    rows: list[dict[str, Any]] = [
+        {
+            "cell": manifest.labels.cell_name(cell),
+            "faces": int(faces[cell]),
+            "drawable": int(draw.drawable[cell]),
+            "test": int(draw.taken[cell]),
+            "pool": int(faces[cell] - draw.taken[cell]),
+        }
+        for cell in range(len(faces))
+    ]
+    shortfalls = [row for row in rows if row["test"] < settings.faces_per_cell]
+    return {"faces_per_cell": settings.faces_per_cell, "by_cell": rows, "shortfalls": shortfalls}

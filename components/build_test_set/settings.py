@@ -1,0 +1,18 @@
+"""Settings of the balanced test set."""
+
+from pydantic import Field
+
+from components.section import Section
+
+
+class TestSetSettings(Section):
+    """How the test set is drawn. The defaults are the deck's."""
+
+    __test__ = False  # Its name starts like that of a test class.
+
+    faces_per_cell: int = Field(10, ge=1, description="Faces in each gender × ethnicity × age bin.")
+    allow_shortfall: bool = Field(
+        False,
+        description="True lets a cell that has too few faces give all that it has; the shortfall is recorded.",
+    )
+    seed: int = Field(0, ge=0, description="Fixes which faces are drawn.")

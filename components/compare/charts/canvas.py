@@ -1,0 +1,132 @@
+"""One chart: drawn with matplotlib, delivered as an inline SVG in the colours of the page.
+
+The page has a light and a dark theme and one chart serves both: it is drawn in the colours of
+:data:`THEME`, each of which becomes a CSS variable in the SVG. Text stays text, in the page's font.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markupsafe import escape
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#18212b"
+MUTED = "#5d6b79"
+GRID = "#dfe5ea"
+PAPER = "#fefefe"
+REFERENCE = "#7b8794"
+ACCENT = "#0b6fb8"
+GAIN = "#0b6fb9"
+LOSS = "#cc5a06"
+OTHER = "#b3bec9"
+
+THEME = {
+    INK: "ink",
+    MUTED: "muted",
+    GRID: "grid",
+    PAPER: "paper",
+    REFERENCE: "reference",
+    ACCENT: "accent",
+    GAIN: "gain",
+    LOSS: "loss",
+    OTHER: "other",
+}
+"""Colours that charts are drawn in, and the CSS variable that each stands for.
+
+Blue, orange and greys of different lightness: told apart with any common colour blindness, and in
+grey print.
+"""
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "evenface",
+    "font.size": 11,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+}
+
+_DPI = 72  # Of matplotlib's SVG: one unit of the drawing is then one CSS pixel.
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An ``<svg>`` element.
+
+    Attributes:
+        source: The element, in which every text is escaped.
+    """
+
+    source: str
+
+    def __html__(self) -> str:
+        """Return the element for a template, which then does not escape it again."""
+        return self.source
+
+
+def draw(
+    paint: Callable[[Axes], None], key: str, title: str, description: str, width: int = 460, height: int = 260
+) -> Drawing:
+    """Draw one chart.
+
+    Args:
+        paint: Draws on the axes that it is given.
+        key: Unique in the page; prefix of the identifiers inside.
+        title: Name of the chart, for screen readers and as tooltip.
+        description: What the chart shows, in a sentence, for those who can't see it.
+        width: Width of the drawing, in pixels; the page scales it to the space there is.
+        height: Height of the drawing, in pixels.
+
+    Returns:
+        The ``<svg>`` element.
+    """
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width / _DPI, height / _DPI), layout="constrained")
+        paint(figure.subplots())
+        drawing = io.StringIO()
+        # Dates and versions in the drawing would make two reports of one run differ.
+        absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(drawing, format="svg", transparent=True, metadata=absent)
+    return _inline(drawing.getvalue(), key, title, description, width, height)
+
+
+def _inline(drawing: str, key: str, title: str, description: str, width: int, height: int) -> Drawing:
+    """Turn matplotlib's SVG file into an element of the page."""
+    body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+    # Groups are named by counting, so names would repeat in the next chart; only what is referred to keeps one.
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', body)
+    body = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{key}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", body)
+    body = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
+    body = re.sub(r"\n *", " ", body)
+    for colour, name in THEME.items():
+        body = body.replace(colour, f"var(--{name})")
+    return Drawing(
+        f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" style="max-width: {round(1.25 * width)}px" '
+        f'aria-labelledby="{key}-title {key}-description">'
+        f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-description">{escape(description)}</desc>'
+        f"{body}</svg>"
+    )

@@ -1,0 +1,93 @@
+"""Reading images back from their shards."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.dataset.manifest import Manifest, check_schema
+from components.dataset.shards import SHARD_SCHEMA
+from components.errors import ArtifactError
+
+_BATCH_ROWS = 64
+
+
+def read_encoded(images_path: str | os.PathLike[str], manifest: Manifest) -> Iterator[bytes]:
+    """Yield the bytes of each face of a manifest, in the manifest's order.
+
+    Shards are read once from front to back. Where the manifest's order is another one, the bytes
+    pass through a temporary file, so memory stays the same however many faces there are.
+
+    Args:
+        images_path: Directory of shards.
+        manifest: Faces to read.
+
+    Raises:
+        ArtifactError: If a shard is missing or damaged or holds another image than the manifest says.
+    """
+    places = manifest.faces[["shard", "row", "image_id"]]
+    order = np.lexsort((places["row"].to_numpy(), places["shard"].to_numpy()))
+    in_shard_order = _read_in_shard_order(Path(images_path), places.iloc[order])
+    if (order == np.arange(len(order))).all():
+        yield from in_shard_order
+        return
+    lengths = np.zeros(len(order), np.int64)
+    starts = np.zeros(len(order), np.int64)
+    with tempfile.TemporaryFile() as spool:
+        for position, content in zip(order, in_shard_order, strict=True):
+            starts[position] = spool.tell()
+            lengths[position] = len(content)
+            spool.write(content)
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+            spool.seek(start)
+            yield spool.read(length)
+
+
+def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
+    for shard, faces in places.groupby("shard", sort=True):
+        path = folder / str(shard)
+        rows = faces["row"].to_numpy()
+        for image_id, (found_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
+            if image_id != found_id:
+                raise ArtifactError(
+                    f"{path} holds image {found_id} where the manifest says {image_id}: images and manifest are of "
+                    "different runs; run preprocess again."
+                )
+            yield content
+
+
+def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
+    """Yield image_id and bytes of some rows of a shard, rows ascending; row groups without any are skipped."""
+    try:
+        with pq.ParquetFile(path) as shard:
+            check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
+            if len(rows) and rows[-1] >= shard.metadata.num_rows:
+                raise ArtifactError(
+                    f"{path} has {shard.metadata.num_rows} rows and the manifest names row {rows[-1]}: "
+                    "run preprocess again."
+                )
+            start = 0
+            for group in range(shard.num_row_groups):
+                stop = start + shard.metadata.row_group(group).num_rows
+                wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)] - start
+                if len(wanted):
+                    yield from _read_group(shard, group, wanted)
+                start = stop
+    except FileNotFoundError:
+        raise ArtifactError(f"The image shard {path} does not exist: run preprocess again.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(f"The image shard {path} is damaged ({error}): run preprocess again.") from None
+
+
+def _read_group(shard: pq.ParquetFile, group: int, wanted: np.ndarray) -> Iterator[tuple[str, bytes]]:
+    start = 0
+    for batch in shard.iter_batches(_BATCH_ROWS, row_groups=[group], columns=SHARD_SCHEMA.names):
+        stop = start + batch.num_rows
+        for row in wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)] - start:
+            yield batch.column("image_id")[int(row)].as_py(), batch.column("jpeg")[int(row)].as_py()
+        start = stop

@@ -1,0 +1,64 @@
+"""UTKFace file names: ``[age]_[gender]_[race]_[timestamp].jpg`` or ``….jpg.chip.jpg``."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from components.dataset.labels import ETHNICITIES, GENDERS
+from components.dataset.rejects import Fault, Reason
+
+NAME_PATTERN = "[age]_[gender]_[race]_[timestamp].jpg"
+"""The expected file name, for messages."""
+
+_FIELDS = ("age", "gender", "race", "timestamp")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class NameLabels:
+    """What a UTKFace file name says.
+
+    Attributes:
+        age: Years.
+        gender: 0 male, 1 female.
+        race: 0 White, 1 Black, 2 Asian, 3 Indian, 4 Other.
+    """
+
+    age: int
+    gender: int
+    race: int
+
+
+def parse_name(file_name: str, max_plausible_age: int) -> NameLabels | Fault:
+    """Return the labels in a file name, or what is wrong with it. Nothing is guessed.
+
+    The timestamp only keeps names apart: any text will do.
+
+    Args:
+        file_name: Path inside the source; only its last part matters.
+        max_plausible_age: Highest age that is believed, in years. The lowest is 1.
+
+    Example:
+        >>> parse_name("UTKFace/26_1_2_20170116174525125.jpg.chip.jpg", 116)
+        NameLabels(age=26, gender=1, race=2)
+    """
+    fields = PurePosixPath(file_name).name.partition(".")[0].split("_")
+    if len(fields) > len(_FIELDS):
+        return Fault(Reason.EXTRA_FIELD, f"{len(fields)} fields, {NAME_PATTERN} has {len(_FIELDS)}")
+    if len(fields) < len(_FIELDS) or not all(fields):
+        return Fault(Reason.MISSING_FIELD, f"{NAME_PATTERN} expected")
+    for name, field in zip(_FIELDS[:3], fields, strict=False):
+        if not _NUMBER.fullmatch(field):
+            return Fault(Reason.NON_NUMERIC_FIELD, f"the {name} is '{field}'")
+    labels = NameLabels(*(int(field) for field in fields[:3]))
+    return _range_fault(labels, max_plausible_age) or labels
+
+
+def _range_fault(labels: NameLabels, max_plausible_age: int) -> Fault | None:
+    if not 1 <= labels.age <= max_plausible_age:
+        return Fault(Reason.IMPLAUSIBLE_AGE, f"age {labels.age}, 1 to {max_plausible_age} expected")
+    if labels.gender >= len(GENDERS):
+        return Fault(Reason.UNKNOWN_GENDER, f"gender {labels.gender}, 0 or 1 expected")
+    if labels.race >= len(ETHNICITIES):
+        return Fault(Reason.UNKNOWN_RACE, f"race {labels.race}, 0 to {len(ETHNICITIES) - 1} expected")
+    return None

@@ -1,0 +1,93 @@
+"""Image shards: Parquet files that hold the bytes of images exactly as received."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SHARD_SCHEMA = pa.schema(
+    [pa.field("image_id", pa.string(), nullable=False), pa.field("jpeg", pa.binary(), nullable=False)]
+)
+"""Columns of a shard: ``image_id`` as in the manifest, ``jpeg`` the file's bytes (JPEG or PNG)."""
+
+_ROW_GROUP_BYTES = 4 << 20
+
+
+class ShardWriter:
+    """Writes images into shards of about equal size as they arrive.
+
+    Only one row group, about 4 MB, is in memory at any time.
+
+    Args:
+        folder: Directory of the shards; created.
+        shard_bytes: Image bytes after which a new shard begins.
+
+    Example:
+        >>> with ShardWriter(folder, shard_bytes=64 << 20) as shards:
+        ...     shard, row = shards.add("4f6a…", content)
+    """
+
+    def __init__(self, folder: Path, shard_bytes: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._shard_bytes = shard_bytes
+        self._shards = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._start_shard()
+
+    def _start_shard(self) -> None:
+        self._name = f"images-{self._shards:05d}.parquet"
+        self._rows = 0
+        self._bytes = 0
+        self._image_ids: list[str] = []
+        self._contents: list[bytes] = []
+        self._buffered = 0
+
+    def add(self, image_id: str, content: bytes) -> tuple[str, int]:
+        """Add one image.
+
+        Returns:
+            The shard's file name and the row in it.
+        """
+        if self._bytes and self._bytes + len(content) > self._shard_bytes:
+            self._finish_shard()
+        place = self._name, self._rows
+        self._image_ids.append(image_id)
+        self._contents.append(content)
+        self._rows += 1
+        self._bytes += len(content)
+        self._buffered += len(content)
+        if self._buffered >= _ROW_GROUP_BYTES:
+            self._flush()
+        return place
+
+    def _flush(self) -> None:
+        if not self._image_ids:
+            return
+        if self._writer is None:
+            # Photos are compressed already.
+            self._writer = pq.ParquetWriter(
+                self._folder / self._name, SHARD_SCHEMA, compression="none", use_dictionary=False
+            )
+        self._writer.write_table(pa.table([self._image_ids, self._contents], schema=SHARD_SCHEMA))
+        self._image_ids, self._contents, self._buffered = [], [], 0
+
+    def _finish_shard(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._shards += 1
+        self._start_shard()
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the last shard."""
+        self._finish_shard()

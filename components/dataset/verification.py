@@ -1,0 +1,71 @@
+"""Full decoding of an image, so that no later stage meets one that it can't read."""
+
+import io
+import struct
+import zlib
+
+from PIL import Image, UnidentifiedImageError
+
+from components.dataset.rejects import Fault, Reason
+
+_FORMATS = ("JPEG", "PNG")
+_PNG_END = b"IEND\xaeB`\x82"
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken PNG chunk.
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+
+
+def image_fault(content: bytes, min_side: int, max_pixels: int) -> Fault | None:
+    """Return what is wrong with an image, or None.
+
+    Content counts, not the name: a PNG named ``.jpg`` is fine. Any size from ``min_side`` up is
+    fine, and so is grey. CMYK is not: its RGB colours depend on a print profile that decoders
+    ignore. What passes here is what ``tf.io.decode_image`` reads.
+
+    Args:
+        content: The file's bytes.
+        min_side: Shortest side allowed, in pixels.
+        max_pixels: Most pixels allowed, known before anything is decompressed.
+    """
+    if not content:
+        return Fault(Reason.ZERO_BYTES)
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            return _size_fault(image, min_side, max_pixels) or _decoding_fault(image, content)
+    except Image.DecompressionBombError:
+        return Fault(Reason.TOO_MANY_PIXELS, f"more than {max_pixels} pixels")
+    except UnidentifiedImageError:
+        return Fault(Reason.OTHER_CONTENT, f"the content starts with {content[:8].hex(' ')}")
+    except _DECODE_ERRORS as error:
+        reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.DAMAGED
+        return Fault(reason, str(error))
+
+
+def _size_fault(image: Image.Image, min_side: int, max_pixels: int) -> Fault | None:
+    found = f"{image.width} × {image.height} pixels"
+    if image.width * image.height > max_pixels:
+        return Fault(Reason.TOO_MANY_PIXELS, f"{found}, {max_pixels} in all allowed")
+    if min(image.size) < min_side:
+        return Fault(Reason.TOO_SMALL, f"{found}, {min_side} on each side needed")
+    return None
+
+
+def _decoding_fault(image: Image.Image, content: bytes) -> Fault | None:
+    if image.mode == "CMYK":
+        return Fault(Reason.CMYK, "convert it to RGB")
+    image.load()
+    if image.format == "PNG":
+        # Loading stops at the last pixel; TensorFlow also wants the rest of the file whole.
+        if _PNG_END not in content:
+            return Fault(Reason.TRUNCATED, "the PNG has no end mark")
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
+            again.verify()
+    return None

@@ -1,0 +1,190 @@
+"""From a source of image files to packed images, a manifest and the list of rejects."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.dataset.labels import ETHNICITIES, GENDERS, Labels
+from components.dataset.manifest import Manifest
+from components.dataset.rejects import write_rejects
+from components.errors import DataError
+from components.files import atomic_path, write_json
+from components.preprocess import selection
+from components.preprocess.reading import Reading, read_faces
+from components.preprocess.settings import PreprocessSettings
+
+_log = logging.getLogger(__name__)
+
+
+def preprocess(
+    source: str,
+    settings: PreprocessSettings,
+    images_path: str,
+    manifest_path: str,
+    rejects_path: str,
+    summary_path: str,
+) -> dict[str, Any]:
+    """Read the source, verify and label every face, drop and undersample, pack the images.
+
+    The steps: 1. read names and images; 2. treat copies; 3. drop classes; 4. drop ages above the
+    limit; 5. undersample. The deck limits the age after undersampling; here it comes before, so that
+    undersampling counts, and leaves its floor among, the faces that can be used. Copies are treated
+    before anything is dropped, because the label of a dropped copy still tells a conflict.
+
+    Args:
+        source: Folder, archive, ``gs://`` URI of either, or ``"synthetic"``.
+        settings: The stage's section.
+        images_path: Directory of shards to write. They hold every readable face, also the dropped ones.
+        manifest_path: Manifest to write, sorted by file name.
+        rejects_path: Rejects to write: every file that is not in the manifest, and why.
+        summary_path: JSON to write: the steps' counts, the distributions before and after, the
+            correlations of the labels, the rejects by reason.
+
+    Returns:
+        ``fingerprint`` and the numbers of ``files``, ``faces``, ``faults`` and ``rejected`` files.
+
+    Raises:
+        DataError: If the source is missing, refused or damaged, has no face or too many faults, or
+            if a class has no face left. Nothing is written then.
+    """
+    with atomic_path(images_path) as draft:
+        reading = read_faces(source, settings, draft)
+        selected = _select(reading, settings)
+        manifest = _manifest(selected.faces, reading.fingerprint, settings)
+        _check_classes(manifest)
+    manifest.write(manifest_path)
+    rejects = pd.concat([reading.rejects, selected.removed])
+    write_rejects(rejects_path, rejects)
+    facts = {
+        "fingerprint": manifest.fingerprint,
+        "files": reading.files,
+        "faces": len(manifest),
+        "faults": len(reading.faults),
+        "rejected": len(rejects),
+    }
+    summary = facts | {
+        "steps": selected.steps,
+        "rejects": {str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
+        "before": _distributions(reading.faces, reading.faces["race"], ETHNICITIES),
+        "after": _distributions(manifest.faces, manifest.faces["ethnicity"], manifest.labels.ethnicities),
+        "correlation": _correlation(manifest.faces),
+    }
+    write_json(summary_path, summary)
+    return facts
+
+
+@dataclass(frozen=True)
+class _Selected:
+    faces: pd.DataFrame
+    removed: pd.DataFrame
+    steps: list[dict[str, Any]]
+
+
+def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
+    """Apply the drops in their order and keep account of them."""
+    faces = reading.faces
+    steps = [
+        _step("files", reading.files, 0, "every regular file in the source"),
+        _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
+    ]
+    removed = [pd.DataFrame({"file_name": [], "reason": [], "detail": []}, dtype=str)]
+    for name, why, choose in _drops(settings):
+        lost = choose(faces)
+        removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
+        faces = faces.drop(index=lost.index)
+        steps.append(_step(name, len(faces), len(lost), why))
+    return _Selected(faces.reset_index(drop=True), pd.concat(removed), steps)
+
+
+def _drops(settings: PreprocessSettings) -> list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
+    """Return name, reason and function of each drop."""
+    drops: list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]] = []
+    if settings.duplicates == "drop":
+        tolerance = settings.duplicate_age_tolerance
+        why = f"one copy stays, none where gender, ethnicity or more than {tolerance} years conflict"
+        drops.append(("duplicates", why, lambda faces: selection.copies(faces, tolerance)))
+    classes = ", ".join(settings.drop_ethnicities) or "none"
+    drops += [
+        (
+            "drop_ethnicities",
+            f"classes not used: {classes}",
+            lambda faces: selection.dropped_classes(faces, settings.drop_ethnicities),
+        ),
+        ("max_age", f"older than {settings.max_age}", lambda faces: selection.too_old(faces, settings.max_age)),
+    ]
+    fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
+    drops.append(
+        (
+            "undersample",
+            f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin",
+            lambda faces: selection.undersampled(
+                faces, settings.undersample, settings.floor_per_cell, settings.labels, settings.seed
+            ),
+        )
+    )
+    return drops
+
+
+def _step(name: str, faces: int, removed: int, why: str) -> dict[str, Any]:
+    _log.info("%s: %d removed, %d left (%s)", name, removed, faces, why)
+    return {"step": name, "faces": faces, "removed": removed, "why": why}
+
+
+def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSettings) -> Manifest:
+    """Return the manifest of the selected faces."""
+    labels = settings.labels
+    codes = {ETHNICITIES.index(name): code for code, name in enumerate(labels.ethnicities)}
+    table = faces.assign(
+        duplicate_group=pd.factorize(faces["content_hash"])[0],
+        log_age=np.log(faces["age"].astype(np.float64)),
+        ethnicity=faces["race"].map(codes).astype(np.int8),
+        age_bin=labels.age_bin(faces["age"].to_numpy()),
+    ).drop(columns="race")
+    about = {"stage": "preprocess", "settings": settings.to_parameter()}
+    return Manifest(table, labels, fingerprint, about)
+
+
+def _check_classes(manifest: Manifest) -> None:
+    """Check that no class went empty.
+
+    Raises:
+        DataError: Naming the class.
+    """
+    labels: Labels = manifest.labels
+    if len(manifest) == 0:
+        raise DataError(
+            f"No face is left: every one is above {labels.max_age} years or of a dropped class; change "
+            "preprocess.max_age or preprocess.drop_ethnicities."
+        )
+    for code, name in enumerate(labels.ethnicities):
+        if not (manifest.faces["ethnicity"] == code).any():
+            raise DataError(
+                f"The class {name} has no face left: add it to preprocess.drop_ethnicities, or use a source that has "
+                "such faces."
+            )
+    for code, name in enumerate(labels.genders):
+        if not (manifest.faces["gender"] == code).any():
+            raise DataError(f"The gender {name} has no face left: use a source that has both.")
+
+
+def _distributions(faces: pd.DataFrame, ethnicity: "pd.Series[int]", names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the faces of each gender, class and age."""
+    return {
+        "gender": {name: int((faces["gender"] == code).sum()) for code, name in enumerate(GENDERS)},
+        "ethnicity": {name: int((ethnicity == code).sum()) for code, name in enumerate(names)},
+        "age": {str(age): int(count) for age, count in faces["age"].value_counts().sort_index().items()},
+    }
+
+
+def _correlation(faces: pd.DataFrame) -> dict[str, Any]:
+    """Return Pearson's correlations of the labels; null where a label does not vary."""
+    columns = ["age", "log_age", "gender", "ethnicity"]
+    matrix = faces[columns].astype(np.float64).corr().to_numpy()
+    return {
+        "columns": columns,
+        "matrix": [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in matrix],
+    }

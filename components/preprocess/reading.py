@@ -1,0 +1,160 @@
+"""Reading a source into shards: what is kept in memory is one row of text per file, never an image."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from components.dataset.ordered_map import map_in_order
+from components.dataset.parsing import NAME_PATTERN, NameLabels, parse_name
+from components.dataset.rejects import NAME_FAULTS, Fault, Reason
+from components.dataset.shards import ShardWriter
+from components.dataset.source_file import IMAGE_SUFFIXES, SourceFile
+from components.dataset.sources import read_source
+from components.dataset.verification import image_fault
+from components.errors import DataError
+from components.preprocess.settings import PreprocessSettings
+
+_log = logging.getLogger(__name__)
+
+_PROGRESS_EVERY = 2000
+_FACE_COLUMNS = ["file_name", "content_hash", "image_id", "shard", "row", "age", "gender", "race"]
+_REJECT_COLUMNS = ["file_name", "content_hash", "reason", "detail"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that a source held.
+
+    Attributes:
+        faces: Every readable face, sorted by ``file_name``: its place in the shards, its hash, and
+            ``age``, ``gender`` and ``race`` as its name says.
+        rejects: Every other file, sorted by ``file_name``: ``content_hash`` (empty where the
+            content was not read), ``reason`` and ``detail``.
+    """
+
+    faces: pd.DataFrame
+    rejects: pd.DataFrame
+
+    @property
+    def files(self) -> int:
+        """Number of files in the source."""
+        return len(self.faces) + len(self.rejects)
+
+    @property
+    def faults(self) -> pd.DataFrame:
+        """The rejects that are at fault themselves."""
+        return self._rejects_where(lambda reason: reason.is_fault)
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of the data: SHA-256 over name and content of every file that could be a face."""
+        columns = ["file_name", "content_hash"]
+        candidates = self._rejects_where(lambda reason: reason.is_candidate)
+        files = pd.concat([self.faces[columns], candidates[columns]])
+        digest = hashlib.sha256()
+        for file_name, content_hash in sorted(files.itertuples(index=False, name=None)):
+            digest.update(f"{file_name}\0{content_hash}\n".encode())
+        return digest.hexdigest()
+
+    def _rejects_where(self, condition: Callable[[Reason], bool]) -> pd.DataFrame:
+        return self.rejects.loc[[condition(Reason(reason)) for reason in self.rejects["reason"]]]
+
+
+@dataclass(frozen=True)
+class _Examined:
+    file: SourceFile
+    content_hash: str
+    found: NameLabels | Fault
+
+
+def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
+    """Read, verify and pack every file of a source.
+
+    Args:
+        source: See :func:`components.dataset.sources.read_source`.
+        settings: The stage's section.
+        images_folder: Directory of the shards to write. They hold every readable face in the order
+            of arrival, also those that are dropped later: a stream does not know yet which ones.
+
+    Raises:
+        DataError: If the source holds no face or too many faulty files, or can't be read.
+    """
+    faces: list[tuple[str | int, ...]] = []
+    rejects: list[tuple[str | Reason, ...]] = []
+    names: set[str] = set()
+    with ShardWriter(images_folder, settings.shard_bytes) as shards:
+        for count, examined in enumerate(_examine_all(source, settings), 1):
+            name, content_hash, found = examined.file.name, examined.content_hash, examined.found
+            if name in names and isinstance(found, NameLabels):
+                found = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
+            names.add(name)
+            if isinstance(found, Fault):
+                rejects.append((name, content_hash, found.reason, found.detail))
+            else:
+                image_id = _image_id(name, content_hash)
+                place = shards.add(image_id, examined.file.content)
+                faces.append((name, content_hash, image_id, *place, found.age, found.gender, found.race))
+            if count % _PROGRESS_EVERY == 0:
+                _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
+    reading = Reading(
+        pd.DataFrame(faces, columns=_FACE_COLUMNS).sort_values("file_name", ignore_index=True),
+        pd.DataFrame(rejects, columns=_REJECT_COLUMNS).sort_values(["file_name", "content_hash"], ignore_index=True),
+    )
+    _check(reading, source, settings)
+    return reading
+
+
+def _examine_all(source: str, settings: PreprocessSettings) -> Iterator[_Examined]:
+    """Yield each file of the source with its labels or its fault; Pillow decodes outside of the interpreter lock."""
+
+    def examine(file: SourceFile) -> _Examined:
+        if file.fault is not None:
+            return _Examined(file, "", file.fault)
+        found = parse_name(file.name, settings.max_plausible_age)
+        if isinstance(found, NameLabels):
+            found = image_fault(file.content, settings.min_side, settings.max_pixels) or found
+        return _Examined(file, hashlib.sha256(file.content).hexdigest(), found)
+
+    files = read_source(source, settings.limits, settings.synthetic)
+    return map_in_order(examine, files, settings.workers)
+
+
+def _image_id(file_name: str, content_hash: str) -> str:
+    """Return a short name for a face that depends on its path and its content alone."""
+    return hashlib.sha256(f"{content_hash}\0{file_name}".encode()).hexdigest()[:20]
+
+
+def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
+    """Check that the source is one of faces, and a sound one.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if reading.files == 0:
+        raise DataError(f"The source {source} holds no file: fill it, or pass --source another one.")
+    faults = reading.faults
+    candidates = len(reading.faces) + len(faults)
+    if candidates == 0:
+        raise DataError(
+            f"The source {source} holds {reading.files} files and none is an image ({', '.join(IMAGE_SUFFIXES)}): "
+            "pass --source the folder or archive with the faces."
+        )
+    misnamed = faults[faults["reason"].isin(NAME_FAULTS)]
+    if len(misnamed) == candidates:
+        raise DataError(
+            f"None of the {candidates} images in {source} is named like a UTKFace file, {NAME_PATTERN} "
+            f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]}): pass --source UTKFace-like files."
+        )
+    top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
+    if len(faults) == candidates:
+        raise DataError(f"All {candidates} images in {source} are faulty, mostly {top}: mend them.")
+    if len(faults) > settings.max_reject_fraction * candidates:
+        raise DataError(
+            f"{len(faults)} of the {candidates} images in {source} ({len(faults) / candidates:.1%}) are faulty, mostly "
+            f"{top}: mend them, or raise preprocess.max_reject_fraction above {settings.max_reject_fraction:g}."
+        )

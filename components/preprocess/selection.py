@@ -1,0 +1,90 @@
+"""Which readable faces are used: pure functions from a table of faces to the faces that it loses.
+
+Every function takes faces sorted by ``file_name`` with the columns ``file_name``, ``content_hash``,
+``age``, ``gender`` and ``race`` (UTKFace's codes), and returns the removed ones: a table with the
+index of ``faces`` and the columns ``reason`` and ``detail``.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from components.dataset.labels import ETHNICITIES, Labels
+from components.dataset.rejects import Reason
+
+
+def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
+    """Remove byte-identical copies.
+
+    The first of the copies, by file name, stays where their labels agree. None stays where gender
+    or race conflict or the ages differ by more than the tolerance: nobody knows which label is true.
+
+    Args:
+        faces: Faces.
+        age_tolerance_years: Largest difference of ages that still counts as agreement.
+    """
+    groups = faces.groupby("content_hash", sort=False)
+    conflict = (groups["gender"].transform("nunique") > 1) | (groups["race"].transform("nunique") > 1)
+    conflict |= groups["age"].transform("max") - groups["age"].transform("min") > age_tolerance_years
+    repeated = groups.cumcount() > 0
+    first = groups["file_name"].transform("first")
+    size = groups["file_name"].transform("size").astype(str)
+    detail = ("same bytes as " + first).where(~conflict, size + " files with the same bytes, first " + first)
+    reason = np.where(conflict, Reason.CONFLICTING_DUPLICATE.value, Reason.DUPLICATE.value)
+    return pd.DataFrame({"reason": reason, "detail": detail}, index=faces.index)[conflict | repeated]
+
+
+def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Remove the faces of some ethnicity classes.
+
+    Args:
+        faces: Faces.
+        names: Names of the classes.
+    """
+    ethnicity = pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
+    return _removed(ethnicity[ethnicity.isin(names)], Reason.DROPPED_CLASS)
+
+
+def too_old(faces: pd.DataFrame, max_age: int) -> pd.DataFrame:
+    """Remove the faces above an age, in years."""
+    ages = faces.loc[faces["age"] > max_age, "age"]
+    return _removed(f"age {max_age} allowed, found " + ages.astype(str), Reason.ABOVE_MAX_AGE)
+
+
+def undersampled(
+    faces: pd.DataFrame, fractions: Mapping[str, float], floor_per_cell: int, labels: Labels, seed: int
+) -> pd.DataFrame:
+    """Remove random faces of some classes, leaving a floor in each of their gender × age-bin cells.
+
+    A class of n faces keeps max(round((1 − fraction) · n), what the floors need). The floor of a
+    cell, or all that it has where that is less, is filled first; the rest is drawn from the whole
+    class. Faces without a copy come first, so that the test set, which never parts copies, can be
+    filled from a cell that is left with no more than the floor.
+
+    Args:
+        faces: Faces with ages up to ``labels.max_age``.
+        fractions: For each class, the fraction to remove.
+        floor_per_cell: Faces to leave in each cell.
+        labels: Defines the age bins.
+        seed: Fixes the draw; each class has its own stream.
+    """
+    has_copy = faces["content_hash"].duplicated(keep=False).to_numpy()
+    cell = faces["gender"].to_numpy().astype(np.int64) * len(labels.age_bins) + labels.age_bin(faces["age"].to_numpy())
+    removed = np.zeros(len(faces), bool)
+    for name, fraction in fractions.items():
+        race = ETHNICITIES.index(name)
+        members = np.flatnonzero(faces["race"].to_numpy() == race)
+        shuffled = np.random.default_rng((seed, race)).permutation(members)
+        shuffled = shuffled[np.argsort(has_copy[shuffled], kind="stable")]
+        rank = pd.Series(cell[shuffled]).groupby(cell[shuffled]).cumcount().to_numpy()
+        floored = shuffled[rank < floor_per_cell]
+        others = shuffled[rank >= floor_per_cell]
+        kept = max(round((1 - fraction) * len(members)), len(floored))
+        removed[others[kept - len(floored) :]] = True
+    ethnicity = pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
+    return _removed(ethnicity[removed], Reason.UNDERSAMPLED)
+
+
+def _removed(detail: "pd.Series[str]", reason: Reason) -> pd.DataFrame:
+    return pd.DataFrame({"reason": reason.value, "detail": detail}, index=detail.index)

@@ -1,0 +1,91 @@
+"""Settings of preprocess."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.dataset.labels import ETHNICITIES, Labels
+from components.dataset.source_settings import SourceLimits
+from components.dataset.synthetic_settings import SyntheticSettings
+from components.section import Section
+
+
+class PreprocessSettings(Section):
+    """Which faces are used. The defaults are the deck's."""
+
+    drop_ethnicities: tuple[str, ...] = Field(("Other",), description="Ethnicity classes that are not used.")
+    max_age: int = Field(80, ge=1, description="Highest age that is used, in years.")
+    max_plausible_age: int = Field(
+        116, ge=1, le=32767, description="Highest age that a file name is believed, in years; beyond it is a fault."
+    )
+    age_bin_width: int = Field(10, ge=1, description="Width of an age bin, in years. The last may be narrower.")
+    undersample: dict[str, float] = Field(
+        default_factory=lambda: {"Asian": 0.75},
+        description="For each class to be made rare on purpose, the fraction that is removed; {} removes nothing.",
+    )
+    floor_per_cell: int = Field(
+        10,
+        ge=0,
+        description="Faces that undersampling leaves in each gender × age bin of a class, where there are as many: "
+        "at least test_set.faces_per_cell, or the test set can't be filled.",
+    )
+    duplicates: Literal["keep", "group", "drop"] = Field(
+        "keep",
+        description="Byte-identical files. keep and group use all of them and never part them; drop keeps one where "
+        "the labels agree and none where they conflict.",
+    )
+    duplicate_age_tolerance: int = Field(
+        5, ge=0, description="Copies whose ages differ by more years than this have conflicting labels."
+    )
+    max_reject_fraction: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of faulty image files (bad name, undecodable); more stop the run.",
+    )
+    min_side: int = Field(32, ge=1, description="Shortest side of an image that is used, in pixels.")
+    max_pixels: int = Field(
+        25_000_000, ge=1, description="Most pixels of an image that is used: a guard against decompression bombs."
+    )
+    shard_megabytes: float = Field(64.0, gt=0, le=1024, description="Image bytes in one shard, about.")
+    workers: int = Field(4, ge=1, le=128, description="Images that are decoded at once.")
+    seed: int = Field(0, ge=0, description="Fixes which faces undersampling keeps.")
+    limits: SourceLimits = Field(default_factory=SourceLimits, description="Limits on what is read from a source.")
+    synthetic: SyntheticSettings = Field(
+        default_factory=SyntheticSettings, description="Faces of the source 'synthetic'."
+    )
+
+    @model_validator(mode="after")
+    def _classes_and_ages_make_sense(self) -> Self:
+        for key, names in (("drop_ethnicities", self.drop_ethnicities), ("undersample", self.undersample)):
+            for name in names:
+                if name not in ETHNICITIES:
+                    raise ValueError(f"{key} names an unknown class '{name}'; known: {', '.join(ETHNICITIES)}")
+        for name, fraction in self.undersample.items():
+            if name in self.drop_ethnicities:
+                raise ValueError(f"undersample names '{name}', which drop_ethnicities drops; keep it in one of them")
+            if not 0 <= fraction < 1:
+                raise ValueError(f"undersample.{name} must be a fraction from 0 to below 1, not {fraction:g}")
+        if len(self.kept_ethnicities) < 2:
+            raise ValueError("drop_ethnicities leaves fewer than two classes; drop fewer")
+        if self.max_age > self.max_plausible_age:
+            raise ValueError(
+                f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}; lower the one or raise "
+                "the other"
+            )
+        return self
+
+    @property
+    def kept_ethnicities(self) -> tuple[str, ...]:
+        """The classes that are used, in UTKFace's order."""
+        return tuple(name for name in ETHNICITIES if name not in self.drop_ethnicities)
+
+    @property
+    def labels(self) -> Labels:
+        """What the codes of the manifest mean."""
+        return Labels(ethnicities=self.kept_ethnicities, max_age=self.max_age, age_bin_width=self.age_bin_width)
+
+    @property
+    def shard_bytes(self) -> int:
+        """Image bytes in one shard."""
+        return int(self.shard_megabytes * 2**20)

@@ -1,0 +1,1 @@
+"""Stage 3: divide the pool into train and validation."""

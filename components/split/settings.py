@@ -1,0 +1,12 @@
+"""Settings of the split."""
+
+from pydantic import Field
+
+from components.section import Section
+
+
+class SplitSettings(Section):
+    """How the pool is divided. The defaults are the deck's."""
+
+    validation_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the pool that validates.")
+    seed: int = Field(0, ge=0, description="Fixes which faces validate.")

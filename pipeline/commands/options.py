@@ -1,0 +1,72 @@
+"""Options that several commands share."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from components.errors import RequestError
+from pipeline.platforms.submission import Target
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+PlatformTarget = Annotated[Target, typer.Option("--target", help="Platform.")]
+PlatformPreset = Annotated[str, typer.Option("--preset", help="Settings to start from: demo, poc or production.")]
+Config = Annotated[str | None, typer.Option("--config", help="YAML file with sections that replace the preset's.")]
+Override = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
+]
+Source = Annotated[
+    str | None,
+    typer.Option("--source", help="gs:// URI of a folder or archive, path that the stages see, or 'synthetic'."),
+]
+Image = Annotated[
+    str | None, typer.Option("--image", help="Container image of every stage, best as NAME@sha256:DIGEST.")
+]
+DEFAULT_PRESET = "production"
+
+
+def read_settings(
+    preset: str,
+    config: str | None,
+    overrides: list[str] | None,
+    *,
+    source: str | None = None,
+    image: str | None = None,
+    caching: bool | None = None,
+) -> "Settings":
+    """Compose the settings of a platform command.
+
+    Args:
+        preset: Name of a preset.
+        config: Path of a configuration file.
+        overrides: Settings as ``section.key=value``.
+        source: Where the faces are, or None for the settings' own.
+        image: Container image, or None for the settings' own.
+        caching: Whether finished stages are reused, or None for the settings' own.
+
+    Raises:
+        RequestError: If a setting is wrong.
+    """
+    from pipeline.settings import load_settings  # noqa: PLC0415 - each command imports what it needs
+
+    direct = {"image": image, "caching": caching}
+    platform = {key: value for key, value in direct.items() if value is not None}
+    return load_settings(preset, config, overrides or [], source=source, platform=platform or None)
+
+
+def require_source(settings: "Settings", preset: str) -> str:
+    """Return the settings' source.
+
+    Raises:
+        RequestError: If there is none.
+    """
+    if settings.source is None:
+        raise RequestError(f"The preset '{preset}' has no faces of its own: pass --source with a gs:// URI.")
+    return settings.source
+
+
+def show_notes(notes: list[str]) -> None:
+    """Print what the user should know, on standard error."""
+    for note in notes:
+        typer.echo(f"Note        {note}", err=True)

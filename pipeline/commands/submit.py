@@ -1,0 +1,90 @@
+"""``evenface submit``."""
+
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from components.errors import RequestError
+from pipeline.commands.options import (
+    DEFAULT_PRESET,
+    Config,
+    Image,
+    Override,
+    PlatformPreset,
+    PlatformTarget,
+    Source,
+    read_settings,
+    require_source,
+    show_notes,
+)
+
+if TYPE_CHECKING:
+    from pipeline.platforms.submission import Submission
+
+
+def submit_command(
+    target: PlatformTarget,
+    preset: PlatformPreset = DEFAULT_PRESET,
+    config: Config = None,
+    overrides: Override = None,
+    source: Source = None,
+    image: Image = None,
+    source_fingerprint: Annotated[
+        str | None,
+        typer.Option(help="Identity of a source that only the stages see; computed from the source otherwise."),
+    ] = None,
+    run_name: Annotated[
+        str | None, typer.Option(help="Name of the run.", show_default="evenface-<preset>-<time>")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit 1 if it fails.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
+) -> None:
+    """Run the pipeline on Kubeflow or Vertex AI.
+
+    Credentials come from the platform's own chain, never from the settings.
+    """
+    # Each command imports what it needs.
+    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note  # noqa: PLC0415
+    from pipeline.platforms.submission import load_platform  # noqa: PLC0415
+
+    settings = read_settings(preset, config, overrides, source=source, image=image)
+    source = require_source(settings, preset)
+    note = source_note(source, target)
+    with tempfile.TemporaryDirectory() as directory:
+        compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml")
+        show_notes([*compiled.notes, *([note] if note else [])])
+        submission = prepare_submission(
+            settings, compiled, source, source_fingerprint or _fingerprint(source), run_name or _name_run(preset)
+        )
+        platform = load_platform(target, settings.resources, settings.platform)
+        if dry_run:
+            _show_preview(platform.preview(submission), submission)
+        else:
+            platform.submit(submission, typer.echo, wait=wait)
+
+
+def _fingerprint(source: str) -> str:
+    from pipeline.fingerprint import SYNTHETIC, fingerprint_source  # noqa: PLC0415
+
+    if source != SYNTHETIC and not source.startswith("gs://") and not Path(source).exists():
+        raise RequestError(
+            f"The source {source} can't be seen from here: check --source, "
+            "or pass --source-fingerprint for a path that only the stages see."
+        )
+    return fingerprint_source(source)
+
+
+def _name_run(preset: str) -> str:
+    # The random end tells this run from another one of the same second.
+    return f"evenface-{preset}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _show_preview(preview: dict[str, object], submission: "Submission") -> None:
+    import yaml  # noqa: PLC0415
+
+    typer.echo(yaml.safe_dump(preview, sort_keys=False, default_flow_style=False).rstrip())
+    typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")

@@ -1,0 +1,90 @@
+import os
+import threading
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.dataset.images import read_encoded
+from components.dataset.ordered_map import map_in_order
+from components.dataset.shards import ShardWriter
+from components.errors import ArtifactError
+
+
+@pytest.fixture
+def packed(tmp_path, make_manifest):
+    """Return shards, their manifest and the contents in the manifest's order."""
+    manifest = make_manifest(50)
+    contents = [os.urandom(200_000 + row) for row in range(50)]
+    with ShardWriter(tmp_path / "images", shard_bytes=5 << 20) as shards:
+        places = [shards.add(name, one) for name, one in zip(manifest.faces["image_id"], contents, strict=True)]
+    manifest.faces[["shard", "row"]] = places
+    return tmp_path / "images", manifest, contents
+
+
+def test_images_come_back_byte_for_byte_from_several_shards(packed):
+    images, manifest, contents = packed
+    assert list(read_encoded(images, manifest)) == contents
+    assert len(list(images.iterdir())) == 2
+
+
+def test_a_shard_holds_about_as_much_as_asked_for_in_small_row_groups(packed):
+    images, _, contents = packed
+    first = pq.ParquetFile(images / "images-00000.parquet").metadata
+    assert first.num_row_groups > 1
+    assert sum(map(len, contents[: first.num_rows])) <= 5 << 20
+    assert sum(map(len, contents[: first.num_rows + 1])) > 5 << 20
+
+
+def test_images_come_in_the_order_of_the_manifest(packed):
+    images, manifest, contents = packed
+    order = np.random.default_rng(0).permutation(50)[:20]
+    manifest = manifest.subset(np.arange(50))
+    shuffled = type(manifest)(manifest.faces.iloc[order].reset_index(drop=True), manifest.labels, "")
+    assert list(read_encoded(images, shuffled)) == [contents[row] for row in order]
+
+
+def test_shards_of_another_run_are_noticed(packed):
+    images, manifest, _ = packed
+    manifest.faces.loc[7, "image_id"] = "someone-else"
+    with pytest.raises(ArtifactError, match="are of different runs; run preprocess again"):
+        list(read_encoded(images, manifest))
+
+
+def test_missing_and_damaged_shards_are_named(packed):
+    images, manifest, _ = packed
+    (images / "images-00001.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ArtifactError, match=r"images-00001\.parquet is damaged"):
+        list(read_encoded(images, manifest))
+    (images / "images-00001.parquet").unlink()
+    with pytest.raises(ArtifactError, match=r"images-00001\.parquet does not exist: run preprocess again"):
+        list(read_encoded(images, manifest))
+
+
+def test_a_row_beyond_the_shard_is_named(packed):
+    images, manifest, _ = packed
+    manifest.faces.loc[49, "row"] = 1000
+    with pytest.raises(ArtifactError, match="the manifest names row 1000"):
+        list(read_encoded(images, manifest))
+
+
+def test_the_ordered_map_keeps_order_and_takes_items_only_as_results_are_taken():
+    taken = []
+
+    def items():
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = map_in_order(lambda item: (time.sleep(0.001 * (item % 3)), item)[1], items(), workers=3)
+    assert [next(results) for _ in range(10)] == list(range(10))
+    assert len(taken) <= 10 + 2 * 3
+    assert list(results) == list(range(10, 100))
+
+
+def test_the_ordered_map_raises_what_a_thread_raises_and_ends_its_threads():
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        list(map_in_order(lambda item: 1 // (item - 5), range(100), workers=2))
+    assert threading.active_count() == before

@@ -1,0 +1,118 @@
+"""Bootstrap intervals, against a naive loop and against scipy."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from components.dataset.labels import Labels
+from components.evaluation.bootstrap import Weighting, average_over_seeds, percentile_interval, resample_counts
+from components.evaluation.metrics import point_metrics
+from components.evaluation.scoring import common_seeds, difference, score_seeds
+
+SHARES = np.full(64, 1 / 64)
+
+
+def _scored(predictions, resamples=200):
+    observed = Weighting.observed(predictions[0])
+    return score_seeds(predictions, observed, Weighting.bootstrap(predictions[0], resamples, 5), SHARES, 0.95)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_each_resample_keeps_the_size_of_every_cell(cells, seed):
+    cells = np.array(cells)
+    counts = resample_counts(cells, 7, seed)
+    for cell in np.unique(cells):
+        assert (counts[:, cells == cell].sum(axis=1) == (cells == cell).sum()).all()
+
+
+def test_draws_are_the_same_for_the_same_seed_and_differ_for_another():
+    cells = np.repeat(np.arange(4), 10)
+    assert (resample_counts(cells, 50, 1) == resample_counts(cells, 50, 1)).all()
+    assert (resample_counts(cells, 50, 1) != resample_counts(cells, 50, 2)).any()
+
+
+def test_draw_counts_have_the_moments_of_drawing_with_replacement():
+    counts = resample_counts(np.zeros(10, int), 20_000, 0)
+    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.04)
+    np.testing.assert_allclose(counts.var(axis=0), 0.9, atol=0.05)  # n · (1/n) · (1 − 1/n)
+
+
+def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
+    predictions = predict(per_cell=3, priors=[0.6, 0.2, 0.03, 0.17])
+    weighting = Weighting.bootstrap(predictions, 15, 3)
+    replicates, _ = weighting.metrics(predictions)
+    for place, counts in enumerate(weighting.counts):
+        drawn = predictions.faces.loc[np.repeat(np.arange(len(predictions)), counts)].reset_index(drop=True)
+        expected = point_metrics(type(predictions)(drawn, predictions.labels, "drawn", 0))
+        assert set(expected) == set(replicates)
+        for name, values in expected.items():
+            np.testing.assert_allclose(replicates[name][place], values, rtol=1e-9, atol=1e-12, err_msg=name)
+        sklearn_f1 = f1_score(drawn["ethnicity"], drawn["predicted_ethnicity"], average="macro")
+        assert replicates["ethnicity_macro_f1"][place] == pytest.approx(sklearn_f1)
+
+
+def test_the_interval_of_a_mean_agrees_with_scipy_when_there_is_one_stratum(predict):
+    one_cell = Labels(genders=("All",), ethnicities=("All",), max_age=10)
+    generator = np.random.default_rng(0)
+    predictions = predict(per_cell=10)
+    faces = predictions.faces.head(200).assign(
+        age=np.int16(5), age_bin=np.int8(0), gender=np.int8(0), ethnicity=np.int8(0),
+        predicted_gender=np.int8(0), predicted_ethnicity=np.int8(0),
+        predicted_age=(5 + generator.exponential(6, 200)).astype(np.float32),
+    )  # fmt: skip
+    predictions = type(predictions)(faces, one_cell, "one", 0)
+    replicates, _ = Weighting.bootstrap(predictions, 9999, 1).metrics(predictions)
+    ours = percentile_interval(replicates["age_mae"], 0.95)
+    errors = (faces["predicted_age"] - 5).to_numpy(float)
+    theirs = stats.bootstrap((errors,), np.mean, n_resamples=9999, method="percentile", rng=2).confidence_interval
+    np.testing.assert_allclose(ours, theirs, rtol=0.02)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    truth, covered = 0.7, 0
+    generator = np.random.default_rng(8)
+    for place in range(200):
+        right = (generator.random(160) < truth).astype(float)
+        counts = resample_counts(np.zeros(160, int), 400, place)
+        low, high = percentile_interval(counts @ right / 160, 0.95)
+        covered += low <= truth <= high
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_a_difference_is_paired_by_face(predict):
+    baseline = predict("baseline", 1)
+    same = type(baseline)(baseline.faces, baseline.labels, "same", 1)
+    other = predict("baseline", 2)
+    scored = {name: _scored([each]) for name, each in (("a", baseline), ("same", same))}
+    for metric in ("age_mae", "ethnicity_macro_f1", "age_error_p90", "worst_group_ethnicity_recall"):
+        found = difference(scored["a"], scored["same"], metric)
+        assert (found.value, found.low, found.high) == (0, 0, 0)
+    shifted = type(baseline)(
+        baseline.faces.assign(predicted_age=other.faces["predicted_age"]), baseline.labels, "other", 1
+    )
+    found = difference(_scored([shifted]), scored["a"], "age_mae")
+    assert found.low < found.value < found.high
+    assert difference(_scored([shifted]), scored["a"], "gender_accuracy").high == 0
+
+
+def test_seeds_are_averaged_within_each_resample(predict):
+    networks = [predict(seed=seed) for seed in (4, 2)]
+    weighting = Weighting.bootstrap(networks[0], 200, 5)
+    scored = _scored(networks)
+    assert scored.seeds == [2, 4]
+    mean = average_over_seeds([weighting.metrics(each)[0] for each in networks])
+    np.testing.assert_allclose(scored.mean_replicates("ethnicity_macro_f1"), mean["ethnicity_macro_f1"])
+    values = [point_metrics(each)["ethnicity_macro_f1"] for each in networks]
+    assert scored.estimate("ethnicity_macro_f1").value == pytest.approx(np.mean(values))
+
+
+def test_a_difference_uses_the_common_seeds_alone(predict):
+    ours = _scored([predict("ins", seed) for seed in (1, 2)])
+    theirs = _scored([predict("baseline", seed) for seed in (2, 3)])
+    assert common_seeds(ours, theirs) == [2]
+    expected = [point_metrics(predict(name, 2))["age_mae"] for name in ("ins", "baseline")]
+    assert difference(ours, theirs, "age_mae").value == pytest.approx(expected[0] - expected[1])

@@ -1,0 +1,164 @@
+"""Every metric, against scikit-learn, numpy or a closed form."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from components.dataset.labels import Labels
+from components.evaluation.metrics import (
+    GROUP_METRICS,
+    HEADLINES,
+    error_quantiles,
+    metrics_from_sums,
+    point_metrics,
+    score,
+    worst_and_gap,
+)
+
+CLASSES = [0, 1, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def predictions(predict):
+    return predict(priors=[0.6, 0.2, 0.03, 0.17])
+
+
+def test_age_metrics_match_sklearn_and_numpy(predictions):
+    truth, predicted = predictions.faces["age"], predictions.faces["predicted_age"].astype(float)
+    errors = predicted - truth
+    found = point_metrics(predictions)
+    assert found["age_mae"] == pytest.approx(reference.mean_absolute_error(truth, predicted))
+    assert found["age_bias"] == pytest.approx(errors.mean())
+    assert found["age_error_std"] == pytest.approx(errors.abs().std(ddof=0))
+    assert found["age_error_median"] == pytest.approx(np.quantile(errors.abs(), 0.5, method="inverted_cdf"))
+    assert found["age_error_p90"] == pytest.approx(np.quantile(errors.abs(), 0.9, method="inverted_cdf"))
+    by_bin = errors.abs().groupby(predictions.faces["age_bin"]).mean()
+    np.testing.assert_allclose(found["age_mae_by_bin"], by_bin)
+    assert found["age_mae_bin_gap"] == pytest.approx(by_bin.max() - by_bin.min())
+
+
+def test_class_metrics_match_sklearn(predictions):
+    faces, found = predictions.faces, point_metrics(predictions)
+    truth, predicted = faces["ethnicity"], faces["predicted_ethnicity"]
+    precision, recall, f1, _ = reference.precision_recall_fscore_support(truth, predicted, labels=CLASSES)
+    np.testing.assert_allclose(found["ethnicity_precision"], precision)
+    np.testing.assert_allclose(found["ethnicity_recall"], recall)
+    np.testing.assert_allclose(found["ethnicity_f1"], f1)
+    assert found["ethnicity_macro_f1"] == pytest.approx(reference.f1_score(truth, predicted, average="macro"))
+    assert found["ethnicity_accuracy"] == pytest.approx(reference.accuracy_score(truth, predicted))
+    assert found["gender_accuracy"] == pytest.approx(
+        reference.accuracy_score(faces["gender"], faces["predicted_gender"])
+    )
+    np.testing.assert_array_equal(found["ethnicity_confusion"], reference.confusion_matrix(truth, predicted))
+    np.testing.assert_array_equal(
+        found["gender_confusion"], reference.confusion_matrix(faces["gender"], faces["predicted_gender"])
+    )
+
+
+def test_group_metrics_match_sklearn_group_by_group(predictions):
+    found = point_metrics(predictions)
+    for gender in (0, 1):
+        half = predictions.faces[predictions.faces["gender"] == gender]
+        precision, recall, f1, _ = reference.precision_recall_fscore_support(
+            half["ethnicity"], half["predicted_ethnicity"], labels=CLASSES
+        )
+        np.testing.assert_array_equal(
+            found["ethnicity_confusion_by_gender"][gender],
+            reference.confusion_matrix(half["ethnicity"], half["predicted_ethnicity"]),
+        )
+        for ethnicity in CLASSES:
+            group = half[half["ethnicity"] == ethnicity]
+            expected = {
+                "age_mae": reference.mean_absolute_error(group["age"], group["predicted_age"]),
+                "age_bias": (group["predicted_age"].astype(float) - group["age"]).mean(),
+                "gender_accuracy": reference.accuracy_score(group["gender"], group["predicted_gender"]),
+                "ethnicity_recall": recall[ethnicity],
+                "ethnicity_precision": precision[ethnicity],
+                "ethnicity_f1": f1[ethnicity],
+            }
+            for name in GROUP_METRICS:
+                assert found[f"group_{name}"][gender * 4 + ethnicity] == pytest.approx(expected[name], abs=1e-6), name
+
+
+def test_gender_confusion_by_ethnicity_matches_sklearn(predictions):
+    found = point_metrics(predictions)["gender_confusion_by_ethnicity"]
+    for ethnicity in CLASSES:
+        group = predictions.faces[predictions.faces["ethnicity"] == ethnicity]
+        np.testing.assert_array_equal(
+            found[ethnicity], reference.confusion_matrix(group["gender"], group["predicted_gender"])
+        )
+
+
+def test_a_perfect_network_scores_perfectly(predict):
+    faces = predict().faces
+    perfect = dataclasses.replace(
+        predict(),
+        faces=faces.assign(
+            predicted_age=faces["age"].astype(np.float32),
+            predicted_gender=faces["gender"],
+            predicted_ethnicity=faces["ethnicity"],
+        ),
+    )
+    found = point_metrics(perfect)
+    for name, better in HEADLINES.items():
+        assert found[name] == (1 if better == "higher" else 0), name
+
+
+def test_a_class_never_predicted_has_precision_and_f1_zero_as_in_sklearn(predict):
+    predictions = predict()
+    constant = dataclasses.replace(predictions, faces=predictions.faces.assign(predicted_ethnicity=np.int8(0)))
+    found = point_metrics(constant)
+    assert found["ethnicity_precision"].tolist() == [0.25, 0, 0, 0]
+    assert found["ethnicity_macro_f1"] == pytest.approx(0.4 / 4)  # F1 of the one class: 2 · ¼ / (1 + ¼)
+
+
+def test_a_class_without_faces_has_no_recall(predict):
+    predictions = predict()
+    kept = predictions.faces[predictions.faces["ethnicity"] != 2].reset_index(drop=True)
+    found = point_metrics(dataclasses.replace(predictions, faces=kept))
+    assert np.isnan(found["ethnicity_recall"][2])
+    assert np.isfinite(found["ethnicity_macro_f1"])
+
+
+def test_leading_axes_are_carried_along(predict):
+    labels = Labels()
+    sums = np.random.default_rng(0).random((3, 2, labels.cell_count, 9))
+    counts = np.full(labels.cell_count, 4.0)
+    together = metrics_from_sums(sums, counts, labels)
+    alone = metrics_from_sums(sums[2, 1], counts, labels)
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name][2, 1], values, err_msg=name)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 80, width=32), st.integers(0, 5)), min_size=1, max_size=40).filter(
+        lambda pairs: sum(count for _, count in pairs) > 0
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_quantiles_equal_those_of_the_repeated_errors(pairs):
+    errors, counts = (np.array(column) for column in zip(*pairs, strict=True))
+    repeated = np.repeat(errors, counts)
+    found = error_quantiles(errors.astype(float), counts[None, :])
+    assert found["age_error_median"][0] == np.quantile(repeated, 0.5, method="inverted_cdf")
+    assert found["age_error_p90"][0] == np.quantile(repeated, 0.9, method="inverted_cdf")
+
+
+def test_the_worst_group_is_the_highest_error_the_lowest_accuracy_and_the_largest_bias():
+    values = np.array([[0.2, -0.9, 0.7, np.nan]])
+    assert [float(worst_and_gap(values, better)[0][0]) for better in ("lower", "higher", "zero")] == [0.7, -0.9, -0.9]
+    assert worst_and_gap(values, "lower")[1][0] == pytest.approx(1.6)
+
+
+def test_score_gives_plain_numbers_and_confusions_with_names(predict):
+    predictions = predict("ins", 3)
+    scores = score(predictions)
+    assert scores.run == {"variant": "ins", "seed": 3, "faces": 640}
+    assert scores.headline["ethnicity_recall_Asian"] == pytest.approx(scores.ethnicity_confusion[1][2][2] / 160)
+    assert scores.gender_confusion[0] == ["Male", "Female"]
+    assert all(type(value) is float for value in scores.headline.values())
+    assert sum(map(sum, scores.gender_confusion[1])) == 640

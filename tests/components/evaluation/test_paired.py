@@ -1,0 +1,129 @@
+"""Paired tests, against published values, statsmodels, scipy and enumeration."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from components.evaluation.paired import (
+    holm,
+    mcnemar_exact,
+    paired_test,
+    permute_macro_f1,
+    permute_mean,
+    random_swaps,
+    sign_flip_exact,
+)
+
+CASES = [(6, 0, 0.03125), (7, 1, 0.0703125), (11, 5, 0.210113525390625), (66, 40, 0.01477941051703841),
+         (86, 60, 0.038179441579785325), (3, 3, 1.0)]  # fmt: skip
+
+
+def _answers(a_only, b_only, both=20, neither=5):
+    a = np.repeat([True, False, True, False], [a_only, b_only, both, neither])
+    b = np.repeat([False, True, True, False], [a_only, b_only, both, neither])
+    return a, b
+
+
+@pytest.mark.parametrize(("a_only", "b_only", "p"), CASES)
+def test_exact_mcnemar_gives_the_reference_values(a_only, b_only, p):
+    found = mcnemar_exact(*_answers(a_only, b_only))
+    assert (found.a_only, found.b_only) == (a_only, b_only)
+    assert found.p == pytest.approx(p, rel=1e-12)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+@settings(max_examples=50, deadline=None)
+def test_exact_mcnemar_is_the_binomial_test_and_the_sign_flip_of_one_seed(a_only, b_only):
+    a, b = _answers(a_only, b_only)
+    p = mcnemar_exact(a, b).p
+    assert p == pytest.approx(stats.binomtest(a_only, a_only + b_only).pvalue if a_only + b_only else 1)
+    assert p == pytest.approx(sign_flip_exact(a.astype(int) - b))
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
+@settings(max_examples=60, deadline=None)
+def test_the_sign_flip_distribution_equals_full_enumeration(differences):
+    differences = np.array(differences)
+    sums = [np.dot(signs, differences) for signs in itertools.product((-1, 1), repeat=len(differences))]
+    assert sign_flip_exact(differences) == pytest.approx(np.mean(np.abs(sums) >= abs(differences.sum())))
+
+
+def test_the_permutation_of_a_mean_agrees_with_scipy():
+    generator = np.random.default_rng(0)
+    a, b = generator.exponential(8, 120), generator.exponential(8, 120) + 1.5
+    ours = permute_mean(a - b, random_swaps(120, 9999, 1))
+    theirs = stats.permutation_test(
+        (a, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples", vectorized=True,
+        n_resamples=9999, rng=2,
+    )  # fmt: skip
+    assert ours == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+def test_the_permutation_of_macro_f1_equals_a_loop_over_the_same_swaps():
+    generator = np.random.default_rng(3)
+    truth = np.repeat(np.arange(4), 30)
+    seeds = 2
+    a, b = (
+        np.where(generator.random((seeds, 120)) < share, truth, generator.integers(0, 4, 120)) for share in (0.8, 0.7)
+    )
+    swaps = random_swaps(120, 199, 4)
+
+    def statistic(one, other):
+        scores = [[f1_score(truth, seed, average="macro") for seed in side] for side in (one, other)]
+        return np.mean(scores[0]) - np.mean(scores[1])
+
+    observed = abs(statistic(a, b))
+    extreme = sum(abs(statistic(np.where(swap, b, a), np.where(swap, a, b))) >= observed - 1e-12 for swap in swaps)
+    assert permute_macro_f1(truth, a, b, 4, swaps) == pytest.approx((1 + extreme) / 200)
+
+
+def test_equal_networks_give_a_p_of_one(predict):
+    network = predict()
+    swaps = random_swaps(len(network), 199, 0)
+    for metric in ("age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1"):
+        assert paired_test(metric, [network], [network], swaps).p == 1
+
+
+def test_p_values_are_uniform_or_larger_when_nothing_differs():
+    generator = np.random.default_rng(5)
+    swaps = random_swaps(60, 499, 6)
+    found = np.array([permute_mean(generator.normal(size=60), swaps) for _ in range(400)])
+    for level in (0.05, 0.2, 0.5):
+        assert (found <= level).mean() == pytest.approx(level, abs=3.5 * np.sqrt(level * (1 - level) / 400))
+
+
+def test_a_better_network_is_found_better_in_every_metric(predict):
+    better = predict("good", 1, age_error=4, gender_skill=0.95, signal=4)
+    worse = predict("poor", 1, age_error=12, gender_skill=0.75, signal=1)
+    swaps = random_swaps(len(better), 999, 0)
+    for metric in ("age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1"):
+        assert paired_test(metric, [better], [worse], swaps).p <= 0.001
+
+
+def test_several_seeds_are_tested_together_and_each_has_its_mcnemar(predict):
+    ours, theirs = [predict("a", seed) for seed in (1, 2)], [predict("b", seed) for seed in (1, 2)]
+    found = paired_test("gender_accuracy", ours, theirs, random_swaps(640, 99, 0))
+    assert (found.test, list(found.by_seed)) == ("sign_flip_exact", [1, 2])
+    right = [[(each.faces["predicted_gender"] == each.faces["gender"]).to_numpy() for each in side]
+             for side in (ours, theirs)]  # fmt: skip
+    assert found.by_seed[2] == mcnemar_exact(right[0][1], right[1][1])
+    assert found.p == sign_flip_exact(np.sum(right[0], axis=0) - np.sum(right[1], axis=0))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+@settings(max_examples=15, deadline=None)
+def test_holm_is_the_step_down_procedure(p_values):
+    expected, running = [0.0] * len(p_values), 0.0
+    for step, place in enumerate(np.argsort(p_values, kind="stable")):
+        running = max(running, min(1.0, (len(p_values) - step) * p_values[place]))
+        expected[place] = running
+    assert holm(p_values) == pytest.approx(expected)
+
+
+def test_holm_of_no_test_is_empty():
+    assert holm([]) == []

@@ -1,0 +1,32 @@
+import pytest
+from pydantic import ValidationError
+
+from components.preprocess.settings import PreprocessSettings
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"drop_ethnicities": ["Martian"]}, "unknown class 'Martian'; known: White, Black"),
+        ({"undersample": {"asian": 0.5}}, "unknown class 'asian'"),
+        ({"undersample": {"Other": 0.5}}, "which drop_ethnicities drops"),
+        ({"undersample": {"Asian": 1.0}}, "from 0 to below 1, not 1"),
+        ({"drop_ethnicities": ["White", "Black", "Indian", "Other"]}, "fewer than two classes"),
+        ({"max_age": 120}, "above max_plausible_age 116"),
+        ({"duplicates": "merge"}, "'keep', 'group' or 'drop'"),
+        ({"droop": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_impossible_settings_are_refused_with_a_reason(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        PreprocessSettings(**settings)
+
+
+def test_settings_survive_the_trip_through_a_kfp_parameter():
+    settings = PreprocessSettings(undersample={"Black": 0.5}, max_age=70)
+    as_struct = settings.to_parameter() | {"max_age": 70.0, "seed": 0.0}
+    assert PreprocessSettings.from_parameter(as_struct) == settings
+
+
+def test_every_setting_is_described():
+    assert all(field.description for field in PreprocessSettings.model_fields.values())

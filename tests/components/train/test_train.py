@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.dataset.augmentation_settings import AugmentationSettings
+from components.dataset.manifest import Manifest
+from components.errors import ArtifactError
+from components.evaluate.evaluate import evaluate
+from components.evaluate.settings import EvaluationSettings
+from components.evaluation.predictions import Predictions
+from components.imbalance.registry import find_variant
+from components.imbalance.settings import ImbalanceSettings
+from components.model.settings import ModelSettings, TrainingSettings
+from components.model.training import first_deferred_epoch, load_training_data
+from components.train.train import read_hyperparameters, train
+
+MODEL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years")
+TRAINING = TrainingSettings(epochs=2, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def trained_twice(small_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    hyperparameters = folder / "hyperparameters.json"
+    hyperparameters.write_text(json.dumps({"baseline": {"variant": "baseline", "values": {"dense_units": 8}}}))
+    results = []
+    for attempt in ("first", "second"):
+        model, predictions = str(folder / attempt), str(folder / f"{attempt}.parquet")
+        paths = (small_data.images, small_data.train, small_data.validation, str(hyperparameters))
+        train(*paths, "drw", 7, MODEL, TRAINING, AugmentationSettings(), ImbalanceSettings(), model)
+        evaluate(small_data.images, small_data.test, model, EvaluationSettings(), predictions)
+        results.append((model, Predictions.read(predictions)))
+    return results
+
+
+def test_the_same_seed_gives_the_same_predictions(trained_twice):
+    (_, first), (_, second) = trained_twice
+    pd.testing.assert_frame_equal(first.faces, second.faces)
+
+
+def test_ages_are_in_years_whatever_the_head_predicts(trained_twice):
+    ages = trained_twice[0][1].faces["predicted_age"]
+    assert ages.between(0, 80).all()
+    assert ages.mean() > 5
+
+
+def test_balanced_selection_weighs_every_cell_of_the_validation_faces_alike(small_data):
+    train_faces, validation = Manifest.read(small_data.train), Manifest.read(small_data.validation)
+    balanced = TRAINING.model_copy(update={"selection": "balanced"})
+    arguments = (find_variant("baseline"), ImbalanceSettings(), MODEL, balanced)
+    weights = load_training_data(small_data.images, train_faces, validation, *arguments).validation.weights["age"]
+    cells = validation.cells()
+    totals = np.bincount(cells, weights=weights)
+    assert weights.mean() == pytest.approx(1)
+    assert totals[np.unique(cells)] == pytest.approx(len(validation) / len(np.unique(cells)), rel=1e-5)
+
+
+def test_deferred_weights_start_with_the_last_fifth_of_the_epochs(small_data):
+    train_faces, validation = Manifest.read(small_data.train), Manifest.read(small_data.validation)
+    ten_epochs = TRAINING.model_copy(update={"epochs": 10})
+    data = load_training_data(
+        small_data.images, train_faces, validation, find_variant("drw"), ImbalanceSettings(), MODEL, ten_epochs
+    )
+    assert first_deferred_epoch(data, ten_epochs) == 8
+
+
+def test_hyperparameters_of_an_untuned_variant_are_an_error_when_others_were_tuned(tmp_path):
+    path = tmp_path / "hyperparameters.json"
+    path.write_text(json.dumps({name: {"values": {"dense_units": 8}} for name in ("baseline", "ins")}))
+    assert read_hyperparameters(str(path), "ins").dense_units == 8
+    with pytest.raises(ArtifactError, match="set tuning.scope to 'baseline'"):
+        read_hyperparameters(str(path), "downsample")

@@ -1,0 +1,210 @@
+"""`evenface compile`: what the compiled pipeline means on each platform."""
+
+import resource
+import subprocess
+import sys
+
+import kfp.components
+import pytest
+
+from tests.pipeline.compiled_pipeline import CompiledPipeline
+
+DIGEST = f"registry.example.org/team/evenface@sha256:{'0123456789abcdef' * 4}"
+STAGES = {
+    "preprocess",
+    "build_test_set",
+    "split",
+    "tune",
+    "gather_hyperparameters",
+    "train",
+    "evaluate",
+    "compare",
+}
+
+
+@pytest.fixture
+def compile_for(command, tmp_path):
+    def run(target, *arguments, **settings):
+        options = [option for key, value in settings.items() for option in ("--set", f"{_dots(key)}={value}")]
+        output = tmp_path / f"{target}.yaml"
+        finished = command(
+            "compile", "--target", target, "--preset", "demo", "--image", DIGEST, "-o", output, *arguments, *options
+        )
+        assert finished.code == 0, finished.err
+        return CompiledPipeline.read(output), finished
+
+    return run
+
+
+def _dots(key):
+    return key.replace("__", ".")
+
+
+@pytest.mark.parametrize(("target", "gpu"), [("kubeflow", "nvidia.com/gpu"), ("vertex", "NVIDIA_L4")])
+def test_tune_and_train_alone_have_gpus(compile_for, target, gpu):
+    settings = {
+        f"resources__{stage}__{key}": value
+        for stage in ("tune", "train")
+        for key, value in {"accelerator": "nvidia-l4", "accelerator_count": 2, "cpu": 24, "memory_gb": 96}.items()
+    }
+    pipeline, _ = compile_for(target, **settings)
+    assert set(pipeline.stages) == STAGES
+    assert {name: (one.accelerator, one.accelerators) for name, one in pipeline.stages.items() if one.accelerators} == {
+        "tune": (gpu, 2),
+        "train": (gpu, 2),
+    }
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_every_stage_runs_the_pinned_image_and_has_a_name_for_people(compile_for, target):
+    pipeline, finished = compile_for(target)
+    assert {stage.image for stage in pipeline.stages.values()} == {DIGEST}
+    assert all(" " in stage.display_name or stage.display_name.istitle() for stage in pipeline.stages.values())
+    assert all(pipeline.parameters.values())
+    assert "pinned by digest" in finished.out
+    assert "digest" not in finished.err
+
+
+def test_processors_are_processors_and_memory_is_memory(compile_for):
+    pipeline, _ = compile_for("kubeflow", resources__split__cpu=1.5, resources__split__memory_gb=3.25)
+    assert pipeline.stages["split"].resources == {
+        "cpu limit": "1.5",
+        "cpu request": "1.5",
+        "memory limit": "3250M",
+        "memory request": "3250M",
+    }
+
+
+@pytest.mark.parametrize(
+    ("nodes", "labels"),
+    [
+        ("gke", {"cloud.google.com/gke-accelerator": "nvidia-a100-80gb"}),
+        ("nvidia", {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}),
+        ("any", {}),
+    ],
+)
+def test_a_gpu_model_is_selected_by_the_clusters_own_labels(compile_for, nodes, labels):
+    pipeline, _ = compile_for(
+        "kubeflow", resources__train__accelerator="nvidia-a100-80gb", platform__kubeflow__gpu_nodes=nodes
+    )
+    assert pipeline.stages["train"].node_labels == labels
+    assert pipeline.stages["train"].tolerations == {("nvidia.com/gpu", "Exists", "", "NoSchedule")}
+    assert pipeline.stages["evaluate"].tolerations == set()
+
+
+def test_a_spot_stage_selects_and_tolerates_spot_nodes(compile_for):
+    pipeline, _ = compile_for("kubeflow", resources__preprocess__spot="true")
+    assert pipeline.stages["preprocess"].node_labels == {"cloud.google.com/gke-spot": "true"}
+    assert pipeline.stages["preprocess"].tolerations == {("cloud.google.com/gke-spot", "Equal", "true", "NoSchedule")}
+    assert pipeline.stages["split"].node_labels == {}
+
+
+def test_retries_wait_longer_each_time_and_are_still_allowed_after_long_attempts(compile_for):
+    pipeline, _ = compile_for(
+        "kubeflow",
+        resources__train__retries=3,
+        resources__train__retry_backoff_seconds=30,
+        resources__train__retry_backoff_factor=3,
+        resources__train__timeout_seconds=7200,
+    )
+    train = pipeline.stages["train"]
+    # Four attempts of two hours, and pauses of 30, 90 and 270 seconds between them.
+    assert train.retry_policy == {
+        "maxRetryCount": 3,
+        "backoffDuration": "30s",
+        "backoffFactor": 3.0,
+        "backoffMaxDuration": f"{4 * 7200 + 30 + 90 + 270}s",
+    }
+    assert train.timeout_seconds == 7200
+
+
+def test_a_stage_without_retries_has_no_retry_policy(compile_for):
+    pipeline, _ = compile_for("kubeflow", resources__split__retries=0)
+    assert pipeline.stages["split"].retries == 0
+    assert pipeline.stages["train"].retries > 0
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+@pytest.mark.parametrize("caching", [True, False])
+def test_caching_is_as_the_settings_say(compile_for, target, caching):
+    pipeline, _ = compile_for(target, platform__caching=str(caching).lower())
+    assert {stage.caching for stage in pipeline.stages.values()} == {caching}
+
+
+def test_the_pull_policy_reaches_every_stage(compile_for):
+    pipeline, _ = compile_for("kubeflow", platform__image_pull_policy="Always")
+    assert {stage.kubernetes["imagePullPolicy"] for stage in pipeline.stages.values()} == {"Always"}
+
+
+def test_vertex_gets_one_document_and_kubeflow_two(compile_for):
+    assert compile_for("vertex")[0].documents == 1
+    assert compile_for("kubeflow")[0].documents == 2
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_the_compiled_pipeline_loads_again(compile_for, tmp_path, target):
+    pipeline, _ = compile_for(target)
+    loaded = kfp.components.load_component_from_file(str(tmp_path / f"{target}.yaml"))
+    assert loaded.name == "evenface"
+    assert set(loaded.component_spec.inputs) == set(pipeline.parameters)
+
+
+def test_an_image_without_a_digest_is_pointed_out(command, tmp_path):
+    finished = command("compile", "--target", "kubeflow", "--preset", "demo", "-o", tmp_path / "a.yaml")
+    assert finished.code == 0
+    assert "not pinned by its digest" in finished.err
+
+
+def test_settings_that_the_platform_ignores_are_named(compile_for):
+    _, finished = compile_for("kubeflow", platform__vertex__project="faces", platform__vertex__location="europe-west4")
+    assert "Kubeflow ignores platform.vertex.project, platform.vertex.location." in finished.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--set", "resources.evaluate.accelerator=nvidia-t4"], "evaluate computes nothing on a GPU"),
+        (["--set", "resources.train.accelerator=nvidia-t5"], "unknown accelerator 'nvidia-t5'"),
+        (["--set", "resources.train.accelerator_count=3"], "resources.train.accelerator_count"),
+        (["--set", "resources.split.accelerator_count=2"], "no accelerator is named"),
+        (["--set", "resources.train={spot: true, retries: 0}"], "retries must be 1 or more"),
+        (["--image", "Registry/Evenface:1"], "'Registry/Evenface:1' is not an image reference"),
+        (["--image", "evenface@sha256:1234"], "is not an image reference"),
+        (["--set", "platform.kubeflow.host=https://me:secret@kubeflow.example.org"], "EVENFACE_KUBEFLOW_TOKEN"),
+        (["--set", "platform.image_pull_policy=Sometimes"], "platform.image_pull_policy"),
+        (["-o", "pipeline.json"], "is not the name of a YAML file"),
+    ],
+)
+def test_an_impossible_request_is_refused_in_one_sentence(command, tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    refused = command("compile", "--target", "kubeflow", "--preset", "demo", *arguments)
+    assert refused.code == 2
+    assert sentence in refused.sentence
+    assert not list(tmp_path.glob("*.yaml"))
+
+
+def test_a_secret_in_the_host_is_not_repeated(command):
+    refused = command(
+        "compile", "--target", "kubeflow", "--set", "platform.kubeflow.host=https://me:hunter2@kubeflow.example.org"
+    )
+    assert "hunter2" not in refused.err + refused.out
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_compiling_takes_seconds_and_none_of_the_heavy_libraries(tmp_path, target):
+    code = (
+        "import sys; from pipeline import cli\n"
+        "try: cli.main()\n"
+        "finally: print([n for n in ('tensorflow', 'keras', 'pandas', 'google.cloud.aiplatform') if n in sys.modules])"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finished = subprocess.run(
+        [sys.executable, "-c", code, "compile", "--target", target, "-o", tmp_path / "evenface.yaml"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert finished.stdout.splitlines()[-1] == "[]"
+    # Processor time: what a machine that does nothing else takes.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5

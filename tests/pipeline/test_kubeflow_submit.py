@@ -1,0 +1,244 @@
+"""`evenface submit --target kubeflow`: KFP's own client against a server that judges by the API's description."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import yaml
+
+UPLOADED = ["UploadPipelineVersion", "ExperimentService_CreateExperiment", "RunService_CreateRun"]
+
+
+def writes(server):
+    return [call for call in server.calls if "Create" in call or "Upload" in call]
+
+
+def test_a_submitted_run_carries_the_version_and_the_parameters(on_kubeflow, kubeflow):
+    finished = on_kubeflow(
+        "submit", "--run-name", "first", "--set", "platform.pipeline_root=gs://faces/root",
+        "--set", "platform.kubeflow.service_account=runner",
+    )  # fmt: skip
+    assert finished.code == 0, finished.err
+    (run,) = kubeflow.runs.values()
+    (version,) = kubeflow.versions.values()
+    (experiment,) = kubeflow.experiments.values()
+    assert run["display_name"] == "first"
+    assert run["experiment_id"] == experiment["experiment_id"]
+    assert experiment["display_name"] == "evenface"
+    assert run["pipeline_version_reference"]["pipeline_version_id"] == version["pipeline_version_id"]
+    assert run["service_account"] == "runner"
+    assert run["runtime_config"] == {
+        "parameters": {
+            "source": "synthetic",
+            "source_fingerprint": "synthetic",
+            "state": "gs://faces/root/searches",
+        },
+        "pipeline_root": "gs://faces/root",
+    }
+    assert f"{kubeflow.host}/#/runs/details/{run['run_id']}" in finished.out
+
+
+def test_the_same_pipeline_is_uploaded_once_and_a_changed_one_again(on_kubeflow, kubeflow):
+    assert on_kubeflow("submit").code == on_kubeflow("submit").code == 0
+    assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.runs)) == (1, 1, 2)
+    assert on_kubeflow("submit", "--set", "resources.train.cpu=4").code == 0
+    assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.runs)) == (1, 2, 3)
+
+
+def test_a_followed_run_shows_each_change_once_and_ends_well(on_kubeflow, kubeflow):
+    kubeflow.plan = ["PENDING", "RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    finished = on_kubeflow("submit", "--wait", "--run-name", "good")
+    assert finished.code == 0
+    assert [line for line in finished.out.splitlines() if line.startswith("good: ")] == [
+        "good: pending",
+        "good: running",
+        "good: succeeded",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("FAILED", "Stage train of the run bad failed (exit code 137: out of memory): read its log at http://"),
+        ("CANCELED", "The run bad was cancelled"),
+    ],
+)
+def test_a_followed_run_that_fails_is_a_failure(on_kubeflow, kubeflow, end, said):
+    kubeflow.plan = ["RUNNING", end]
+    finished = on_kubeflow("submit", "--wait", "--run-name", "bad")
+    assert finished.code == 1
+    assert said in finished.sentence
+
+
+def test_a_dry_run_sends_nothing_and_tells_no_secret(on_kubeflow, kubeflow, monkeypatch):
+    monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "hunter2")
+    finished = on_kubeflow(
+        "submit", "--dry-run", "--run-name", "try", "--source-fingerprint", "f00d", "--source", "/nfs/faces"
+    )
+    assert finished.code == 0
+    assert kubeflow.calls == []
+    assert "hunter2" not in finished.out + finished.err
+    preview = yaml.safe_load(finished.out)
+    assert preview["host"] == kubeflow.host
+    assert preview["run"] == "try"
+    assert preview["credentials"] == "token in EVENFACE_KUBEFLOW_TOKEN"
+    assert preview["parameters"] == {"source": "/nfs/faces", "source_fingerprint": "f00d", "state": ""}
+    assert "/nfs/faces is a path" in finished.err
+
+
+def test_the_token_of_the_environment_is_sent_and_never_printed(on_kubeflow, kubeflow, monkeypatch):
+    kubeflow.authorization = "Bearer hunter2"
+    monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "hunter2")
+    finished = on_kubeflow("submit", "--wait")
+    assert finished.code == 0
+    assert "hunter2" not in finished.out + finished.err
+
+
+def test_the_pods_token_is_read_anew_from_its_file(on_kubeflow, kubeflow, monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("from-the-pod")
+    kubeflow.authorization = "Bearer from-the-pod"
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+    assert on_kubeflow("submit").code == 0
+
+
+def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypatch):
+    kubeflow.authorization = "Bearer right"
+    monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "wrong-hunter2")
+    finished = on_kubeflow("submit")
+    assert finished.code == 1
+    assert "does not know who is asking while connecting (401): put a valid token into" in finished.sentence
+    assert "hunter2" not in finished.err
+    assert writes(kubeflow) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code", "said"),
+    [
+        ("RunService_CreateRun", 403, 1, "does not allow starting the run (403): ask its administrator"),
+        ("PipelineService_ListPipelines", 404, 2, "(404), 'Ordered fault 404': check that platform.kubeflow.host"),
+        ("UploadPipelineVersion", 400, 2, "calls the request wrong while uploading the pipeline version"),
+        ("PipelineService_CreatePipeline", 409, 1, "already has one of this name while creating the pipeline evenface"),
+        (
+            "ExperimentService_CreateExperiment",
+            500,
+            1,
+            "failed while creating the experiment (500), 'Ordered fault 500'",
+        ),
+        ("RunService_CreateRun", 500, 1, "failed while starting the run (500)"),
+    ],
+)
+def test_a_refusal_is_one_sentence_with_its_cure(on_kubeflow, kubeflow, operation, status, code, said):
+    kubeflow.fail(operation, status, times=99)
+    finished = on_kubeflow("submit")
+    assert finished.code == code
+    assert said in finished.sentence
+    assert kubeflow.runs == {}
+    assert "Traceback" not in finished.err
+
+
+def test_a_busy_server_is_asked_again_when_it_says_so(on_kubeflow, kubeflow):
+    kubeflow.fail("RunService_CreateRun", 429, times=1, Retry_After="2")
+    kubeflow.fail("HealthzService_GetHealthz", 503, times=1)
+    started = time.monotonic()
+    assert on_kubeflow("submit").code == 0
+    assert time.monotonic() - started >= 2
+    assert kubeflow.calls.count("RunService_CreateRun") == 2
+    assert len(kubeflow.runs) == 1
+
+
+def test_patience_ends(on_kubeflow, kubeflow):
+    kubeflow.fail("UploadPipelineVersion", 429, times=99, Retry_After="1")
+    finished = on_kubeflow("submit")
+    assert finished.code == 1
+    assert "still too busy while uploading the pipeline version (429): try again in some minutes." in finished.sentence
+
+
+def test_a_connection_cut_while_starting_a_run_starts_it_once(on_kubeflow, kubeflow):
+    kubeflow.fail("RunService_CreateRun", 0)
+    finished = on_kubeflow("submit", "--wait")
+    assert finished.code == 0, finished.err
+    assert len(kubeflow.runs) == 1
+    assert kubeflow.calls.count("RunService_CreateRun") == 1
+
+
+def test_a_connection_cut_while_reading_is_tried_again(on_kubeflow, kubeflow):
+    kubeflow.fail("PipelineService_ListPipelineVersions", 0)
+    assert on_kubeflow("submit").code == 0
+
+
+def test_a_connection_cut_while_uploading_can_be_submitted_again(on_kubeflow, kubeflow):
+    kubeflow.fail("UploadPipelineVersion", 0)
+    cut = on_kubeflow("submit")
+    assert cut.code == 1
+    assert "broke off the connection while uploading the pipeline version: try again" in cut.sentence
+    assert on_kubeflow("submit").code == 0
+    assert len(kubeflow.versions) == 1
+
+
+def test_a_run_is_followed_through_short_failures_but_not_for_ever(on_kubeflow, kubeflow):
+    kubeflow.fail("RunService_GetRun", 500, times=3)
+    assert on_kubeflow("submit", "--wait").code == 0
+    kubeflow.fail("RunService_GetRun", 500, times=99)
+    lost = on_kubeflow("submit", "--wait")
+    assert lost.code == 1
+    assert "Lost sight of the run, which goes on: see http://" in lost.sentence
+
+
+def test_a_server_of_several_users_needs_a_namespace(on_kubeflow, kubeflow, monkeypatch, tmp_path):
+    monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
+    kubeflow.multi_user = True
+    refused = on_kubeflow("submit")
+    assert refused.code == 2
+    assert "set platform.kubeflow.namespace" in refused.sentence
+    assert on_kubeflow("submit", "--set", "platform.kubeflow.namespace=team-faces").code == 0
+    assert {one["namespace"] for one in kubeflow.experiments.values()} == {"team-faces"}
+
+
+def test_a_host_that_nobody_answers_at_is_named(command):
+    refused = command(
+        "submit", "--target", "kubeflow", "--preset", "demo", "--set", "platform.kubeflow.host=http://127.0.0.1:9"
+    )
+    assert refused.code == 1
+    assert "http://127.0.0.1:9 can't be reached: check platform.kubeflow.host" in refused.sentence
+
+
+def test_no_host_at_all_is_a_wrong_request(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    refused = command("submit", "--target", "kubeflow", "--preset", "demo")
+    assert refused.code == 2
+    assert "Nothing says where Kubeflow Pipelines is" in refused.sentence
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>Log in</html>")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_login_page_is_not_taken_for_an_answer(command):
+    with HTTPServer(("127.0.0.1", 0), LoginPage) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        host = f"http://127.0.0.1:{server.server_address[1]}"
+        refused = command(
+            "submit", "--target", "kubeflow", "--preset", "demo", "--set", f"platform.kubeflow.host={host}"
+        )
+        server.shutdown()
+        thread.join()
+    assert refused.code == 2
+    assert "check that platform.kubeflow.host is the URL of the Pipelines API" in refused.sentence
+
+
+def test_a_source_that_only_the_stages_see_needs_its_fingerprint(on_kubeflow, kubeflow):
+    refused = on_kubeflow("submit", "--source", "/nfs/nowhere")
+    assert refused.code == 2
+    assert "pass --source-fingerprint" in refused.sentence
+    assert kubeflow.calls == []
