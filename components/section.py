@@ -25,5 +25,8 @@ class Section(BaseModel):
         return cls.model_validate(parameter)
 
     def to_parameter(self) -> dict[str, Any]:
-        """Return the section as plain JSON values, ready to be a KFP dict parameter."""
-        return self.model_dump(mode="json")
+        """Return the section as plain JSON values, ready to be a KFP dict parameter.
+
+        A protobuf ``Struct`` of KFP's holds no null, so values of None, everywhere a default, are left out.
+        """
+        return self.model_dump(mode="json", exclude_none=True)

@@ -3,12 +3,17 @@
 import sys
 import time
 import webbrowser
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from components.errors import EvenfaceError, RequestError
+
+if TYPE_CHECKING:
+    from pipeline.platforms.local import Executor
+    from pipeline.settings import Settings
 
 app = typer.Typer(
     name="evenface",
@@ -25,6 +30,13 @@ Config = Annotated[str | None, typer.Option(help="YAML file with sections that r
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
 ]
+
+
+class Runner(StrEnum):
+    """What runs the stages on this machine."""
+
+    SUBPROCESS = "subprocess"
+    DOCKER = "docker"
 
 
 def main() -> None:
@@ -60,6 +72,12 @@ def run(
     output: Annotated[
         Path | None, typer.Option(help="Folder for the results.", show_default="runs/<preset>", file_okay=False)
     ] = None,
+    runner: Annotated[
+        Runner, typer.Option(help="Run each stage as a process of this Python, or in a container.")
+    ] = Runner.SUBPROCESS,
+    image: Annotated[
+        str | None, typer.Option(help="Image of the containers.", show_default="platform.docker.image")
+    ] = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
@@ -77,10 +95,32 @@ def run(
     from pipeline.platforms.local import RunFolder, run_locally  # noqa: PLC0415
     from pipeline.results import print_results  # noqa: PLC0415
 
+    executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / preset)
     started = time.monotonic()
-    comparison = run_locally(settings, settings.source, fingerprint, folder, cache=cache, show=typer.echo)
+    console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
+    comparison = run_locally(
+        settings,
+        settings.source,
+        fingerprint,
+        folder,
+        cache=cache,
+        show=lambda line: typer.echo(line, file=console),
+        executor=executor,
+    )
     print_results(comparison, folder, time.monotonic() - started)
+
+
+def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":
+    if runner is Runner.DOCKER:
+        from pipeline.platforms.docker import Containers  # noqa: PLC0415 - each command imports what it needs
+
+        return Containers.open(image or settings.platform.docker.image, settings.platform.docker)
+    from pipeline.platforms.local import Subprocesses  # noqa: PLC0415
+
+    if image is not None:
+        raise RequestError("--image names the image of containers: add --runner docker.")
+    return Subprocesses()
 
 
 @app.command(epilog="Example: evenface report runs/demo")

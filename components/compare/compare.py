@@ -102,8 +102,9 @@ def compare(
     write_json(comparison_path, comparison)
     _write_report(comparison, data.preprocess_summary, runs, report_path, summary_path)
     recommended = comparison["recommended"]
-    _log.info("recommended: %s", recommended["variant"])
-    return {"variant": str(recommended["variant"]), "because": recommended["because"]}
+    name = recommended["variant"] or "none"
+    _log.info("recommended: %s", name)
+    return {"variant": name, "because": recommended["because"]}
 
 
 def rebuild(

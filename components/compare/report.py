@@ -77,7 +77,7 @@ def render_report(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=jinja2.select_autoescape(("html.j2",)),
-        undefined=jinja2.StrictUndefined,
+        undefined=jinja2.ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -114,8 +114,16 @@ def _content(
         "class_tables": {metric: named_table(rows, metric, ethnicities, "higher") for metric in CLASS_METRICS},
         "class_figures": class_figures(rows, ethnicities),
         "confusions": [
-            (row, [matrix for kind in ("gender", "ethnicity") if (matrix := confusions(row, kind, named[kind]))])
-            for row in rows
+            (
+                row,
+                [
+                    (owner, matrix)
+                    for owner in (row, *(each for each in rows if each.facts.get("derived_from") == row.name))
+                    for kind in ("gender", "ethnicity")
+                    if (matrix := confusions(owner, kind, named[kind]))
+                ],
+            )
+            for row in trained
         ],
         "age_bins": bins,
         "age_table": named_table(trained, "age_mae_by_bin", bins, "lower"),

@@ -1,6 +1,7 @@
 """Full decoding of an image, so that no later stage meets one that it can't read."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -9,7 +10,10 @@ from PIL import Image, UnidentifiedImageError
 from components.dataset.rejects import Fault, Reason
 
 _FORMATS = ("JPEG", "PNG")
-_PNG_END = b"IEND\xaeB`\x82"
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_JPEG_END = 0xD9
+# Escaped 0xFF bytes and restart marks are part of the pixels' data.
+_JPEG_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])")
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,  # Pillow's word for a broken PNG chunk.
@@ -62,10 +66,23 @@ def _decoding_fault(image: Image.Image, content: bytes) -> Fault | None:
     if image.mode == "CMYK":
         return Fault(Reason.CMYK, "convert it to RGB")
     image.load()
+    # Loading stops at the last pixel; TensorFlow also wants the rest of the file whole.
     if image.format == "PNG":
-        # Loading stops at the last pixel; TensorFlow also wants the rest of the file whole.
         if _PNG_END not in content:
             return Fault(Reason.TRUNCATED, "the PNG has no end mark")
         with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
             again.verify()
+    elif not _reaches_jpeg_end(content):
+        return Fault(Reason.TRUNCATED, "the JPEG has no end mark")
     return None
+
+
+def _reaches_jpeg_end(content: bytes) -> bool:
+    """Return whether walking from marker to marker, over their segments, meets the end mark."""
+    position = 2
+    while marker := _JPEG_MARKER.search(content, position):
+        if marker[1][0] == _JPEG_END:
+            return True
+        length = int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+        position = marker.end() + max(length, 2)
+    return False

@@ -96,8 +96,12 @@ def pause(
     overrides: Override = None,
 ) -> None:
     """Stop a schedule from starting runs; a run in flight goes on."""
-    _platform(target, preset, config, overrides).pause_schedule(name)
+    platform = _platform(target, preset, config, overrides)
+    platform.pause_schedule(name)
     typer.echo(f"Schedule    {name}: paused")
+    for state in platform.list_schedules():
+        if state.schedule.name == name and state.note:
+            typer.echo(f"            {state.note}")
 
 
 @schedule_app.command(epilog="Example: evenface schedule resume weekly --target kubeflow")

@@ -17,6 +17,7 @@ from pipeline.platforms.schedules import Schedule, ScheduleState
 from pipeline.platforms.submission import Change, PlatformError, Show, Submission
 
 _MARKER = "Made by `evenface schedule`, which reads this line: "
+_RESUMING = "Resumed, it starts the latest of the runs that it missed, and no other."
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
 _PAGE = 100
 
@@ -62,9 +63,9 @@ class RecurringRun:
         try:
             told = json.loads(text)
             schedule = Schedule(found.display_name, told["cron"], told["timezone"], int(found.max_concurrency))
-            state = ScheduleState(
-                schedule, found.recurring_run_id, found.status == "DISABLED", str(told["specification"])
-            )
+            paused = found.status == "DISABLED"
+            note = _RESUMING if paused else ""
+            state = ScheduleState(schedule, found.recurring_run_id, paused, str(told["specification"]), note)
             return cls(state, int(told["generation"]), found.experiment_id)
         except (ValueError, KeyError, TypeError, RequestError):
             # Somebody edited the line; the recurring run is theirs now.

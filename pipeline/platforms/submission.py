@@ -130,7 +130,7 @@ class Platform(Protocol):
         """Stop a schedule from starting runs; RequestError if there is none of this name."""
 
     def resume_schedule(self, name: str) -> None:
-        """Let a paused schedule start runs again, without those that it missed."""
+        """Let a paused schedule start runs again."""
 
     def delete_schedule(self, name: str) -> None:
         """Remove a schedule; a run in flight is left alone."""

@@ -152,14 +152,12 @@ class VertexPlatform:
             PlatformError: If Vertex AI refuses or can't be reached.
         """
         job = job_of(submission, self._settings, read_package(submission.package))
-        keys = {"labels", "service_account", "network", "encryption_key", "failure_policy", "allow_queueing"}
-        specification = submission.specification(schedule, **self._settings.model_dump(mode="json", include=keys))
         client = self._connect()
 
         from pipeline.platforms import vertex_schedules  # noqa: PLC0415 - imports Google's client
 
         wanted = vertex_schedules.schedule_of(
-            schedule, job, specification, client.parent, allow_queueing=self._settings.allow_queueing
+            schedule, job, client.parent, allow_queueing=self._settings.allow_queueing
         )
         change = vertex_schedules.apply(client, wanted)
         show(f"Location    {client.parent}")

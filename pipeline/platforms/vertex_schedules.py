@@ -1,8 +1,8 @@
 """Schedules on Vertex AI: at most one of each name, changed in place."""
 
+import hashlib
 import json
 import re
-from datetime import UTC
 from typing import Any
 
 from google.api_core import exceptions
@@ -30,31 +30,27 @@ _APPLIED = (
 )
 
 
-def schedule_of(
-    schedule: Schedule, job: dict[str, Any], specification: str, parent: str, *, allow_queueing: bool
-) -> VertexSchedule:
+def schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
     """Return a schedule in Vertex AI's words.
 
     Args:
         schedule: When it fires.
         job: The ``PipelineJob`` that it starts, as JSON.
-        specification: Identity of all that it does.
         parent: Resource name of the project's location.
         allow_queueing: Whether a run that would exceed the concurrency waits.
     """
-    labels = {**job["labels"], SCHEDULE_LABEL: schedule.name, SPECIFICATION_LABEL: specification}
-    message = {
+    message: dict[str, Any] = {
         "displayName": schedule.name,
         "cron": f"TZ={schedule.timezone} {schedule.cron}",
         # The first bounds the requests being sent, the second the runs being executed.
         "maxConcurrentRunCount": schedule.max_concurrency,
         "maxConcurrentActiveRunCount": schedule.max_concurrency,
         "allowQueueing": allow_queueing,
-        "createPipelineJobRequest": {
-            "parent": parent,
-            "pipelineJob": {**job, "displayName": schedule.name, "labels": labels},
-        },
+        "createPipelineJobRequest": {"parent": parent, "pipelineJob": {**job, "displayName": schedule.name}},
     }
+    specification = hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:16]
+    labels = {**job["labels"], SCHEDULE_LABEL: schedule.name, SPECIFICATION_LABEL: specification}
+    message["createPipelineJobRequest"]["pipelineJob"]["labels"] = labels
     return VertexSchedule.from_json(json.dumps(message))
 
 
@@ -186,12 +182,8 @@ def _state(schedule: VertexSchedule) -> ScheduleState:
 
 def _note(schedule: VertexSchedule) -> str:
     started = schedule.started_run_count
-    parts = [f"{started} run{'' if started == 1 else 's'} started"]
-    if schedule.state == VertexSchedule.State.COMPLETED:
-        parts.append("has come to its end")
-    elif schedule.state == VertexSchedule.State.ACTIVE and schedule.next_run_time:
-        parts.append(f"next {schedule.next_run_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
-    return ", ".join(parts)
+    ended = ", has come to its end" if schedule.state == VertexSchedule.State.COMPLETED else ""
+    return f"{started} run{'' if started == 1 else 's'} started{ended}"
 
 
 def pause(client: VertexClient, name: str) -> None:
@@ -240,6 +232,12 @@ def _delete(client: VertexClient, schedule: VertexSchedule) -> None:
             raise
         finally:
             tried = True
-        operation.result(timeout=client.settings.request_seconds)
+        try:
+            operation.result(timeout=client.settings.request_seconds)
+        except TimeoutError:
+            raise PlatformError(
+                f"Vertex AI takes longer than {client.settings.request_seconds:g} s to delete the schedule "
+                f"{schedule.display_name}: see later with evenface schedule list that it is gone."
+            ) from None
 
     client.repeat(f"delete the schedule {schedule.display_name}", attempt)

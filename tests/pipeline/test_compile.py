@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import kfp.components
+import kfp.local
 import pytest
 
 from tests.pipeline.compiled_pipeline import CompiledPipeline
@@ -208,3 +209,20 @@ def test_compiling_takes_seconds_and_none_of_the_heavy_libraries(tmp_path, targe
     assert finished.stdout.splitlines()[-1] == "[]"
     # Processor time: what a machine that does nothing else takes.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+
+
+@pytest.mark.filterwarnings("ignore")  # KFP names what its local runner has no use for.
+def test_the_compiled_pipeline_runs_here(compile_for, tmp_path, capsys):
+    compile_for(
+        "kubeflow",
+        preprocess="{synthetic: {faces: 100, smallest_cell: 1}, max_reject_fraction: 0.2}",
+        test_set__faces_per_cell=50,
+        resources__build_test_set__retries=0,
+    )
+    pipeline = kfp.components.load_component_from_file(str(tmp_path / "kubeflow.yaml"))
+    kfp.local.init(kfp.local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
+    # So few faces don't fill a test set: the second stage says so, and the rest is spared.
+    with pytest.raises(RuntimeError, match="failed"):
+        pipeline(source="synthetic")
+    assert list((tmp_path / "root").rglob("manifest"))
+    assert "DataError" in capsys.readouterr().out

@@ -21,7 +21,7 @@ def token_server():
     """Serve tokens on the loopback; a test sets the status and the answer."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802 - the name that the base class asks for
+        def do_POST(self):
             self.send_response(server.status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,14 +21,14 @@ import grpc
 from croniter import croniter
 from google.cloud import aiplatform_v1 as v1
 from google.longrunning import operations_pb2
-from google.protobuf import any_pb2, empty_pb2, json_format
+from google.protobuf import empty_pb2, json_format
 from google.rpc import status_pb2
 
-from pipeline.platforms.vertex_request import task_titles
 from tests.pipeline.cutting_relay import CuttingRelay
 
 PARENT = "projects/faces/locations/europe-west4"
 _PAGE = 2  # Small, so that every longer list takes several pages.
+_ITERATIONS = 2
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}")
 _UPDATABLE = {
     "display_name",
@@ -88,6 +89,7 @@ class VertexServer:
         operations: Unfinished operations by name.
         faults: Errors still to be given.
         failing_tasks: Message of each task that fails, by the task's name.
+        stalled: Whether operations never end.
         calls: Method names, in order.
         metadata: Keys of the metadata that clients sent.
     """
@@ -98,6 +100,7 @@ class VertexServer:
     operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     failing_tasks: dict[str, str] = field(default_factory=dict)
+    stalled: bool = False
     calls: list[str] = field(default_factory=list)
     metadata: set[str] = field(default_factory=set)
     cut: Callable[[], None] = lambda: None
@@ -152,24 +155,28 @@ class VertexServer:
     def _advance(self, job: v1.PipelineJob) -> None:
         if job.state == _Run.PIPELINE_STATE_PENDING:
             job.state = _Run.PIPELINE_STATE_RUNNING
-            for name in tasks_of(json_format.MessageToDict(v1.PipelineJob.pb(job).pipeline_spec)):
-                job.job_detail.task_details.append(v1.PipelineTaskDetail(task_name=name, state=_Task.PENDING))
         if job.state != _Run.PIPELINE_STATE_RUNNING:
             return
-        for detail in job.job_detail.task_details:
-            if detail.state == _Task.PENDING:
-                detail.state = _Task.RUNNING
+        details = job.job_detail.task_details
+        for detail in details:
+            if detail.state == _Task.RUNNING and detail.task_name in self.failing_tasks:
+                message = self.failing_tasks[detail.task_name]
+                detail.state, detail.error = _Task.FAILED, status_pb2.Status(code=9, message=message)
+                job.state, job.error = _Run.PIPELINE_STATE_FAILED, status_pb2.Status(code=9, message="A task failed")
                 return
             if detail.state == _Task.RUNNING:
-                if detail.task_name in self.failing_tasks:
-                    message = self.failing_tasks[detail.task_name]
-                    detail.state, detail.error = _Task.FAILED, status_pb2.Status(code=9, message=message)
-                    job.state, job.error = (
-                        _Run.PIPELINE_STATE_FAILED,
-                        status_pb2.Status(code=9, message="A task failed"),
-                    )
-                    return
                 detail.state = _Task.SUCCEEDED
+            elif detail.state == _Task.PENDING:
+                detail.state = _Task.RUNNING
+                return
+        begun = {detail.task_name for detail in details}
+        for step in tasks_of(json_format.MessageToDict(v1.PipelineJob.pb(job).pipeline_spec)):
+            if begun.isdisjoint(step):
+                states = [_Task.RUNNING] + [_Task.PENDING] * (len(step) - 1)
+                details.extend(
+                    v1.PipelineTaskDetail(task_name=name, state=state) for name, state in zip(step, states, strict=True)
+                )
+                return
         job.state = _Run.PIPELINE_STATE_SUCCEEDED
 
     # ScheduleService
@@ -240,9 +247,9 @@ class VertexServer:
 
     def get_operation(self, request: operations_pb2.GetOperationRequest) -> operations_pb2.Operation:
         operation = self.operations.get(request.name) or refuse(grpc.StatusCode.NOT_FOUND, "No such operation")
-        operation.done = True
-        operation.response.CopyFrom(any_pb2.Any())
-        operation.response.Pack(empty_pb2.Empty())
+        if not self.stalled:
+            operation.done = True
+            operation.response.Pack(empty_pb2.Empty())
         return operation
 
 
@@ -294,13 +301,20 @@ def next_time(text: str) -> datetime:
     return croniter(cron, datetime.now(zone), ret_type=datetime).get_next(datetime).astimezone(UTC)
 
 
-def tasks_of(specification: dict[str, Any]) -> list[str]:
-    """Return the run's tasks; a loop has two iterations."""
-    known = task_titles(specification)
-    looped = {
-        name for component in specification["components"].values() for name in component.get("dag", {}).get("tasks", {})
-    }
-    return [name for task in known for name in [task] * (2 if task in looped else 1)]
+def tasks_of(specification: dict[str, Any]) -> list[list[str]]:
+    """Return the run's tasks in the order that they need each other, those of one loop's step together."""
+
+    def steps(component: dict[str, Any], iterations: int) -> Iterator[list[str]]:
+        tasks = component["dag"]["tasks"]
+        needs = {name: set(task.get("dependentTasks", ())) & set(tasks) for name, task in tasks.items()}
+        for name in TopologicalSorter(needs).static_order():
+            inner = specification["components"][tasks[name]["componentRef"]["name"]]
+            if "dag" in inner:
+                yield from steps(inner, _ITERATIONS)
+            else:
+                yield [name] * iterations
+
+    return list(steps(specification["root"], 1))
 
 
 def paged(items: list[Any], token: str) -> tuple[list[Any], str]:

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import escape
 from matplotlib import rc_context
@@ -41,10 +42,11 @@ Blue, orange and greys of different lightness: told apart with any common colour
 grey print.
 """
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "evenface",
     "font.size": 11,
+    "text.parse_math": False,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
     "axes.axisbelow": True,
@@ -113,20 +115,28 @@ def _inline(drawing: str, key: str, title: str, description: str, width: int, he
     """Turn matplotlib's SVG file into an element of the page."""
     body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
-    # Groups are named by counting, so names would repeat in the next chart; only what is referred to keeps one.
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', body)
-    body = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{key}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", body)
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    body = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", body)
-    body = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
-    body = re.sub(r"\n *", " ", body)
-    for colour, name in THEME.items():
-        body = body.replace(colour, f"var(--{name})")
+    # Text between the tags is a name of something: it stays as it is.
+    body = re.sub(r"<[^>]*>", lambda tag: _adapt(tag[0], key), body)
     return Drawing(
         f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" style="max-width: {round(1.25 * width)}px" '
         f'aria-labelledby="{key}-title {key}-description">'
         f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-description">{escape(description)}</desc>'
         f"{body}</svg>"
     )
+
+
+def _adapt(tag: str, key: str) -> str:
+    """Adapt one tag of a drawing to the page: its identifiers, colours and fonts; and shorten its numbers."""
+    if tag.startswith("<g "):
+        # Groups are named by counting, the same in every drawing, and nothing refers to them.
+        tag = re.sub(r' id="[^"]*"', "", tag)
+    tag = re.sub(r' id="([^"]+)"', rf' id="{key}-\1"', tag)
+    tag = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{key}-\1"', tag)
+    tag = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
+    tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", tag)
+    tag = re.sub(r"\s+", " ", tag)
+    for colour, name in THEME.items():
+        tag = tag.replace(colour, f"var(--{name})")
+    return tag

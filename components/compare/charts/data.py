@@ -64,7 +64,7 @@ def age_histogram(before: Counts, after: Counts, key: str) -> Drawing:
 def log_age_histogram(before: Counts, after: Counts, key: str) -> Drawing:
     """Draw the natural logarithm of the ages before and after preprocessing; arguments as :func:`age_histogram`."""
     oldest = max((int(age) for counts in (before, after) for age in counts), default=1)
-    edges = np.arange(0, math.log(max(oldest, 1)) + 2 * _LOG_STEP, _LOG_STEP)
+    edges = np.arange(math.floor(math.log(oldest) / _LOG_STEP) + 2) * _LOG_STEP
     histograms = [
         np.histogram(np.log(_ages(counts)), edges, weights=list(counts.values()))[0] for counts in (before, after)
     ]
@@ -72,7 +72,7 @@ def log_age_histogram(before: Counts, after: Counts, key: str) -> Drawing:
 
 
 def _histogram(
-    edges: npt.NDArray[np.float64], histograms: list[npt.NDArray[np.float64]], title: str, label: str, key: str
+    edges: npt.NDArray[np.floating], histograms: list[npt.NDArray[np.float64]], title: str, label: str, key: str
 ) -> Drawing:
     def paint(axes: Axes) -> None:
         before, after = histograms

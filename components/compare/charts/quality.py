@@ -1,5 +1,6 @@
 """Charts of how good the variants are."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,9 @@ def class_bars(rows: Sequence[Row], metric: str, name: str, key: str) -> Drawing
     return draw(paint, key, title, f"{described}.", 440, _FRAME_HEIGHT + _BAR_HEIGHT * len(rows))
 
 
-def error_by_age_bin(rows: Sequence[Row], names: Sequence[str], rivals: tuple[Row | None, Row | None], key: str) -> Drawing:
+def error_by_age_bin(
+    rows: Sequence[Row], names: Sequence[str], rivals: tuple[Row | None, Row | None], key: str
+) -> Drawing:
     """Draw the age MAE per age bin: every variant, with the reference and its best rival on top with intervals.
 
     Args:
@@ -90,10 +93,7 @@ def error_by_age_bin(rows: Sequence[Row], names: Sequence[str], rivals: tuple[Ro
         axes.set_ylabel("MAE, years")
         axes.grid(axis="y")
 
-    described = "; ".join(
-        f"{row.title}: " + ", ".join(f"{name} {decimal(row.interval('age_mae_by_bin', name).get('value'), 1)}" for name in names)
-        for row in highlighted
-    )
+    described = "; ".join(f"{row.title}: {_listed(names, _values(row, names))}" for row in highlighted)
     return draw(paint, key, "Age MAE per age bin", f"{described}.", 640, 320)
 
 
@@ -135,8 +135,7 @@ def error_boxes(errors: Sequence[tuple[str, Sequence[Floats]]], names: Sequence[
         axes.grid(axis="y")
 
     described = "; ".join(
-        f"{title}: median error "
-        + ", ".join(f"{decimal(float(np.median(one)), 1, signed=True)} at {name}" for name, one in zip(names, bins, strict=True) if len(one))
+        f"{title}: median error {_listed(names, [float(np.median(one)) if len(one) else math.nan for one in bins])}"
         for title, bins in errors
     )
     return draw(paint, key, "Age error against true age", f"{described}.", 640, 330)
@@ -164,8 +163,9 @@ def forest(tests: Sequence[Mapping[str, Any]], labels: Mapping[str, str], metric
                 axes.plot(test["difference"], place, marker="o", markersize=7, color=colour, markerfacecolor=face)
         axes.set_yticks(range(len(tests)), [labels.get(str(test["a"]), str(test["a"])) for test in tests])
         axes.set_ylim(len(tests) - 0.4, -0.6)
-        widest = max((abs(test[end]) for test in tests for end in ("low", "high") if is_number(test.get(end))), default=1)
-        axes.set_xlim(-1.1 * widest or -1, 1.1 * widest or 1)
+        ends = [abs(test[end]) for test in tests for end in ("low", "high") if is_number(test.get(end))]
+        widest = 1.1 * max(ends, default=0) or 1
+        axes.set_xlim(-widest, widest)
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("better ← difference → worse" if lower else "worse ← difference → better")
         axes.spines["left"].set_visible(False)
@@ -173,7 +173,8 @@ def forest(tests: Sequence[Mapping[str, Any]], labels: Mapping[str, str], metric
 
     places = decimals(metric)
     described = "; ".join(
-        f"{test['a']} {decimal(test.get('difference'), places, signed=True)}, {test.get('verdict', '')}" for test in tests
+        f"{test['a']} {decimal(test.get('difference'), places, signed=True)}, {test.get('verdict', '')}"
+        for test in tests
     )
     title = f"{metric_name(metric)}: difference to the reference"
     return draw(paint, key, title, f"{described}.", 440, _FRAME_HEIGHT + 20 + 26 * len(tests))
@@ -184,4 +185,9 @@ def _values(row: Row, names: Sequence[str]) -> list[float]:
 
 
 def _nan(value: Any) -> float:
-    return float(value) if is_number(value) else float("nan")
+    return float(value) if is_number(value) else math.nan
+
+
+def _listed(names: Sequence[str], values: Sequence[float]) -> str:
+    """Return values in years with the name of each, for a description."""
+    return ", ".join(f"{name} {decimal(value, 1)}" for name, value in zip(names, values, strict=True))

@@ -53,7 +53,7 @@ def training_curve(
         for seed, history in histories.items()
         if len(values := _validation(history, column))
     )
-    return draw(paint, key, f"{title} over the epochs", f"{ends}.", 300, 210)
+    return draw(paint, key, f"{title} over the epochs", f"{ends}.", 250, 190)
 
 
 def _epochs(history: pd.DataFrame) -> np.ndarray:

@@ -18,7 +18,7 @@ def data_facts(comparison: Facts, summary: Facts) -> dict[str, Any]:
         gender, ethnicity and age), and ``correlation`` (see :func:`correlation_table`).
     """
     dataset = comparison.get("dataset", {})
-    distributions = summary.get("distributions") or dataset.get("distributions") or summary
+    distributions = summary if "before" in summary else dataset.get("distributions") or {}
     return {
         "dataset": dataset,
         "steps": summary.get("steps") or dataset.get("steps") or [],

@@ -1,5 +1,6 @@
 """The charts of each section of the report."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def age_figures(
         ``by_bin`` and ``boxes`` (charts, or None).
     """
     rivals = age_rivals(rows, reference)
-    ours, theirs = (row.headline("age_mae").get("value") if row else None for row in rivals)
+    ours, theirs = (_age_mae(row) for row in rivals)
     by_variant: dict[str, list[Predictions]] = {}
     for each in predictions:
         by_variant.setdefault(each.variant, []).append(each)
@@ -48,7 +49,7 @@ def age_figures(
     return {
         "reference": rivals[0],
         "rival": rivals[1],
-        "better": is_number(ours) and is_number(theirs) and theirs < ours,
+        "better": theirs < ours,
         "by_bin": error_by_age_bin(trained, bins, rivals, "age-bins") if bins and any(rivals) else None,
         "boxes": error_boxes(errors, bins, "age-errors") if errors else None,
     }
@@ -96,6 +97,11 @@ def training_figures(rows: Sequence[Row], histories: Histories) -> list[tuple[Ro
         if drawn:
             figures.append((row, drawn))
     return figures
+
+
+def _age_mae(row: Row | None) -> float:
+    value = row.headline("age_mae").get("value") if row else None
+    return float(value) if is_number(value) else math.nan
 
 
 def _errors(predictions: Iterable[Predictions], bins: int) -> list[np.ndarray]:

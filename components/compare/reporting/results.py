@@ -114,7 +114,7 @@ def results_table(comparison: Facts, rows: Sequence[Row], absent: Sequence[Row])
 
 
 def _best(values: Sequence[Any], better: str) -> float | None:
-    known = [value for value in values if is_number(value)]
+    known = [float(value) for value in values if is_number(value)]
     if not known:
         return None
     return min(known) if better == "lower" else max(known)

@@ -89,7 +89,7 @@ def absent_rows(comparison: Facts) -> list[Row]:
 
 
 def age_rivals(rows: Iterable[Row], reference: str) -> tuple[Row | None, Row | None]:
-    """Return the reference and, of the other trained variants, the one with the lowest age MAE; None where there is none."""
+    """Return the reference and, of the other trained variants, the one with the lowest age MAE; or None."""
     trained = [row for row in rows if not row.posthoc]
     others = [row for row in trained if row.name != reference and is_number(row.headline("age_mae").get("value"))]
     return (

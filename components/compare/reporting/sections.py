@@ -79,7 +79,7 @@ def group_table(rows: Sequence[Row], metric: str) -> dict[str, Any] | None:
     return {
         "metric": metric,
         "name": metric_name(metric),
-        "places": min(decimals(metric), 2),
+        "places": decimals(metric) - 1,
         "better": better,
         "groups": [{"name": name, "faces": facts.get("faces")} for name, facts in groups.items()],
         "rows": _mark(table, better),
@@ -128,7 +128,10 @@ def confusions(row: Row, kind: str, names: Sequence[str]) -> dict[str, Any] | No
     lines = []
     for name, line in zip(names, counts, strict=False):
         total = sum(line)
-        cells = [{"count": one, "share": one / total if total else None, "level": one / total if total else 0} for one in line]
+        cells = [
+            {"count": one, "share": one / total if total else None, "level": one / total if total else 0}
+            for one in line
+        ]
         lines.append({"name": name, "faces": total, "cells": cells})
     return {"kind": kind, "names": list(names), "lines": lines}
 

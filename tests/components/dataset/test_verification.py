@@ -31,6 +31,17 @@ def test_a_png_cut_in_its_last_bytes_is_truncated(picture):
     assert reason_of(picture(file_format="PNG")[:-3]) is Reason.TRUNCATED
 
 
+def test_a_jpeg_that_never_reaches_its_end_mark_is_truncated(picture):
+    content = picture()
+    without_mark = content[:-2] + b"xx"
+    middle = content.index(b"\xff\xda") + 60  # Among the pixels, behind the header of the scan.
+    segment_beyond_the_end = content[:middle] + b"\xff\xe2\xf0\x00" + content[middle + 4 :]
+    for damaged in (without_mark, segment_beyond_the_end):
+        assert reason_of(damaged) is Reason.TRUNCATED
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            tf.io.decode_image(damaged)
+
+
 def test_size_limits_hold_before_any_pixel_is_decompressed(picture):
     assert reason_of(picture(size=(31, 40))) is Reason.TOO_SMALL
     huge_header_and_nothing_else = picture(size=(101, 100), file_format="PNG")[:60]

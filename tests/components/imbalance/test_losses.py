@@ -120,6 +120,7 @@ def test_a_loss_survives_saving(loss: Any) -> None:
 
 
 def test_a_trained_model_with_cures_survives_saving(tmp_path: Any) -> None:
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))
     sizes = {"age": 1, "gender": 1, "ethnicity": 4}
     model = keras.Model(
