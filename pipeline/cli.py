@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import EvenfaceError, RequestError
+from pipeline.commands.compile import compile_command
+from pipeline.commands.doctor import doctor_command
+from pipeline.commands.options import Config, Override
+from pipeline.commands.schedule import schedule_app
+from pipeline.commands.submit import submit_command
 
 if TYPE_CHECKING:
     from pipeline.platforms.local import Executor
@@ -26,10 +31,6 @@ app = typer.Typer(
 )
 
 Preset = Annotated[str, typer.Option(help="Settings to start from: demo, poc or production.")]
-Config = Annotated[str | None, typer.Option(help="YAML file with sections that replace the preset's.")]
-Override = Annotated[
-    list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
-]
 
 
 class Runner(StrEnum):
@@ -159,3 +160,11 @@ def variants() -> None:
     from pipeline.results import print_variants  # noqa: PLC0415
 
     print_variants()
+
+
+app.command("compile", epilog="Example: evenface compile --target kubeflow --image NAME@sha256:DIGEST")(compile_command)
+app.command("submit", epilog="Example: evenface submit --target vertex --source gs://faces/UTKFace.tar.gz --wait")(
+    submit_command
+)
+app.add_typer(schedule_app, name="schedule")
+app.command("doctor", epilog="Example: evenface doctor --for docker")(doctor_command)

@@ -31,7 +31,9 @@ def print_results(comparison: dict[str, Any], folder: RunFolder, seconds: float)
     )
     _console.print(_variants_table(comparison))
     recommended = comparison["recommended"]
-    _console.print(f"Recommended: [bold]{recommended['variant'] or 'none'}[/bold]. {recommended['because']}", highlight=False)
+    _console.print(
+        f"Recommended: [bold]{recommended['variant'] or 'none'}[/bold]. {recommended['because']}", highlight=False
+    )
     _console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
     for name, path in (
         ("Report", folder.report),

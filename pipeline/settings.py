@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, Self, Union, get_args, get_origin
 
 import yaml
-from components.build_test_set.settings import TestSetSettings
-from components.preprocess.settings import PreprocessSettings
-from components.split.settings import SplitSettings
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from components.build_test_set.settings import TestSetSettings
 from components.compare.settings import ComparisonSettings
 from components.dataset.augmentation_settings import AugmentationSettings
 from components.errors import RequestError
@@ -20,8 +18,11 @@ from components.evaluate.settings import EvaluationSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings, TrainingSettings
+from components.preprocess.settings import PreprocessSettings
 from components.section import Section
+from components.split.settings import SplitSettings
 from components.tune.settings import TuningSettings
+from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
 
 
 class Settings(Section):
@@ -44,6 +45,11 @@ class Settings(Section):
     imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Stage 6.")
     comparison: ComparisonSettings = Field(default_factory=ComparisonSettings, description="Stage 7.")
+
+    resources: ResourcesSettings = Field(
+        default_factory=ResourcesSettings, description="What each stage is given on a cluster."
+    )
+    platform: PlatformSettings = Field(default_factory=PlatformSettings, description="Where the pipeline runs.")
 
     @model_validator(mode="after")
     def _runs_make_sense(self) -> Self:

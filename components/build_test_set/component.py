@@ -21,7 +21,6 @@ def build_test_set(
     """
     from components.build_test_set.build_test_set import build_test_set as run
     from components.build_test_set.settings import TestSetSettings
-
     from components.logs import log_to_console
 
     log_to_console()

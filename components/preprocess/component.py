@@ -23,10 +23,9 @@ def preprocess(
         rejects: Every input file that was not used, and why.
         summary: Counts and distributions, step by step.
     """
+    from components.logs import log_to_console
     from components.preprocess.preprocess import preprocess as run
     from components.preprocess.settings import PreprocessSettings
-
-    from components.logs import log_to_console
 
     log_to_console()
     section = PreprocessSettings.from_parameter(settings)

@@ -12,10 +12,9 @@ def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validati
         train: Training faces.
         validation: Validation faces.
     """
+    from components.logs import log_to_console
     from components.split.settings import SplitSettings
     from components.split.split import split as run
-
-    from components.logs import log_to_console
 
     log_to_console()
     facts = run(pool.path, SplitSettings.from_parameter(settings), train.path, validation.path)

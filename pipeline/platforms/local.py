@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +169,9 @@ def _run(
     )
     stream: TextIO = log  # type: ignore[assignment] # KFP prints and logs to it, nothing more
     try:
-        with contextlib.redirect_stdout(stream):
+        with contextlib.redirect_stdout(stream), warnings.catch_warnings():
+            # Display names and resources are for the platforms with a user interface and nodes.
+            warnings.filterwarnings("ignore", message=".*have no effect in the current local runner")
             task = pipeline(source=source, source_fingerprint=fingerprint, state=str(state / "searches"))
     except RuntimeError as error:
         stage = log.failed_stage
