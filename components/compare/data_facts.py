@@ -21,7 +21,7 @@ class DataFacts:
         validation: Validation faces.
         test: Test faces.
         rejected: Number of input files that were not used.
-        preprocess_summary: What preprocess counted; its ``steps``, ``distributions``, ``correlation``
+        preprocess_summary: What preprocess counted; its ``steps``, ``before``, ``after``, ``correlation``
             and ``rejects`` are passed on.
         test_set_summary: What build_test_set counted; passed on as it is.
     """
@@ -59,7 +59,7 @@ def describe_data(data: DataFacts, population: NaturalPopulation) -> dict[str, A
         "labels": {**labels.to_dict(), "age_bins": list(labels.age_bins), "groups": group_names(labels)},
         "steps": summary.get("steps", []),
         "rejects": summary.get("rejects", {}),
-        "distributions": summary.get("distributions", {}),
+        "distributions": {when: summary[when] for when in ("before", "after") if when in summary},
         "correlation": summary.get("correlation", {}),
         "test_set": dict(data.test_set_summary),
         "splits": {

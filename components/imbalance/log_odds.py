@@ -10,7 +10,7 @@ from typing import Any
 from keras import ops
 
 _EXCLUDED = -1e30
-"""Stands for minus infinity: an infinity would turn into NaN in the gradient."""
+"""Stands for minus infinity, of which a difference is no number."""
 
 
 def class_logits(outputs: Any) -> Any:

@@ -66,8 +66,12 @@ class Submission:
 
     @property
     def version(self) -> str:
-        """Identify the compiled pipeline by its content: the same YAML is the same version."""
-        return hashlib.sha256(self.package.read_bytes()).hexdigest()[:12]
+        """Identify the compiled pipeline by its content.
+
+        KFP repeats the parameters in comments at the top, in another order in every process.
+        """
+        lines = self.package.read_bytes().splitlines(keepends=True)
+        return hashlib.sha256(b"".join(line for line in lines if not line.startswith(b"#"))).hexdigest()[:12]
 
     def specification(self, schedule: Schedule, **details: Any) -> str:
         """Identify everything that a schedule does, so that applying it twice changes nothing.

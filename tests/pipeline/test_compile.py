@@ -8,6 +8,7 @@ import kfp.components
 import kfp.local
 import pytest
 
+from pipeline.platforms.submission import Submission
 from tests.pipeline.compiled_pipeline import CompiledPipeline
 
 DIGEST = f"registry.example.org/team/evenface@sha256:{'0123456789abcdef' * 4}"
@@ -140,6 +141,14 @@ def test_the_pull_policy_reaches_every_stage(compile_for):
 def test_vertex_gets_one_document_and_kubeflow_two(compile_for):
     assert compile_for("vertex")[0].documents == 1
     assert compile_for("kubeflow")[0].documents == 2
+
+
+def test_the_same_settings_are_the_same_version_in_every_process(run_cli, tmp_path):
+    packages = [tmp_path / f"{name}.yaml" for name in ("one", "two", "other")]
+    for package, image in zip(packages, ("evenface:1", "evenface:1", "evenface:2"), strict=True):
+        assert run_cli("compile", "--target", "kubeflow", "--image", image, "-o", package).returncode == 0
+    one, two, other = (Submission(package, {}, "run", "experiment").version for package in packages)
+    assert one == two != other
 
 
 @pytest.mark.parametrize("target", ["kubeflow", "vertex"])
