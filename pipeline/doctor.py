@@ -1,12 +1,12 @@
 """What this machine and these credentials can do, each failing check with its cure."""
 
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -26,6 +26,7 @@ _PYTHONS = ((3, 11), (3, 12))
 _MEMORY_GB = 4.0
 _DISK_GB = 5.0
 _PATIENCE_SECONDS = 10.0
+_KUBEFLOW_HOST = "KF_PIPELINES_ENDPOINT"
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -58,7 +59,9 @@ class Check:
 
 
 def examine(settings: "Settings", place: Place, bucket: str | None = None, root: Path = _ROOT) -> list[Check]:
-    """Run every check, those that wait for a network side by side.
+    """Run every check.
+
+    A platform's API is asked only if the user wants to run there or the settings say where it is.
 
     Args:
         settings: Tell the platforms, the image and the resources.
@@ -85,10 +88,9 @@ def examine(settings: "Settings", place: Place, bucket: str | None = None, root:
     for target in Target:
         required = place == target.value
         checks.append((partial(check_resources, settings, target), required))
-        checks.append((partial(check_platform, settings, target), required))
-    with ThreadPoolExecutor(len(checks)) as pool:
-        found = list(pool.map(lambda check: check[0](), checks))
-    return [replace(check, required=required) for check, (_, required) in zip(found, checks, strict=True)]
+        if required or _is_configured(settings, target):
+            checks.append((partial(check_platform, settings, target), required))
+    return [replace(check(), required=required) for check, required in checks]
 
 
 def check_python() -> Check:
@@ -199,6 +201,7 @@ def check_credentials() -> Check:
 
     # The chain's last link asks the metadata server, which only Google's machines have.
     os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
+    logging.getLogger("google.auth").setLevel(logging.ERROR)
     try:
         credentials, project = google.auth.default()
     except GoogleAuthError:
@@ -260,6 +263,12 @@ def check_platform(settings: "Settings", target: Target) -> Check:
     except EvenfaceError as error:
         return _from_error(name, error)
     return Check(name, True, f"answers, {len(schedules)} schedules")
+
+
+def _is_configured(settings: "Settings", target: Target) -> bool:
+    if target is Target.VERTEX:
+        return settings.platform.vertex.project is not None
+    return bool(settings.platform.kubeflow.host or os.environ.get(_KUBEFLOW_HOST))
 
 
 def _from_error(name: str, error: EvenfaceError) -> Check:

@@ -27,9 +27,10 @@ def print_results(comparison: dict[str, Any], folder: RunFolder, seconds: float)
     _console.print(_steps_table(data))
     _console.print(
         f"Faces: {data['train']:,} train, {data['validation']:,} validation, {data['test']:,} test; "
-        f"{data['rejected']:,} files rejected{_reasons(data.get('rejects') or {})}."
+        f"{data['rejected']:,} files not used{_reasons(data.get('rejects') or {})}."
     )
-    _console.print(_variants_table(comparison))
+    _console.print(_results_table(comparison))
+    _console.print(_recall_table(comparison))
     recommended = comparison["recommended"]
     _console.print(
         f"Recommended: [bold]{recommended['variant'] or 'none'}[/bold]. {recommended['because']}", highlight=False
@@ -46,8 +47,12 @@ def print_results(comparison: dict[str, Any], folder: RunFolder, seconds: float)
         _console.print(f"{name:<11} {path}", soft_wrap=True, highlight=False, markup=False)
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+
+
 def _steps_table(data: dict[str, Any]) -> Table:
-    table = Table(title="What became of the files", box=box.SIMPLE_HEAD, title_justify="left")
+    table = _table("What became of the files")
     table.add_column("step")
     table.add_column("removed", justify="right")
     table.add_column("left", justify="right")
@@ -62,42 +67,32 @@ def _reasons(rejects: dict[str, Any]) -> str:
     return f" ({shown})" if shown else ""
 
 
-def _variants_table(comparison: dict[str, Any]) -> Table:
-    table = Table(title="Results on the balanced test set, with 95 % intervals", box=box.SIMPLE_HEAD)
-    table.title_justify = "left"
+def _results_table(comparison: dict[str, Any]) -> Table:
+    """Return the three headline metrics with their intervals: narrow enough for 80 columns."""
+    table = _table("Results on the balanced test set, with 95 % intervals")
     table.add_column("variant", no_wrap=True)
-    table.add_column("seeds", justify="right")
-    table.add_column("age MAE (years)", justify="right")
-    table.add_column("gender accuracy", justify="right")
-    table.add_column("ethnicity macro F1", justify="right")
-    names = list(next(iter(comparison["variants"].values()))["ethnicity_recall"])
-    for name in names:
-        table.add_column(f"recall {name}", justify="right")
-    table.add_column("training (s)", justify="right")
-    for kind in ("variants", "posthoc"):
-        for name, row in comparison.get(kind, {}).items():
-            recalls = [f"{row['ethnicity_recall'][label]:.2f}" for label in names]
-            seconds = row.get("train_seconds") if kind == "variants" else None
-            table.add_row(
-                name,
-                str(len(row["seeds"])),
-                _interval(row["age_mae"], 2),
-                _interval(row["gender_accuracy"], 3),
-                _interval(row["ethnicity_macro_f1"], 3),
-                *recalls,
-                "–" if seconds is None else f"{seconds:.0f}",
-            )
-    floor = comparison["floor"]
-    table.add_row(
-        "constant",
-        "",
-        _interval(floor["age_mae"], 2),
-        _interval(floor["gender_accuracy"], 3),
-        _interval(floor["ethnicity_macro_f1"], 3),
-        *["" for _ in names],
-        "",
-        style="dim",
-    )
+    for name in ("age MAE, years", "gender accuracy", "ethnicity F1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = comparison["variants"] | comparison.get("posthoc", {}) | {"constant": comparison["floor"]}
+    for name, row in rows.items():
+        numbers = [_interval(row["age_mae"], 1), _interval(row["gender_accuracy"], 2)]
+        style = "dim" if name == "constant" else None
+        table.add_row(name, *numbers, _interval(row["ethnicity_macro_f1"], 2), style=style)
+    return table
+
+
+def _recall_table(comparison: dict[str, Any]) -> Table:
+    """Return the recall of each ethnicity, and what the training took."""
+    table = _table("Recall by ethnicity, and training")
+    table.add_column("variant", no_wrap=True)
+    labels = list(next(iter(comparison["variants"].values()))["ethnicity_recall"])
+    for name in (*labels, "seeds", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in comparison["variants"].items():
+        recalls = [f"{row['ethnicity_recall'][label]:.2f}" for label in labels]
+        table.add_row(name, *recalls, str(len(row["seeds"])), f"{row['train_seconds']:.0f}")
+    for name, row in comparison.get("posthoc", {}).items():
+        table.add_row(name, *[f"{row['ethnicity_recall'][label]:.2f}" for label in labels], str(len(row["seeds"])), "–")
     return table
 
 
@@ -107,7 +102,7 @@ def _interval(number: dict[str, float | None], digits: int) -> str:
         return "–"
     if low is None or high is None:
         return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def print_variants() -> None:

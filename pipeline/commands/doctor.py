@@ -34,9 +34,9 @@ def doctor_command(
             return "[green]ok[/green]"
         return "[red]failed[/red]" if check.required else "[yellow]no[/yellow]"
 
-    table = Table(box=box.SIMPLE_HEAD, title=f"For runs with evenface on {place}", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title=f"Can evenface run on {place} from here?", title_justify="left")
     for column in ("check", "", "needed", "found", "cure"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for check in checks:
         cure = "" if check.passed else check.cure
         table.add_row(check.name, mark(check), "yes" if check.required else "", escape(check.finding), escape(cure))
