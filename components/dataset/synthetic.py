@@ -4,7 +4,7 @@ They imitate no group of people. Each label is coded in something that a small n
 with noise, so that no reader is right every time:
 
 - age: size of the shape in the middle and number of rings in it, both along the square root of age;
-- gender code: a tall or a wide shape;
+- gender code: a tall dark or a wide light shape;
 - class code: hue and pattern of the background. The classes 0 and 2 share a pattern and their hues
   overlap: where the one is rare, a network that follows the frequencies of its training data takes
   it for the other.

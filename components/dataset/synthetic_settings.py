@@ -43,7 +43,7 @@ class SyntheticSettings(Section):
         ge=0,
         le=3,
         description="How far the pictures of neighbouring labels overlap. At 0 every label can be read off without "
-        "error; at 1 a good reader mistakes about one picture in ten.",
+        "error; at 1 the best reader of hues mistakes White for Asian, or back, about once in twelve.",
     )
     duplicate_share: float = Field(0.016, ge=0, le=0.5, description="Byte-identical copies, as a share of the faces.")
     conflict_share: float = Field(0.3, ge=0, le=1, description="Share of the copies with another age or gender.")

@@ -134,7 +134,6 @@ def run_locally(
         source = str(Path(source).resolve())
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     folder.path.mkdir(parents=True, exist_ok=True)
     executor = executor or Subprocesses()
     pipeline = build_pipeline(settings, executor.image)

@@ -28,9 +28,12 @@ def container_run(tmp_path_factory, run_cli):
 
 def without_times(comparison):
     """Keep what depends on data, settings and seed alone."""
-    for variant in comparison["variants"].values():
-        variant.pop("train_seconds")
-    return {name: comparison[name] for name in ("dataset", "variants", "paired", "recommended")}
+    variants = {
+        name: {key: value for key, value in facts.items() if not key.startswith("train_seconds")}
+        for name, facts in comparison["variants"].items()
+    }
+    same = {name: comparison[name] for name in ("dataset", "posthoc", "floor", "paired", "recommended", "tuning")}
+    return {"variants": variants, **same}
 
 
 def test_containers_and_processes_give_the_same_numbers(demo_run, container_run):

@@ -76,7 +76,8 @@ def test_a_kubeflow_that_does_not_answer_is_reported():
 
 
 def test_an_accelerator_that_no_machine_carries_fails():
-    machines = found(Place.VERTEX, "resources.train.accelerator_count=8")["Vertex machines"]
+    eight = "resources.train={accelerator: nvidia-t4, accelerator_count: 8}"
+    machines = found(Place.VERTEX, eight)["Vertex machines"]
     assert not machines.passed
     assert "8 NVIDIA_TESLA_T4" in machines.finding
     assert machines.cure == "set resources.train.accelerator_count to one of these"
