@@ -159,10 +159,22 @@ def build_compiled(
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
     )
-    # Left to the first step, the optimizer's variables are made while that step is traced, and
-    # TensorFlow then traces it a second time: half of the start-up time of a training run.
-    network.optimizer.build(network.trainable_variables)
+    _create_variables(network, data)
     return network
+
+
+def _create_variables(network: keras.Model, data: TrainingData) -> None:
+    """Create the variables of the optimizer, the losses and the metrics.
+
+    Left to the first step, they are created while that step is traced, and TensorFlow then traces it
+    a second time: half of the start-up time of a training run.
+    """
+    network.optimizer.build(network.trainable_variables)
+    targets = {name: values[:1] for name, values in data.train.targets.items()}
+    outputs = network(data.train.images[:1].astype(np.float32), training=False)
+    network.compute_loss(None, targets, outputs)
+    network.compute_metrics(None, targets, outputs)
+    network.reset_metrics()
 
 
 def first_deferred_epoch(data: TrainingData, training: TrainingSettings) -> int:
