@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+TARGET ?= cpu
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,10 @@ lock: install ## Resolve the dependencies anew into docker/requirements-*.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu pyproject.toml --output-file docker/requirements-cpu.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra gpu pyproject.toml --output-file docker/requirements-gpu.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra dev pyproject.toml --output-file docker/requirements-dev.txt
+
+image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
+	docker/base-image.sh
+	docker/build.sh $(TARGET) --network host
 
 clean: ## Remove .venv and what runs and tools left
 	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

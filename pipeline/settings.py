@@ -55,15 +55,15 @@ class Settings(Section):
     def _runs_make_sense(self) -> Self:
         for name in self.variants:
             if name not in VARIANTS:
-                raise ValueError(f"unknown variant '{name}'{_nearest(name, VARIANTS)}; known: {', '.join(VARIANTS)}")
+                raise ValueError(f"Unknown variant '{name}'{_nearest(name, VARIANTS)}; known: {', '.join(VARIANTS)}")
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
-                raise ValueError(f"{key} names one value twice: {', '.join(map(str, values))}; drop the copy")
+                raise ValueError(f"The setting {key} names one value twice: {', '.join(map(str, values))}; drop the copy")
         if any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"seeds must be 0 or more, not {min(self.seeds)}")
+            raise ValueError(f"The setting seeds must be 0 or more, not {min(self.seeds)}")
         if self.comparison.reference not in self.variants:
             raise ValueError(
-                f"comparison.reference is '{self.comparison.reference}', which is not among the variants "
+                f"The setting comparison.reference is '{self.comparison.reference}', which is not among the variants "
                 f"{', '.join(self.variants)}; add it to variants or name another reference"
             )
         return self
@@ -167,7 +167,7 @@ def _explain(error: ValidationError) -> str:
         sentence = f"Unknown setting '{key}'{_nearest(location[-1], known)}: valid here are {', '.join(known)}"
     elif problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
-        sentence = f"Setting {key}: {message}" if key else message[0].upper() + message[1:]
+        sentence = f"Setting {key}: {message}" if key else message
     else:
         sentence = f"Setting '{key}' can't be {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
     more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""

@@ -30,7 +30,7 @@ def evenface(*arguments, cwd=None, **environment):
         text=True,
         check=False,
         cwd=cwd,
-        timeout=800,
+        timeout=1700,
         env={**os.environ, "COLUMNS": "200", **environment},
     )
 

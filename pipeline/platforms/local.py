@@ -136,6 +136,7 @@ def run_locally(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder.path.mkdir(parents=True, exist_ok=True)
     executor = executor or Subprocesses()
+    settings = _with_absolute_weights(settings)
     pipeline = build_pipeline(settings, executor.image)
     reads, writes = _paths(settings, source, folder)
     with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, writes) as runner:
@@ -143,6 +144,15 @@ def run_locally(
     collect(outputs, folder)
     comparison: dict[str, Any] = read_json(folder.comparison)
     return comparison
+
+
+def _with_absolute_weights(settings: Settings) -> Settings:
+    """Make the path of a weights file absolute: a stage runs in another folder."""
+    weights = Path(settings.model.backbone_weights)
+    if not weights.is_file():
+        return settings
+    model = settings.model.model_copy(update={"backbone_weights": str(weights.resolve())})
+    return settings.model_copy(update={"model": model})
 
 
 def _paths(settings: Settings, source: str, folder: RunFolder) -> tuple[list[Path], list[Path]]:

@@ -1,9 +1,9 @@
 """What each stage may use, in words that belong to no platform."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -107,6 +107,20 @@ class ResourcesSettings(Section):
     compare: StageResources = Field(
         StageResources(cpu=2, memory_gb=8, timeout_seconds=2 * 3600), description="Stage 7."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_rest_of_a_stage(cls, given: Any) -> Any:
+        # One changed value of a stage leaves its other defaults: a GPU count does not drop the GPU.
+        if not isinstance(given, Mapping):
+            return given
+        merged = dict(given)
+        for stage, values in given.items():
+            if stage in cls.model_fields and isinstance(values, Mapping):
+                merged[stage] = cls.model_fields[stage].get_default(call_default_factory=True).model_dump() | dict(
+                    values
+                )
+        return merged
 
     @model_validator(mode="after")
     def _gpus_go_where_they_are_used(self) -> Self:

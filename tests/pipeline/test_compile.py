@@ -57,6 +57,11 @@ def test_tune_and_train_alone_have_gpus(compile_for, target, gpu):
     }
 
 
+def test_one_changed_value_leaves_the_rest_of_a_stages_resources(compile_for):
+    pipeline, _ = compile_for("kubeflow", resources__train__accelerator_count=2)
+    assert (pipeline.stages["train"].accelerator, pipeline.stages["train"].accelerators) == ("nvidia.com/gpu", 2)
+
+
 @pytest.mark.parametrize("target", ["kubeflow", "vertex"])
 def test_every_stage_runs_the_pinned_image_and_has_a_name_for_people(compile_for, target):
     pipeline, finished = compile_for(target)
