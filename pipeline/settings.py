@@ -58,7 +58,9 @@ class Settings(Section):
                 raise ValueError(f"Unknown variant '{name}'{_nearest(name, VARIANTS)}; known: {', '.join(VARIANTS)}")
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
-                raise ValueError(f"The setting {key} names one value twice: {', '.join(map(str, values))}; drop the copy")
+                raise ValueError(
+                    f"The setting {key} names one value twice: {', '.join(map(str, values))}; drop the copy"
+                )
         if any(seed < 0 for seed in self.seeds):
             raise ValueError(f"The setting seeds must be 0 or more, not {min(self.seeds)}")
         if self.comparison.reference not in self.variants:

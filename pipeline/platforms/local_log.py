@@ -61,12 +61,12 @@ class RunLog:
         if PREFIX in stripped:
             self._show("    " + stripped.split(PREFIX, 1)[1])
         elif found := _STARTED.search(stripped):
-            self._started.setdefault(found[1], []).append(time.monotonic())
-            self._show(f"▸ {found[1]}")
+            self._started.setdefault(_stage(found[1]), []).append(time.monotonic())
+            self._show(f"▸ {_stage(found[1])}")
         elif found := _FINISHED.search(stripped):
-            self._finish(found[1], succeeded=found[2] == "SUCCESS")
+            self._finish(_stage(found[1]), succeeded=found[2] == "SUCCESS")
         elif found := _CACHED.search(stripped):
-            self._show(f"✓ {found[1]} (unchanged since an earlier run)")
+            self._show(f"✓ {_stage(found[1])} (unchanged since an earlier run)")
         elif found := _ERROR.match(stripped):
             self._last_error = found[2] if found[1] in _EXPLAINED else f"{found[1]}: {found[2]}"
 
@@ -88,3 +88,8 @@ def names_an_error(line: str) -> bool:
 
 
 _EXPLAINED = {"RequestError", "DataError", "ArtifactError", "StageFailedError"}
+
+
+def _stage(task: str) -> str:
+    """Return the stage's own name: KFP writes tasks with hyphens."""
+    return task.replace("-", "_")

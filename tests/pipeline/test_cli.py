@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from components.dataset.synthetic import generate
 from components.dataset.synthetic_settings import SyntheticSettings
 
@@ -42,7 +43,10 @@ def test_importing_the_pipeline_imports_no_tensorflow(statement):
         (["--set", "training.epochs=many"], "Setting 'training.epochs' can't be 'many'"),
         (["--set", "training.epochs"], "write --set section.key=value"),
         (["--set", "variants=[baseline, denseweigth]"], "Unknown variant 'denseweigth' (did you mean 'denseweight'?)"),
-        (["--set", "variants=[ins]"], "The setting comparison.reference is 'baseline', which is not among the variants"),
+        (
+            ["--set", "variants=[ins]"],
+            "The setting comparison.reference is 'baseline', which is not among",
+        ),
         (["--set", "seeds=[1, 1]"], "The setting seeds names one value twice"),
         (["--set", "tuning.initial_points=9", "--set", "tuning.trials=3"], "initial_points (9) is above trials (3)"),
     ],
