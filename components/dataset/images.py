@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.dataset.manifest import Manifest, check_schema
+from components.dataset.manifest import Manifest
 from components.dataset.shards import SHARD_SCHEMA
+from components.dataset.tables import check_schema
 from components.errors import ArtifactError
 
 _BATCH_ROWS = 64

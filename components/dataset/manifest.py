@@ -1,6 +1,5 @@
 """The manifest: one row per face, passed between the stages as Parquet without image bytes."""
 
-import json
 import os
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,11 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.dataset.labels import Labels
-from components.errors import ArtifactError
-from components.files import atomic_path
+from components.dataset.tables import read_described, write_described
 
 SCHEMA = pa.schema(
     [
@@ -35,8 +32,6 @@ SCHEMA = pa.schema(
 faces with byte-identical files share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
 natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`.
 """
-
-_METADATA_KEY = b"evenface"
 
 
 @dataclass(frozen=True)
@@ -76,11 +71,8 @@ class Manifest:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the manifest as one Parquet file, atomically."""
-        table = pa.Table.from_pandas(self.faces, schema=SCHEMA, preserve_index=False)
         about = {"labels": self.labels.to_dict(), "fingerprint": self.fingerprint, "made_by": self.made_by}
-        metadata = {_METADATA_KEY: json.dumps(about, sort_keys=True).encode()}
-        with atomic_path(path) as draft:
-            pq.write_table(table.replace_schema_metadata(metadata), draft, compression="zstd")
+        write_described(path, self.faces, SCHEMA, about)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Manifest":
@@ -89,30 +81,5 @@ class Manifest:
         Raises:
             ArtifactError: If the file is missing, is not a manifest, or a column differs from :data:`SCHEMA`.
         """
-        try:
-            table = pq.read_table(path)
-        except FileNotFoundError:
-            raise ArtifactError(f"The manifest {path} does not exist: run the stage that writes it again.") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ArtifactError(f"The manifest {path} is not Parquet ({error}): write it again.") from None
-        check_schema(path, table.schema, SCHEMA)
-        metadata = table.schema.metadata or {}
-        if _METADATA_KEY not in metadata:
-            raise ArtifactError(f"The manifest {path} carries no class names: write it with evenface's preprocess.")
-        about = json.loads(metadata[_METADATA_KEY])
-        faces = table.select(SCHEMA.names).to_pandas()
+        faces, about = read_described(path, SCHEMA, "manifest", "preprocess")
         return cls(faces, Labels.from_dict(about["labels"]), about["fingerprint"], about["made_by"])
-
-
-def check_schema(path: str | os.PathLike[str], found: pa.Schema, expected: pa.Schema) -> None:
-    """Check that a table has the expected columns.
-
-    Raises:
-        ArtifactError: Naming the file, the column and what was expected.
-    """
-    for column in expected:
-        if column.name not in found.names:
-            raise ArtifactError(f"{path} has no column '{column.name}' ({column.type} expected): write it again.")
-        actual = found.field(column.name).type
-        if actual != column.type:
-            raise ArtifactError(f"{path}: column '{column.name}' is {actual}, {column.type} expected: write it again.")

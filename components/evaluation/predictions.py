@@ -1,6 +1,5 @@
 """The predictions of one trained network on the test set, passed between the stages as Parquet."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.dataset.labels import Labels
-from components.dataset.manifest import check_schema
+from components.dataset.tables import read_described, write_described
 from components.errors import ArtifactError, DataError
-from components.files import atomic_path
 
 SCHEMA = pa.schema(
     [
@@ -36,8 +33,6 @@ SCHEMA = pa.schema(
 truth as in the manifest; ``ethnicity_probabilities`` has one number per class, in the order of
 :class:`~components.dataset.labels.Labels`.
 """
-
-_METADATA_KEY = b"evenface"
 
 _TRUTH = ("image_id", "age", "age_bin", "gender", "ethnicity")
 
@@ -92,11 +87,8 @@ class Predictions:
             ArtifactError: If a value can't be a prediction (not finite, a code without a name).
         """
         self._check_values(path)
-        table = pa.Table.from_pandas(self.faces, schema=SCHEMA, preserve_index=False)
         about = {"labels": self.labels.to_dict(), "variant": self.variant, "seed": self.seed}
-        metadata = {_METADATA_KEY: json.dumps(about, sort_keys=True).encode()}
-        with atomic_path(path) as draft:
-            pq.write_table(table.replace_schema_metadata(metadata), draft, compression="zstd")
+        write_described(path, self.faces, SCHEMA, about)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Predictions":
@@ -106,18 +98,7 @@ class Predictions:
             ArtifactError: If the file is missing, is not Parquet, a column differs from :data:`SCHEMA`,
                 or a value can't be a prediction (not finite, a code without a name).
         """
-        try:
-            table = pq.read_table(path)
-        except FileNotFoundError:
-            raise ArtifactError(f"The predictions {path} do not exist: run evaluate again.") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ArtifactError(f"The predictions {path} are not Parquet ({error}): run evaluate again.") from None
-        check_schema(path, table.schema, SCHEMA)
-        metadata = table.schema.metadata or {}
-        if _METADATA_KEY not in metadata:
-            raise ArtifactError(f"The predictions {path} name no variant: write them with evenface's evaluate.")
-        about = json.loads(metadata[_METADATA_KEY])
-        faces = table.select(SCHEMA.names).to_pandas()
+        faces, about = read_described(path, SCHEMA, "table of predictions", "evaluate")
         predictions = cls(faces, Labels.from_dict(about["labels"]), str(about["variant"]), int(about["seed"]))
         predictions._check_values(path)
         return predictions

@@ -66,10 +66,10 @@ def test_probabilities_of_another_width_are_named(tmp_path, predict):
 
 
 def test_a_missing_file_a_broken_file_and_a_missing_column_are_named(tmp_path, predict):
-    with pytest.raises(ArtifactError, match="do not exist"):
+    with pytest.raises(ArtifactError, match="does not exist"):
         Predictions.read(tmp_path / "absent")
     (tmp_path / "broken").write_bytes(b"no parquet")
-    with pytest.raises(ArtifactError, match="are not Parquet"):
+    with pytest.raises(ArtifactError, match="is not Parquet"):
         Predictions.read(tmp_path / "broken")
     predict().write(tmp_path / "short")
     pq.write_table(pq.read_table(tmp_path / "short").drop_columns("predicted_age"), tmp_path / "short")

@@ -1,0 +1,77 @@
+"""Parquet tables with a checked schema and a description in their metadata."""
+
+import json
+import os
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import ArtifactError
+from components.files import atomic_path
+
+_DESCRIPTION_KEY = b"evenface"
+
+
+def write_described(
+    path: str | os.PathLike[str], rows: pd.DataFrame, schema: pa.Schema, description: dict[str, Any]
+) -> None:
+    """Write a table as one Parquet file, atomically; equal rows and description give equal bytes.
+
+    Args:
+        path: File to write.
+        rows: The columns of ``schema``; others are left out.
+        schema: Columns and their types.
+        description: JSON values that a reader needs to understand the rows.
+    """
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    metadata = {_DESCRIPTION_KEY: json.dumps(description, sort_keys=True).encode()}
+    with atomic_path(path) as draft:
+        pq.write_table(table.replace_schema_metadata(metadata), draft, compression="zstd")
+
+
+def read_described(
+    path: str | os.PathLike[str], schema: pa.Schema, kind: str, stage: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read what :func:`write_described` wrote.
+
+    Args:
+        path: File to read.
+        schema: Columns and types that are expected; others are left out.
+        kind: What the file is, for messages: ``"manifest"``.
+        stage: The stage that writes it, for messages: ``"preprocess"``.
+
+    Returns:
+        The rows and the description.
+
+    Raises:
+        ArtifactError: If the file is missing, is not Parquet, a column differs from ``schema``, or
+            there is no description.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise ArtifactError(f"The {kind} {path} does not exist: run {stage} again.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(f"The {kind} {path} is not Parquet ({error}): run {stage} again.") from None
+    check_schema(path, table.schema, schema)
+    metadata = table.schema.metadata or {}
+    if _DESCRIPTION_KEY not in metadata:
+        raise ArtifactError(f"The {kind} {path} does not say what it is about: write it with evenface's {stage}.")
+    description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
+    return table.select(schema.names).to_pandas(), description
+
+
+def check_schema(path: str | os.PathLike[str], found: pa.Schema, expected: pa.Schema) -> None:
+    """Check that a table has the expected columns.
+
+    Raises:
+        ArtifactError: Naming the file, the column and what was expected.
+    """
+    for column in expected:
+        if column.name not in found.names:
+            raise ArtifactError(f"{path} has no column '{column.name}' ({column.type} expected): write it again.")
+        actual = found.field(column.name).type
+        if actual != column.type:
+            raise ArtifactError(f"{path}: column '{column.name}' is {actual}, {column.type} expected: write it again.")
