@@ -27,6 +27,7 @@ def evaluate(
     """
     from components.evaluate.evaluate import evaluate as run
     from components.evaluate.settings import EvaluationSettings
+    from components.files import write_json
     from components.logs import log_to_console
 
     log_to_console()
@@ -36,3 +37,10 @@ def evaluate(
     gender_metrics.log_confusion_matrix(*scores.gender_confusion)
     ethnicity_metrics.log_confusion_matrix(*scores.ethnicity_confusion)
     predictions.metadata.update(scores.run)
+    # KFP keeps metrics as metadata alone; with a file of their own, a cache finds all of the stage's outputs.
+    write_json(metrics.path, scores.headline)
+    for drawn, (names, counts) in (
+        (gender_metrics, scores.gender_confusion),
+        (ethnicity_metrics, scores.ethnicity_confusion),
+    ):
+        write_json(drawn.path, {"classes": names, "counts": counts})

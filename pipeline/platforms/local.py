@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import warnings
@@ -178,7 +179,7 @@ def _run(
     )
     stream: TextIO = log  # type: ignore[assignment] # KFP prints and logs to it, nothing more
     try:
-        with contextlib.redirect_stdout(stream), warnings.catch_warnings():
+        with contextlib.redirect_stdout(stream), _logged_to(stream), warnings.catch_warnings():
             # Display names and resources are for the platforms with a user interface and nodes.
             warnings.filterwarnings("ignore", message=".*have no effect in the current local runner")
             task = pipeline(source=source, source_fingerprint=fingerprint, state=str(state / "searches"))
@@ -188,6 +189,20 @@ def _run(
             raise StageFailedError(f"The run failed ({error}): see {folder.log}.") from error
         raise StageFailedError(f"Stage {stage} failed: {log.cause}") from error
     return task.outputs
+
+
+@contextlib.contextmanager
+def _logged_to(stream: TextIO) -> Iterator[None]:
+    """Send log messages to a stream: KFP's own handler covers tasks that run, not those that it skips."""
+    root, handler = logging.getLogger(), logging.StreamHandler(stream)
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
 
 
 def collect(outputs: dict[str, dsl.Artifact], folder: RunFolder) -> None:
