@@ -107,17 +107,14 @@ def _interval(number: dict[str, float | None], digits: int) -> str:
 
 def print_variants() -> None:
     """Print every variant of the registry with its cures, source and parameters."""
-    from components.imbalance.registry import VARIANTS  # noqa: PLC0415
-    from components.imbalance.settings import ImbalanceSettings  # noqa: PLC0415
+    from components.imbalance.registry import KINDS, list_variants  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("variant", "age", "gender", "ethnicity", "resampling", "parameters", "source"):
-        table.add_column(column, no_wrap=column == "variant", overflow="fold")
-    settings = ImbalanceSettings()
-    for variant in VARIANTS.values():
-        parameters = "\n".join(f"{key} = {value}" for key, value in variant.parameters(settings).items())
-        cures = [variant.age, variant.gender, variant.ethnicity, variant.resampling]
-        table.add_row(variant.name, *cures, parameters, variant.source)
+    columns = ("name", *KINDS, "settings", "source")
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    for row in list_variants():
+        table.add_row(*(row[column] for column in columns))
     _console.print(table)
 
 

@@ -97,7 +97,7 @@ def training_batches(
     *,
     probabilities: npt.NDArray[np.float64] | None = None,
     deferred_weights: Arrays | None = None,
-    deferred_from_step: int = 0,
+    deferred_from_epoch: int = 0,
 ) -> tuple[tf.data.Dataset, int]:
     """Return endless training batches and the number of steps in an epoch.
 
@@ -108,13 +108,14 @@ def training_batches(
         seed: Fixes the order, the draws and the augmentation.
         probabilities: Chance of each face to be drawn, shape ``[faces]``. Given, an epoch is as many
             draws with replacement as there are faces; otherwise it is every face once, shuffled.
-        deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_step`` on.
-        deferred_from_step: First step, counted over all epochs, with the deferred weights.
+        deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_epoch`` on.
+        deferred_from_epoch: First epoch, counted from 0, with the deferred weights.
 
     Returns:
         Batches ``(images, targets, weights)`` and the steps in an epoch.
     """
     count = len(faces.images)
+    steps = -(-count // batch_size)
     if probabilities is None:
         order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
         order = order.batch(batch_size).repeat()
@@ -128,13 +129,13 @@ def training_batches(
         targets, weights = _gather(before, rows)
         if deferred_weights is not None:
             late = _gather(after, rows)[1]
-            deferred = step >= deferred_from_step
+            deferred = step >= deferred_from_epoch * steps
             weights = {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
         return images, targets, weights
 
     batches = tf.data.Dataset.zip((tf.data.Dataset.counter(), order))
     batches = batches.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE), -(-count // batch_size)
+    return batches.prefetch(tf.data.AUTOTUNE), steps
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:

@@ -11,8 +11,6 @@ with noise, so that no reader is right every time:
 """
 
 import io
-import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,10 +21,6 @@ from PIL import Image
 
 from components.dataset.labels import ETHNICITIES
 from components.dataset.synthetic_settings import SyntheticSettings
-from components.errors import RequestError
-from components.files import atomic_path
-
-_log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
@@ -81,31 +75,6 @@ def generate(settings: SyntheticSettings) -> Iterator[tuple[str, bytes]]:
             if plan.copied[row]:
                 yield f"{plan.copy_age[row]}_{plan.copy_gender[row]}{race}_{_timestamp(serial)}", content
                 serial += 1
-
-
-def write_folder(settings: SyntheticSettings, path: str | os.PathLike[str]) -> int:
-    """Write a synthetic data set as a folder of files.
-
-    Args:
-        settings: Number of faces, imbalance, difficulty and faults.
-        path: Folder to write; complete or absent, even if the process is killed.
-
-    Returns:
-        Number of files.
-
-    Raises:
-        RequestError: If there is something at ``path`` already.
-    """
-    if os.path.lexists(path):
-        raise RequestError(f"{os.fspath(path)} exists already: name a new folder for the synthetic faces.")
-    with atomic_path(path) as draft:
-        draft.mkdir()
-        count = 0
-        for name, content in generate(settings):
-            (draft / name).write_bytes(content)
-            count += 1
-    _log.info("%d synthetic files written to %s", count, path)
-    return count
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,6 @@ def fit_network(
         Keras's history: one value per epoch for each loss and metric.
     """
     deferred_epoch = first_deferred_epoch(data, training)
-    steps_in_epoch = math.ceil(len(data.train.images) / training.batch_size)
     batches, steps = training_batches(
         data.train,
         training.batch_size,
@@ -214,7 +213,7 @@ def fit_network(
         seed,
         probabilities=data.cure.probabilities,
         deferred_weights=data.cure.deferred_weights,
-        deferred_from_step=deferred_epoch * steps_in_epoch,
+        deferred_from_epoch=deferred_epoch,
     )
     # With deferred weights the phase before them is a warm-up: it can be neither the end nor the best.
     stopping = keras.callbacks.EarlyStopping(

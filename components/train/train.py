@@ -16,7 +16,14 @@ from components.imbalance.settings import ImbalanceSettings
 from components.model.artifact import HISTORY_FILE, VARIANT_FILE
 from components.model.serving import export
 from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
-from components.model.training import EpochLog, build_compiled, fit_network, load_training_data, seed_everything
+from components.model.training import (
+    EpochLog,
+    build_compiled,
+    first_deferred_epoch,
+    fit_network,
+    load_training_data,
+    seed_everything,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +90,7 @@ def train(
         "class_priors": _class_priors(train_manifest.subset(np.asarray(data.cure.rows))),
         "statistics": data.cure.statistics,
         "epochs_run": len(table),
-        "best_epoch": _best_epoch(table),
+        "best_epoch": _best_epoch(table, first_deferred_epoch(data, training)),
         "train_seconds": round(seconds, 3),
         "train_faces": len(data.train.images),
         "validation_faces": len(data.validation.images),
@@ -128,5 +135,6 @@ def _class_priors(train: Manifest) -> list[float]:
     return [float(share) for share in counts / counts.sum()]
 
 
-def _best_epoch(history: pd.DataFrame) -> int:
-    return int(history["val_loss"].to_numpy().argmin()) + 1
+def _best_epoch(history: pd.DataFrame, first: int) -> int:
+    """Return the epoch, from 1, whose weights were kept: none before ``first`` (from 0) is a candidate."""
+    return first + int(history["val_loss"].to_numpy()[first:].argmin()) + 1

@@ -48,9 +48,9 @@ def test_drawing_with_probabilities_follows_them_and_keeps_the_length_of_an_epoc
     assert drawn.count(3) / 1000 == pytest.approx(0.75, abs=0.05)
 
 
-def test_deferred_weights_take_over_at_their_step():
+def test_deferred_weights_take_over_at_their_epoch():
     late = {"age": np.full(8, 5.0, np.float32)}
-    batches, steps = training_batches(faces(8), 4, PLAIN, seed=1, deferred_weights=late, deferred_from_step=4)
+    batches, steps = training_batches(faces(8), 4, PLAIN, seed=1, deferred_weights=late, deferred_from_epoch=2)
     weights = [set(batch[2]["age"].numpy()) for epoch in epochs(batches, steps, 3) for batch in epoch]
     assert weights == [{2.0}] * 4 + [{5.0}] * 2
 

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
-from components.dataset.synthetic import FAULTS, generate, write_folder
+from components.dataset.synthetic import FAULTS, generate
 from components.dataset.synthetic_settings import SyntheticSettings
-from components.errors import RequestError
 
 SOUND_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")
 SETTINGS = SyntheticSettings(faces=1000, image_side=32, seed=3, smallest_cell=5)
@@ -138,16 +137,6 @@ def test_no_background_has_the_hue_of_skin():
         hues = _mean_hues(race, 3.0)
         assert hues.min() > 0.2
         assert hues.max() < 0.95
-
-
-def test_a_folder_is_written_whole_and_never_over_another(tmp_path):
-    small = SyntheticSettings(faces=70, image_side=16, smallest_cell=1)
-    count = write_folder(small, tmp_path / "faces")
-    written = {path.name: path.read_bytes() for path in (tmp_path / "faces").iterdir()}
-    assert written == dict(generate(small))
-    assert count == len(written)
-    with pytest.raises(RequestError, match="name a new folder"):
-        write_folder(small, tmp_path / "faces")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from components.evaluate.settings import EvaluationSettings
 from components.evaluation.predictions import Predictions
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
+from components.model.artifact import read_variant
 from components.model.settings import ModelSettings, TrainingSettings
 from components.model.training import first_deferred_epoch, load_training_data
-from components.train.train import read_hyperparameters, train
+from components.train.train import _best_epoch, read_hyperparameters, train
 
 MODEL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years")
 TRAINING = TrainingSettings(epochs=2, batch_size=32)
@@ -38,6 +39,13 @@ def trained_twice(small_data, tmp_path_factory):
 def test_the_same_seed_gives_the_same_predictions(trained_twice):
     (_, first), (_, second) = trained_twice
     pd.testing.assert_frame_equal(first.faces, second.faces)
+
+
+def test_an_epoch_before_the_deferred_weights_is_never_the_best(trained_twice):
+    # Two epochs, the last with the deferred weights; the first is a warm-up even with a lower loss.
+    history = pd.DataFrame({"val_loss": [1.0, 3.0, 2.0]})
+    assert _best_epoch(history, first=1) == 3
+    assert read_variant(trained_twice[0][0])["best_epoch"] == 2
 
 
 def test_ages_are_in_years_whatever_the_head_predicts(trained_twice):
