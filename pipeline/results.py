@@ -6,7 +6,9 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from components.errors import ArtifactError
 from components.files import read_json
@@ -106,16 +108,22 @@ def _interval(number: dict[str, float | None], digits: int) -> str:
 
 
 def print_variants() -> None:
-    """Print every variant of the registry with its cures, source and parameters."""
+    """Print every variant of the registry: its cures in a row, and below it its title, source and parameters."""
     from components.imbalance.registry import KINDS, list_variants  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD)
-    columns = ("name", *KINDS, "settings", "source")
-    for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
-    for row in list_variants():
-        table.add_row(*(row[column] for column in columns))
-    _console.print(table)
+    rows = list_variants()
+    columns = ("name", *KINDS)
+    widths = {column: max(len(row[column]) for row in [*rows, {column: column}]) for column in columns}
+
+    def line(cells: dict[str, str]) -> str:
+        return "  ".join(f"{cells[column]:<{widths[column]}}" for column in columns).rstrip()
+
+    _console.print(line({column: column for column in columns}), style="bold", soft_wrap=True, highlight=False)
+    for row in rows:
+        _console.print(line(row), soft_wrap=True, highlight=False, markup=False)
+        for text in (f"{row['title']}; source: {row['source']}", row["settings"]):
+            if text:
+                _console.print(Padding(Text(text, style="dim"), (0, 0, 0, 4)))
 
 
 def print_predictions(images: list[Path], model: Path) -> None:

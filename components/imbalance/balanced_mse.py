@@ -60,7 +60,7 @@ class BalancedMSE(keras.losses.Loss):
         return {**super().get_config(), "noise_sigma": self.noise_sigma}
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train the age on balanced MSE, with the noise scale brought to the unit of the age head."""
     del output
     sigma_years = settings.balanced_mse.noise_sigma_years

@@ -1,4 +1,4 @@
-"""Class-balanced weights (Cui et al. 2019), at once or deferred (Cao et al. 2019)."""
+"""Class-balanced weights (Cui et al. 2019)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,23 +28,26 @@ def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) ->
     return np.asarray(weights * (len(counts) / weights.sum()), np.float64)
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
-    """Weigh an output's faces by their class from the first epoch on."""
-    weights, by_class = _face_weights(faces, output, settings.class_balanced.beta, "class_balanced")
-    return Treatment(weights=weights, statistics={"class_weights": by_class})
+def class_balanced_faces(
+    faces: TrainingFaces, output: str, beta: float, cure: str
+) -> tuple[FloatArray, dict[str, float]]:
+    """Return the class-balanced weight of every face, mean 1, and of every class by name.
 
+    Args:
+        faces: The training faces.
+        output: "gender" or "ethnicity".
+        beta: As in :func:`class_balanced_weights`.
+        cure: Name of the cure that asks, for the error.
 
-def defer(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
-    """Weigh an output's faces by their class in the last epochs: deferred re-weighting (arXiv 1906.07413)."""
-    weights, by_class = _face_weights(faces, output, settings.drw.beta, "drw")
-    return Treatment(
-        deferred_weights=weights,
-        deferred_fraction=settings.drw.fraction,
-        statistics={"deferred_class_weights": by_class},
-    )
-
-
-def _face_weights(faces: TrainingFaces, output: str, beta: float, cure: str) -> tuple[FloatArray, dict[str, float]]:
+    Raises:
+        DataError: If a class has no face.
+    """
     # A mean of 1 over the faces makes Keras's mean of weighted losses the weighted mean of the authors' code.
     by_class = class_balanced_weights(faces.class_counts(output, cure), beta)
     return faces.normalise(by_class[faces.groups(output)]), faces.name_groups(output, by_class)
+
+
+def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+    """Weigh an output's faces by their class from the first epoch on."""
+    weights, by_class = class_balanced_faces(faces, output, settings.class_balanced.beta, "class_balanced")
+    return Treatment(weights=weights, statistics={"class_weights": by_class})

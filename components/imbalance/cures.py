@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from components.dataset.manifest import Manifest
 from components.errors import RequestError
-from components.imbalance.plain import plain_loss
+from components.imbalance.none import plain_loss
 from components.imbalance.registry import Variant, load_cure
 from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import OUTPUTS, FloatArray, Resampling, TrainingFaces, Treatment

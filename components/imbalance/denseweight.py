@@ -101,7 +101,7 @@ def _kernel_reach(bandwidth: float) -> float:
     return float(root) + _REACH_TOLERANCE
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Weigh the age loss by the inverse density of the training ages."""
     del output
     space = settings.denseweight.space if settings.denseweight.space != "target" else faces.age_scale.target

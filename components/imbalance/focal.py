@@ -64,7 +64,7 @@ class Focal(keras.losses.Loss):
         return {**super().get_config(), "gamma": self.gamma, "class_weights": self.class_weights}
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output on the focal loss."""
     del faces, output
     return Treatment(loss=Focal(settings.focal.gamma))

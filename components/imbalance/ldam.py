@@ -100,7 +100,7 @@ class LDAM(keras.losses.Loss):
         }
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output on LDAM, with the margins of the training counts."""
     counts = faces.class_counts(output, "ldam")
     loss = LDAM(counts.tolist(), **settings.ldam.model_dump())

@@ -59,7 +59,7 @@ def lds_weights(
     return np.asarray(weights / np.average(weights, weights=mass), np.float64)
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Weigh the age loss by the inverse smoothed counts of the training ages."""
     del output
     kernel = lds_kernel(settings.lds.kernel_size, settings.lds.sigma)

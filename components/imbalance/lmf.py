@@ -85,7 +85,7 @@ class LMF(keras.losses.Loss):
         }
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output on LMF, with the margins of the training counts."""
     loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.lmf.model_dump())
     return Treatment(loss=loss, statistics={"margins": faces.name_groups(output, loss.ldam.margins)})

@@ -65,7 +65,7 @@ class LogitAdjusted(keras.losses.Loss):
         return {**super().get_config(), "class_priors": self.class_priors, "tau": self.tau}
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output with its logits adjusted by the training priors."""
     counts = faces.class_counts(output, "logit_adjusted")
     loss = LogitAdjusted((counts / counts.sum()).tolist(), tau=settings.logit_adjusted.tau)

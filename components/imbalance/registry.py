@@ -1,54 +1,33 @@
-"""The one list of cures and of the variants that combine them; importing it imports nothing heavy.
+"""The one list of variants; importing it imports nothing heavy.
 
-A new cure is a file in this package with one function, and a line in :data:`CURES`:
+A variant is an entry of :data:`VARIANTS` that names its cures. A cure is the file of its name in this
+package, with a function for what it cures:
 
-- for an output, ``treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment``;
+- of the age, ``treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment``;
+- of gender or ethnicity, ``treat_class`` with the same arguments;
 - a resampling, ``resample(train: Manifest, settings: ImbalanceSettings) -> Resampling``.
 
-A new variant is an entry of :data:`VARIANTS`. A cure's parameters, if it has any, are a section of
-its own name in :class:`~components.imbalance.settings.ImbalanceSettings`.
+A cure's parameters, if it has any, are a section of its own name in
+:class:`~components.imbalance.settings.ImbalanceSettings`.
 """
 
 import difflib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.errors import RequestError
 from components.imbalance.settings import ImbalanceSettings
 
-KINDS = ("age", "gender", "ethnicity", "resampling")
-"""What a variant names a cure for: the three outputs, and the choice of the training faces."""
-
-_CLASS_CURES = {
-    "none": "components.imbalance.plain:treat",
-    "ins": "components.imbalance.inverse_counts:treat",
-    "class_balanced": "components.imbalance.class_balanced:treat",
-    "drw": "components.imbalance.class_balanced:defer",
-    "focal": "components.imbalance.focal:treat",
-    "ldam": "components.imbalance.ldam:treat",
-    "lmf": "components.imbalance.lmf:treat",
-    "logit_adjusted": "components.imbalance.logit_adjusted:treat",
+KINDS: Mapping[str, str] = {
+    "age": "treat_age",
+    "gender": "treat_class",
+    "ethnicity": "treat_class",
+    "resampling": "resample",
 }
-
-CURES: Mapping[str, Mapping[str, str]] = {
-    "age": {
-        "none": "components.imbalance.plain:treat",
-        "ins": "components.imbalance.inverse_counts:treat",
-        "denseweight": "components.imbalance.denseweight:treat",
-        "lds": "components.imbalance.lds:treat",
-        "balanced_mse": "components.imbalance.balanced_mse:treat",
-    },
-    "gender": _CLASS_CURES,
-    "ethnicity": _CLASS_CURES,
-    "resampling": {
-        "none": "components.imbalance.plain:resample",
-        "downsample": "components.imbalance.downsample:resample",
-        "cell_balanced": "components.imbalance.cell_balanced:resample",
-    },
-}
-"""For each kind the cures by name, each with the ``module:function`` that does it."""
+"""What a variant names a cure for, the three outputs and the choice of the training faces, each with the
+function that a cure's file has for it."""
 
 
 @dataclass(frozen=True)
@@ -192,15 +171,21 @@ def load_cure(kind: str, name: str) -> Callable[..., Any]:
 
     Args:
         kind: One of :data:`KINDS`.
-        name: Name of the cure in :data:`CURES`.
+        name: Name of the cure: of its file in this package.
 
     Raises:
-        RequestError: If the kind has no cure of this name; names the nearest.
+        RequestError: If no cure of this name cures the kind; names the nearest that does.
     """
-    if name not in CURES[kind]:
-        raise RequestError(f"There is no {kind} cure '{name}': {_suggestion(name, CURES[kind])}.")
-    module, _, function = CURES[kind][name].partition(":")
-    cure: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    path = f"{__package__}.{name}"
+    try:
+        cure: Callable[..., Any] | None = getattr(importlib.import_module(path), KINDS[kind], None)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        cure = None
+    if cure is None:
+        known = sorted({used for variant in VARIANTS.values() for used in variant.cures(kind)})
+        raise RequestError(f"There is no {kind} cure '{name}': {_suggestion(name, known)}.")
     return cure
 
 
@@ -223,6 +208,6 @@ def list_variants(settings: ImbalanceSettings | None = None) -> list[dict[str, s
     ]
 
 
-def _suggestion(name: str, known: Mapping[str, Any]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{nearest[0]}'?" if nearest else f"use one of {', '.join(known)}"

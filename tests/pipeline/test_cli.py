@@ -22,6 +22,19 @@ def test_every_command_has_help_with_an_example(run_cli, command):
     assert f"Example: evenface {command}" in shown.stdout
 
 
+def test_variants_lists_each_with_its_cures_source_and_settings(run_cli):
+    shown = run_cli("variants")
+    assert shown.returncode == 0
+    assert shown.stdout.splitlines()[0].split() == ["name", "age", "gender", "ethnicity", "resampling"]
+    rows = {line.split()[0]: number for number, line in enumerate(shown.stdout.splitlines()) if line[:1].isalpha()}
+    assert {"baseline", "ins", "downsample", "denseweight_lmf", "cell_balanced"} <= set(rows)
+    lines = shown.stdout.splitlines()[rows["ldam_drw"] :][:5]
+    assert lines[0].split() == ["ldam_drw", "none", "none", "ldam", "+", "drw", "none"]
+    below = " ".join(" ".join(lines[1:]).split())
+    assert "Cao et al. 2019 (arXiv 1906.07413)" in below
+    assert "ldam.max_margin=0.5, ldam.scale=1.0, drw.beta=0.9999, drw.fraction=0.2" in below
+
+
 @pytest.mark.parametrize("statement", ["import pipeline", "import pipeline.cli", "import pipeline.definition"])
 def test_importing_the_pipeline_imports_no_tensorflow(statement):
     code = (

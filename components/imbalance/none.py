@@ -10,10 +10,13 @@ from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import Resampling, TrainingFaces, Treatment
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Change nothing."""
     del faces, output, settings
     return Treatment()
+
+
+treat_class = treat_age
 
 
 def resample(train: Manifest, settings: ImbalanceSettings) -> Resampling:

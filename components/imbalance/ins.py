@@ -6,7 +6,7 @@ from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import TrainingFaces, Treatment
 
 
-def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Weigh each face by 1 / (faces of its group): its class, or its age bin for the age.
 
     An age bin without any face carries no weight and is no error; a class without any is.
@@ -18,3 +18,6 @@ def treat(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Tre
     names = faces.group_names(output)
     by_group = {names[group]: float(weights[row]) for group, row in zip(present, first, strict=True)}
     return Treatment(weights=weights, statistics={"group_weights": by_group})
+
+
+treat_class = treat_age
