@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from fairlearn.metrics import MetricFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
@@ -82,6 +83,24 @@ def test_group_metrics_match_sklearn_group_by_group(predictions):
             }
             for name in GROUP_METRICS:
                 assert found[f"group_{name}"][gender * 4 + ethnicity] == pytest.approx(expected[name], abs=1e-6), name
+
+
+def test_the_worst_group_and_the_gap_match_fairlearn(predictions):
+    faces = predictions.faces
+    gender_error = (faces["gender"] != faces["predicted_gender"]).astype(int)
+    for metric, function, truth, predicted in (
+        ("age_mae", reference.mean_absolute_error, faces["age"], faces["predicted_age"].astype(float)),
+        ("gender_accuracy", reference.accuracy_score, 0 * gender_error, gender_error),
+        ("ethnicity_recall", reference.accuracy_score, faces["ethnicity"], faces["predicted_ethnicity"]),
+    ):
+        frame = MetricFrame(
+            metrics=function, y_true=truth, y_pred=predicted, sensitive_features=faces[["gender", "ethnicity"]]
+        )
+        worst, gap = worst_and_gap(point_metrics(predictions)[f"group_{metric}"], GROUP_METRICS[metric])
+        by_hand = frame.group_max() if GROUP_METRICS[metric] == "lower" else frame.group_min()
+        assert worst == pytest.approx(by_hand), metric
+        assert gap == pytest.approx(frame.difference(method="between_groups")), metric
+        assert gap > 0
 
 
 def test_gender_confusion_by_ethnicity_matches_sklearn(predictions):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,25 @@ def test_balanced_selection_weighs_every_cell_of_the_validation_faces_alike(smal
     totals = np.bincount(cells, weights=weights)
     assert weights.mean() == pytest.approx(1)
     assert totals[np.unique(cells)] == pytest.approx(len(validation) / len(np.unique(cells)), rel=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["ins", "denseweight_lmf", "logit_adjusted", "ldam_drw", "cell_balanced"])
+def test_labels_of_other_splits_move_no_weight_prior_density_or_margin(small_data, variant):
+    train_faces, validation = Manifest.read(small_data.train), Manifest.read(small_data.validation)
+    mislabelled = validation.faces.assign(gender=np.int8(0), ethnicity=np.int8(2), age=np.int16(80), age_bin=np.int8(7))
+    settings = (find_variant(variant), ImbalanceSettings(), MODEL, TRAINING)
+    before, after = (
+        load_training_data(small_data.images, train_faces, faces, *settings)
+        for faces in (validation, replace(validation, faces=mislabelled))
+    )
+    assert (after.validation.targets["ethnicity"] == 2).all()
+    assert (before.validation.targets["ethnicity"] != 2).any()
+    assert before.cure.statistics == after.cure.statistics
+    assert before.initial_age == after.initial_age
+    np.testing.assert_array_equal(before.cure.probabilities, after.cure.probabilities)
+    for output, weights in before.train.weights.items():
+        np.testing.assert_array_equal(weights, after.train.weights[output])
+        assert before.cure.losses[output].get_config() == after.cure.losses[output].get_config()
 
 
 def test_deferred_weights_start_with_the_last_fifth_of_the_epochs(small_data):
