@@ -29,10 +29,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from components.compare.data_facts import DataFacts, describe_data
 from components.compare.provenance import describe_provenance, describe_tuning, reading_notes
 from components.compare.recommendation import recommend
-from components.compare.rows import interval, metric_values
+from components.compare.rows import interval, metric_values, number
 from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, output_priors
 from components.compare.settings import ComparisonSettings
 from components.compare.variant_rows import RowBuilder
@@ -106,7 +108,11 @@ def build_comparison(
             paired,
             settings.reference,
             settings.recommendation,
-            lambda a, b: interval(difference(scored[a], scored[b], primary)),
+            lambda a, b: (
+                interval(difference(scored[a], scored[b], primary))
+                if common_seeds(scored[a], scored[b])
+                else {"value": None, "low": None, "high": None}
+            ),
         ),
         "tuning": describe_tuning(searches or {}),
         "notes": reading_notes(settings, population, missing),
@@ -125,7 +131,8 @@ def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> 
 
     Returns:
         One entry per test; none when the reference has no results. ``difference`` is ``a`` less ``b``
-        over their common seeds with its bootstrap interval; ``p_adjusted`` is by Holm over the list.
+        over their common seeds with its bootstrap interval, ``std`` its standard deviation
+        over the seeds; ``p_adjusted`` is by Holm over the list.
     """
     reference = scored.get(settings.reference)
     if reference is None:
@@ -143,6 +150,7 @@ def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> 
             if name.endswith(POSTHOC) and not metric.startswith("ethnicity"):
                 continue
             test = paired_test(metric, ours, theirs, swaps)
+            by_seed = [float(row.estimates[seed][metric] - reference.estimates[seed][metric]) for seed in seeds]
             found = interval(difference(row, reference, metric))
             entry: dict[str, Any] = {
                 "a": name,
@@ -155,6 +163,7 @@ def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> 
                 "difference": found["value"],
                 "low": found["low"],
                 "high": found["high"],
+                "std": number(float(np.std(by_seed, ddof=1))) if len(seeds) > 1 else None,
                 "p": test.p,
             }
             if test.by_seed:

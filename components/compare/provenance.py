@@ -55,6 +55,13 @@ def reading_notes(
         f"test faces, drawn within their gender × ethnicity × age-bin cells, the same for all variants.",
         "Intervals and tests are about other test faces and take the trained networks as given; how much another "
         "seed changes a number is its standard deviation over the seeds.",
+        "With one seed a significant difference says that two trained networks differ, not that training again with "
+        "the cure would help: train several seeds before relying on it.",
+        "The recommended row is chosen by its result on these same test faces, so its gain is on the optimistic side, "
+        "the more so the more rows were compared.",
+        "Intervals use the cells of the test set and are not adjusted for the number of comparisons; the tests are "
+        "adjusted and toss a coin for each face. Where they disagree, the verdict follows the test.",
+        "The interval of a gap between groups never reaches zero: it is no test of equality.",
         "The worst group is chosen by looking at the same faces, so its value is on the pessimistic side, and the gap "
         "between groups on the large side; differences of both to the reference share that tilt.",
         "Labels of gender and ethnicity are categories as annotators perceived them.",

@@ -8,8 +8,9 @@ The rule, with the names of :class:`~components.compare.settings.RecommendationS
 2. It is *safe* when its loss against the reference stays within ``margins`` for every other metric
    there, overall and in the worst gender × ethnicity group; ``guard_evidence`` says how the
    uncertainty of the loss counts.
-3. Of the variants that are better and safe, the one with the largest gain is recommended. If there
-   is none, the reference is.
+3. Of the variants that are better and safe, the one with the largest gain is recommended; a trained
+   one that can't be told apart from it goes before a post-hoc row, which the saved model does not serve.
+   If there is none, the reference is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -73,10 +74,20 @@ def recommend(
     if not eligible:
         because = _why_the_reference(reference, candidates, settings)
         return _answer(reference, rows[reference], because=because, rule=rule, candidates=candidates, similar=[])
-    best = eligible[0]["variant"]
-    similar = [each["variant"] for each in eligible[1:] if _may_be_zero(between(best, each["variant"]))]
-    because = _why_the_best(best, rows[best], tests[best, reference], similar, settings)
+    best = _preferred(eligible, between)
+    others = [each["variant"] for each in eligible if each["variant"] != best]
+    similar = [name for name in others if _may_be_zero(between(best, name))]
+    because = _why_the_best(best, rows[best], tests[best, reference], similar, len(candidates), settings)
     return _answer(best, rows[best], because=because, rule=rule, candidates=candidates, similar=similar)
+
+
+def _preferred(eligible: Sequence[Mapping[str, Any]], between: Callable[[str, str], Mapping[str, float | None]]) -> str:
+    """The row with the largest gain, or the best trained one if that is post-hoc and they may be the same."""
+    largest = str(eligible[0]["variant"])
+    if eligible[0]["kind"] != "posthoc":
+        return largest
+    trained = (str(each["variant"]) for each in eligible if each["kind"] != "posthoc")
+    return next((name for name in trained if _may_be_zero(between(largest, name))), largest)
 
 
 def describe_rule(reference: str, settings: RecommendationSettings) -> dict[str, Any]:
@@ -93,7 +104,8 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> dict[str,
         f"all comparisons of the report, at most {settings.significance:g})"
         f"{' and of one sign in every common seed' if settings.every_seed else ''}, and whose loss stays within the "
         f"margin of every guard: {', '.join(f'{_guard_name(name)} {margin:g}' for name, margin in margins.items())}. "
-        f"A guard fails when {evidence}. If no variant passes, {reference} stays."
+        f"A guard fails when {evidence}. A trained variant that can't be told apart from the largest gain goes before "
+        f"a post-hoc row. If no variant passes, {reference} stays."
     )
     return {
         "primary_metric": settings.primary_metric,
@@ -117,10 +129,11 @@ def _candidate(
     significant = p_adjusted is not None and p_adjusted <= settings.significance
     seeds = [seed for seed in row[metric]["by_seed"] if seed in reference[metric]["by_seed"]]
     gains = [sign * (row[metric]["by_seed"][seed] - reference[metric]["by_seed"][seed]) for seed in seeds]
-    consistent = len({(each > 0) - (each < 0) for each in gains}) == 1
+    # One seed can't contradict itself.
+    consistent = len({(each > 0) - (each < 0) for each in gains}) == 1 if len(gains) > 1 else None
     guards = _guards(row, settings)
     allowed = settings.posthoc or row["kind"] != "posthoc"
-    better = gain > 0 and significant and (consistent or not settings.every_seed)
+    better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
     return {
         "variant": name,
         "kind": row["kind"],
@@ -214,16 +227,33 @@ def _failure(candidate: Mapping[str, Any]) -> str:
 
 
 def _why_the_best(
-    best: str, row: Row, test: Mapping[str, Any], similar: list[str], settings: RecommendationSettings
+    best: str, row: Row, test: Mapping[str, Any], similar: list[str], compared: int, settings: RecommendationSettings
 ) -> str:
     """One sentence on the gain, and one each on what a reader must know before shipping."""
     metric = METRIC_NAMES[settings.primary_metric]
-    seeds = f"{len(row['seeds'])} seed{'s' if len(row['seeds']) > 1 else ''}"
+    seeds = f"{len(test['seeds'])} seed{'s' if len(test['seeds']) > 1 else ''}"
+    guards = {
+        "significant": "no guard is shown to fail",
+        "estimate": "no guard's estimated loss exceeds its margin",
+        "demonstrated": "every guard is shown to hold",
+    }[settings.guard_evidence]
+    rank = (
+        "a gain that is the largest, or can't be told apart from it,"
+        if row["kind"] != "posthoc"
+        else "the largest gain"
+    )
     sentences = [
-        f"{best} has the largest significant gain in {metric}: {row[settings.primary_metric]['value']:.3f}, "
+        f"{best} has {rank} in {metric}: {row[settings.primary_metric]['value']:.3f}, "
         f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f}) against {test['b']}, "
-        f"adjusted p = {test['p_adjusted']:.2g}, {seeds}; every guard holds."
+        f"adjusted p = {test['p_adjusted']:.2g}, {seeds}; {guards}.",
+        *_costs(row["difference_to_reference"]),
     ]
+    if compared > 1:
+        sentences.append(
+            f"It was chosen among {compared} rows on these test faces, so its gain is on the optimistic side."
+        )
+    if len(test["seeds"]) == 1 and row["kind"] != "posthoc":
+        sentences.append("One seed shows that the two networks differ, not yet that the cure does: train more seeds.")
     if row["kind"] == "posthoc":
         sentences.append(
             f"It is the model of {row['derived_from']} with its ethnicity probabilities adjusted afterwards "
@@ -232,6 +262,28 @@ def _why_the_best(
     if similar:
         sentences.append(f"It can't be told apart from {', '.join(similar)}.")
     return " ".join(sentences)
+
+
+def _costs(difference: Mapping[str, Any] | None) -> list[str]:
+    """A sentence on what the gain costs: the largest loss of a class's recall and of natural accuracy, if shown."""
+    if difference is None:
+        return []
+    losses = {f"{name} recall": one for name, one in (difference.get("ethnicity_recall") or {}).items()}
+    shown = sorted((one["value"], name) for name, one in losses.items() if _below_zero(one))[:1]
+    natural = (difference.get("natural") or {}).get("ethnicity_accuracy")
+    if natural and _below_zero(natural):
+        losses[name := "ethnicity accuracy in the natural population"] = natural
+        shown.append((natural["value"], name))
+    if not shown:
+        return []
+    costs = [
+        f"{name} {value:+.3f} ({losses[name]['low']:+.3f} to {losses[name]['high']:+.3f})" for value, name in shown
+    ]
+    return [f"It costs {' and '.join(costs)}."]
+
+
+def _below_zero(interval: Mapping[str, float | None]) -> bool:
+    return interval["high"] is not None and interval["high"] < 0
 
 
 def _guard_name(name: str) -> str:

@@ -94,6 +94,8 @@ def differences(scored: Scored, reference: Scored, labels: Labels) -> dict[str, 
     found |= {name: interval(difference(scored, reference, name)) for name in HEADLINES}
     for name, entries in named_metrics(labels).items():
         found[name] = named_intervals(difference(scored, reference, name), entries)
+    natural = {name: scored.natural_difference(reference, name) for name in HEADLINES}
+    found["natural"] = {name: interval(one) for name, one in natural.items() if one is not None}
     for key in ("worst_group", "group_gap"):
         found[key] = {name: interval(difference(scored, reference, f"{key}_{name}")) for name in GROUP_METRICS}
     return found

@@ -60,19 +60,24 @@ def output_priors(group: Mapping[int, Run]) -> Priors | None:
     """Return the class shares that post-hoc adjustment has to take off a variant's probabilities.
 
     They are the ``output_priors`` of the cure's statistics where it computed them, because weights and
-    logit adjustment have corrected part of the training priors already; else ``class_priors``.
+    logit adjustment have corrected part of the training priors already; ``class_priors`` for a run without
+    such statistics.
 
     Returns:
         The shares by seed; None where an adjustment has nothing to do or can't be done: the shares
-        are equal, the statistics say ``prior_corrected``, a share is zero or unknown.
+        are equal, a share is zero, or they are unknown.
     """
     found: Priors = {}
     for seed, run in group.items():
-        statistics = run.about.get("statistics", {})
-        named = statistics.get("output_priors", {}).get("ethnicity")
         labels = run.predictions.labels
-        shares = [named[name] for name in labels.ethnicities] if named else run.about.get("class_priors", [])
-        if statistics.get("prior_corrected") or len(shares) != len(labels.ethnicities) or min(shares) <= 0:
+        known = run.about.get("statistics", {}).get("output_priors")
+        named = (known or {}).get("ethnicity") or {}
+        shares = (
+            list(run.about.get("class_priors", []))
+            if known is None
+            else [named.get(one, 0.0) for one in labels.ethnicities]
+        )
+        if len(shares) != len(labels.ethnicities) or min(shares) <= 0:
             return None
         if np.ptp(shares) < 1e-6:
             return None

@@ -198,14 +198,12 @@ def error_quantiles(errors: Floats, weights: npt.NDArray[np.number], *, squeeze:
         One array of shape ``[resamples]`` per quantile.
     """
     order = np.argsort(errors, kind="stable")
-    cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=weights.dtype)
-    totals = cumulated[:, -1].astype(np.float64)
+    cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=np.float64)
+    totals = cumulated[:, -1]
     found = {}
     for name, share in QUANTILES.items():
         # The slack is for shares whose sum misses the quantile by rounding alone.
         threshold = share * totals * (1 - 1e-12)
-        if np.issubdtype(weights.dtype, np.integer):
-            threshold = np.ceil(threshold).astype(weights.dtype)  # Whole numbers compare the same, and faster.
         values = errors[order][np.count_nonzero(cumulated < threshold[:, None], axis=1)]
         found[name] = values[0] if squeeze else values
     return found

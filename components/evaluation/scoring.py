@@ -14,6 +14,33 @@ Floats = npt.NDArray[np.float64]
 
 _WORST, _GAP = "worst_group_", "group_gap_"
 
+_SHARES_OF: Mapping[str, Sequence[str]] = {
+    "gender_accuracy": (),
+    "ethnicity_accuracy": (),
+    "gender_recall": ("gender",),
+    "ethnicity_recall": ("ethnicity",),
+    "group_gender_accuracy": ("gender", "ethnicity"),
+    "group_ethnicity_recall": ("gender", "ethnicity"),
+}
+"""Metrics that are a share of the test faces, with the columns whose classes they are given for."""
+
+
+def exact_limit(faces: Floats, confidence: float) -> Floats:
+    """Return the lower end of the interval of a share of 1: the closed form of Clopper and Pearson (1934).
+
+    The upper end of a share of 0 is one less it.
+
+    Args:
+        faces: Number of faces, any shape.
+        confidence: Share that the interval covers, such as 0.95.
+
+    Returns:
+        Shape of ``faces``; 0 where there is no face.
+    """
+    with np.errstate(divide="ignore"):
+        limit: Floats = ((1 - confidence) / 2) ** (1 / np.asarray(faces, np.float64))
+    return limit
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -72,8 +99,36 @@ class Scored:
         return np.asarray(np.mean([by_seed[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
 
     def estimate(self, metric: str) -> Estimate:
-        """Return a metric averaged over the seeds, with its interval."""
-        return Estimate(self.mean(metric), *percentile_interval(self.mean_replicates(metric), self.confidence))
+        """Return a metric averaged over the seeds, with its interval.
+
+        A share of faces that is exactly 0 or 1 is so in every resample too; its interval is then the exact
+        binomial one of :func:`exact_limit`.
+        """
+        value = self.mean(metric)
+        low, high = percentile_interval(self.mean_replicates(metric), self.confidence)
+        if metric in _SHARES_OF:
+            limit = exact_limit(self._faces(_SHARES_OF[metric]), self.confidence)
+            low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
+        return Estimate(value, low, high)
+
+    def _faces(self, columns: Sequence[str]) -> Floats:
+        """Return the number of test faces per combination of some columns' classes, shape ``[combinations]``."""
+        first = self.predictions[self.seeds[0]]
+        sizes = {"gender": len(first.labels.genders), "ethnicity": len(first.labels.ethnicities)}
+        codes = np.zeros(len(first), np.int64)
+        for column in columns:
+            codes = codes * sizes[column] + first.faces[column].to_numpy(np.int64)
+        counts = np.bincount(codes, minlength=int(np.prod([sizes[column] for column in columns])))
+        return np.asarray(counts if columns else counts[0], np.float64)
+
+    def natural_difference(self, other: "Scored", metric: str) -> Estimate | None:
+        """Return a metric in the natural population less that of another row; None unless their seeds are equal."""
+        if self.seeds != other.seeds:
+            return None
+        replicates = self.natural[1][metric] - other.natural[1][metric]
+        return Estimate(
+            self.natural[0][metric] - other.natural[0][metric], *percentile_interval(replicates, self.confidence)
+        )
 
     def natural_estimate(self, metric: str) -> Estimate:
         """Return a metric in the natural population, with its interval."""

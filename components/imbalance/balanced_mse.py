@@ -18,6 +18,9 @@ class BalancedMSE(keras.losses.Loss):
     the logits ``−(prediction_i − target_j)² / (2 sigma²)`` with label i, times ``2 sigma²``, which
     gives it the unit of a squared error.
 
+    It trains for targets that are uniform in the unit of the predictions. On the logarithm of the age
+    that is not uniform in years: half of the mass lies on ages up to 10.
+
     Args:
         noise_sigma: Noise scale sigma, above 0, in the unit of the predictions.
         reduction: Keras's reduction. Default ``"sum_over_batch_size"``.

@@ -42,7 +42,8 @@ def class_balanced_faces(
     Raises:
         DataError: If a class has no face.
     """
-    # A mean of 1 over the faces makes Keras's mean of weighted losses the weighted mean of the authors' code.
+    # A mean of 1 over the faces makes Keras's mean of weighted losses that of the authors' code in expectation:
+    # theirs divides by the weights of each batch.
     by_class = class_balanced_weights(faces.class_counts(output, cure), beta)
     return faces.normalise(by_class[faces.groups(output)]), faces.name_groups(output, by_class)
 

@@ -32,7 +32,8 @@ class Cure:
         statistics: What was computed, as JSON values. ``counts`` and ``priors`` are those of the faces as
             drawn. ``output_priors`` are the class shares that the trained logits of gender and ethnicity
             carry: the priors as far as weights and logit adjustment have not corrected them. A post-hoc
-            adjustment has to take off these, or it corrects twice.
+            adjustment has to take off these, or it corrects twice; None where the loss has no such shares in
+            closed form. For LDAM and LMF, whose margins are left out, they are approximate.
     """
 
     rows: npt.NDArray[np.int64]
@@ -84,6 +85,8 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: Manifest, age_
             "priors": {output: faces.name_groups(output, _shares(faces.counts(output))) for output in OUTPUTS},
             "output_priors": {
                 output: faces.name_groups(output, _output_priors(faces, output, last[output], treatments[output]))
+                if treatments[output].prior_known
+                else None
                 for output in ("gender", "ethnicity")
             },
             "resampling": {"cure": variant.resampling, **resampling.statistics},
@@ -130,6 +133,7 @@ def _treat(variant: Variant, output: str, faces: TrainingFaces, settings: Imbala
         else None,
         deferred_fraction=max(treatment.deferred_fraction for treatment in treatments),
         class_offset=losses[0].class_offset if losses else None,
+        prior_known=all(treatment.prior_known for treatment in treatments),
         statistics={key: value for treatment in treatments for key, value in treatment.statistics.items()},
     )
 
@@ -159,8 +163,8 @@ def _output_priors(faces: TrainingFaces, output: str, weights: FloatArray, treat
     """Return the class shares that the logits of a network at the optimum of its loss carry.
 
     The optimum of a cross-entropy weighted by w with an offset o on the logits is
-    log(w · prior · likelihood) − o. Margins, focusing and LMF's own class weights have no such form and are
-    left out.
+    log(w · prior · likelihood) − o. Margins have no such form and are left out: at scale 1 they move the
+    logits by less than max_margin.
     """
     masses = faces.mass(output, faces.draws * weights)
     if treatment.class_offset is not None:

@@ -67,4 +67,5 @@ class Focal(keras.losses.Loss):
 def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output on the focal loss."""
     del faces, output
-    return Treatment(loss=Focal(settings.focal.gamma))
+    # Focusing flattens the probabilities at the optimum: taking the whole prior off them would over-correct.
+    return Treatment(loss=Focal(settings.focal.gamma), prior_known=settings.focal.gamma == 0)

@@ -42,7 +42,7 @@ class LDAM(keras.losses.Loss):
         class_counts: Training faces per class, all above 0.
         max_margin: Margin of the rarest class, in logits. Default 0.5.
         scale: Factor on the logits after the margin. Default 1. The authors use 30 with normalised
-            features; on plain logits that multiplies the loss and its gradient by about as much.
+            features; on plain logits that multiplies the gradient by 30 and the loss at the start by 9.
         class_weights: Weight of each class, or None. The weighted loss is divided by the batch's mean
             weight, so that its mean is the weighted mean, as in the authors' code.
         reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
@@ -104,4 +104,8 @@ def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) 
     """Train an output on LDAM, with the margins of the training counts."""
     counts = faces.class_counts(output, "ldam")
     loss = LDAM(counts.tolist(), **settings.ldam.model_dump())
-    return Treatment(loss=loss, statistics={"margins": faces.name_groups(output, loss.margins)})
+    # The logits of a scaled loss carry the prior divided by the scale.
+    prior_known = settings.ldam.scale == 1
+    return Treatment(
+        loss=loss, prior_known=prior_known, statistics={"margins": faces.name_groups(output, loss.margins)}
+    )

@@ -88,4 +88,8 @@ class LMF(keras.losses.Loss):
 def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
     """Train an output on LMF, with the margins of the training counts."""
     loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.lmf.model_dump())
-    return Treatment(loss=loss, statistics={"margins": faces.name_groups(output, loss.ldam.margins)})
+    # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.
+    prior_known = settings.lmf.scale == 1 and not settings.lmf.class_weighted
+    return Treatment(
+        loss=loss, prior_known=prior_known, statistics={"margins": faces.name_groups(output, loss.ldam.margins)}
+    )

@@ -74,6 +74,7 @@ _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
+_DECK_LMF = f"{_SADI}, with the slide deck's coefficients and scale 1"
 
 VARIANTS: Mapping[str, Variant] = {
     variant.name: variant
@@ -119,22 +120,22 @@ VARIANTS: Mapping[str, Variant] = {
         ),
         Variant("lds", "Label distribution smoothing", "Yang et al. 2021 (arXiv 2102.09554)", age="lds"),
         Variant("balanced_mse", "Balanced MSE", "Ren et al. 2022 (arXiv 2203.16427), BMC", age="balanced_mse"),
-        Variant("lmf", "LMF", _SADI, ethnicity="lmf"),
+        Variant("lmf", "LMF", _DECK_LMF, ethnicity="lmf"),
         Variant(
             "lmf_weighted",
             "LMF, class-weighted",
-            f"{_SADI}, weighted as in the authors' code",
+            f"{_DECK_LMF}; weighted as in the authors' code",
             ethnicity="lmf",
             overrides={"lmf.class_weighted": True},
         ),
         Variant(
             "lmf_without_focal",
             "LMF without its focal part",
-            f"ablation of {_SADI}: LDAM at LMF's weight",
+            f"ablation of LMF: LDAM at LMF's weight; {_DECK_LMF}",
             ethnicity="lmf",
             overrides={"lmf.beta": 0.0},
         ),
-        Variant("ldam", "LDAM", _CAO, ethnicity="ldam"),
+        Variant("ldam", "LDAM", f"{_CAO}, scale 1 on a plain head", ethnicity="ldam"),
         Variant("focal", "Focal loss", "Lin et al. 2017 (arXiv 1708.02002)", ethnicity="focal"),
         Variant(
             "class_balanced",

@@ -84,6 +84,8 @@ class Treatment:
         deferred_fraction: Share of the epochs, the last ones, with the deferred weights.
         class_offset: What the loss adds to the logits, shape ``[classes]``, or None. A network trained
             with an offset learns logits from which that offset is already taken off.
+        prior_known: Whether the class shares that the trained logits carry can be computed: not so where
+            the loss bends the probabilities, as focusing does.
         statistics: What the cure computed from the training faces, as JSON values.
     """
 
@@ -92,6 +94,7 @@ class Treatment:
     deferred_weights: FloatArray | None = None
     deferred_fraction: float = 0.0
     class_offset: FloatArray | None = None
+    prior_known: bool = True
     statistics: dict[str, Any] = field(default_factory=dict)
 
 

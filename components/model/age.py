@@ -24,8 +24,8 @@ class AgeScale:
 
     @property
     def lower(self) -> float:
-        """Lowest target value: that of age 1 on the logarithm, of age 0 on years."""
-        return 0.0
+        """Target value of age 1."""
+        return 0.0 if self.target == "log_age" else 1.0 / self.max_age
 
     @property
     def upper(self) -> float:

@@ -13,7 +13,7 @@ class StraightThroughClip(keras.layers.Layer):
     A plain clip has no gradient outside its bounds: a unit that starts or drifts outside never
     comes back. Here the loss is computed on the clipped value and its gradient reaches the
     unclipped one (the straight-through estimator of Bengio et al. 2013). As every target lies
-    inside the bounds, that gradient points back inside.
+    inside the bounds, that gradient points back inside, or is zero for a target on the bound.
 
     Args:
         lower: Lowest output.

@@ -12,7 +12,7 @@ class MacroF1(keras.metrics.Metric):
 
     The confusion counts are summed over the batches and the score is computed from the sums: the
     mean of per-batch scores is another number. A class that is neither present nor predicted
-    scores 0, as in scikit-learn.
+    scores 0, as in scikit-learn with all labels named.
 
     Args:
         classes: Number of classes.

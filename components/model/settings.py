@@ -51,7 +51,9 @@ class TrainingSettings(Section):
 
     epochs: int = Field(25, ge=1, description="Most epochs of a training run.")
     batch_size: int = Field(64, ge=1, description="Faces per step.")
-    patience: int = Field(5, ge=1, description="Epochs without a better validation loss before training stops.")
+    patience: int = Field(
+        5, ge=1, description="Epochs without a better validation loss (or score) before training stops."
+    )
     learning_rate_schedule: Literal["constant", "cosine"] = Field(
         "constant", description="'constant', or 'cosine': decay from the tuned rate to zero over the epochs."
     )
@@ -59,6 +61,12 @@ class TrainingSettings(Section):
         "natural",
         description="Distribution on which the best epoch and the best trial are chosen: the validation faces as "
         "they are, or re-weighted so that every gender × ethnicity × age-bin cell counts the same.",
+    )
+    selection_metric: Literal["loss", "score"] = Field(
+        "loss",
+        description="What the best epoch is the best in, on the validation faces: 'loss' is the total loss, which "
+        "is each variant's own (the deck); 'score' is the sum that tuning minimises, age MAE − gender accuracy − "
+        "ethnicity macro F1, the same for every variant.",
     )
     loss_weights: LossWeights = Field(default_factory=LossWeights, description="Weight of each output's loss.")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(

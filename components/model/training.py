@@ -3,7 +3,7 @@
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 OUTPUTS = ("age", "gender", "ethnicity")
 SELECTION_METRICS = {"val_age_mae": "min", "val_gender_accuracy": "max", "val_ethnicity_macro_f1": "max"}
 """Metrics that tuning optimises, each with its direction. All three live on a scale of about one:
-KerasTuner sums several objectives unscaled."""
+KerasTuner sums several objectives unscaled, those to be maximised with a minus sign."""
 
 
 def seed_everything(seed: int, *, deterministic: bool) -> None:
@@ -101,7 +101,7 @@ def load_training_data(
         cure=cure,
         age_scale=age_scale,
         ethnicity_classes=len(train.labels.ethnicities),
-        initial_age=float(np.mean(targets["age"])),
+        initial_age=float(np.average(targets["age"][:, 0], weights=cure.probabilities)),
     )
 
 
@@ -149,7 +149,8 @@ def build_compiled(
         "gender": [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
         "ethnicity": [MacroF1(data.ethnicity_classes)],
     }
-    # A cure's weights belong in its loss, not in the metrics; only balanced selection weighs metrics.
+    # A cure's weights belong in its loss, not in the metrics. Only balanced selection weighs metrics, and Keras
+    # then weighs those of the training faces too.
     weighted = training.selection == "balanced"
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
@@ -177,6 +178,38 @@ def _create_variables(network: keras.Model, data: TrainingData) -> None:
     network.reset_metrics()
 
 
+class ValidationScore(keras.callbacks.Callback):
+    """Log ``val_score``, the one number that tuning minimises over :data:`SELECTION_METRICS`.
+
+    It is computed from raw predictions, so it is the same measure whatever loss a variant trains with.
+    Callbacks after this one see it.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the score to the logs of the epoch."""
+        if logs is not None:
+            signs = {"min": 1, "max": -1}
+            logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in SELECTION_METRICS.items())
+
+
+def watched_metric(training: TrainingSettings) -> str:
+    """Return the name of what early stopping minimises."""
+    return "val_score" if training.selection_metric == "score" else "val_loss"
+
+
+def kept_epoch(history: Mapping[str, Sequence[float]], data: TrainingData, training: TrainingSettings) -> int:
+    """Return the epoch, from 1, whose weights :func:`fit_network` left in the network.
+
+    Args:
+        history: One value per epoch for each loss and metric.
+        data: The variant's faces and cure.
+        training: What was watched.
+    """
+    if data.cure.deferred_weights is not None:
+        return len(history["loss"])
+    return int(np.argmin(history[watched_metric(training)])) + 1
+
+
 def first_deferred_epoch(data: TrainingData, training: TrainingSettings) -> int:
     """Return the first epoch, from 0, with the cure's deferred weights; 0 for a cure without them."""
     if data.cure.deferred_weights is None:
@@ -192,7 +225,11 @@ def fit_network(
     seed: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
-    """Train until the validation loss stops falling; the network ends with its best epoch's weights.
+    """Train until what is watched stops falling; the network ends with its best epoch's weights.
+
+    A cure with deferred weights trains for all epochs and keeps the last one, as its authors do (Cao et
+    al. 2019): re-weighting raises the plain validation loss on purpose, so that the loss would always
+    choose an epoch from before the cure.
 
     Args:
         network: What :func:`build_compiled` gave.
@@ -200,7 +237,7 @@ def fit_network(
         training: Epochs, batch size and patience.
         augmentation: Random changes of the training images.
         seed: Fixes the order of the faces and the augmentation.
-        callbacks: More callbacks, run after early stopping's.
+        callbacks: More callbacks, run after those that watch the validation.
 
     Returns:
         Keras's history: one value per epoch for each loss and metric.
@@ -215,19 +252,16 @@ def fit_network(
         deferred_weights=data.cure.deferred_weights,
         deferred_from_epoch=deferred_epoch,
     )
-    # With deferred weights the phase before them is a warm-up: it can be neither the end nor the best.
     stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss",
-        patience=training.patience,
-        restore_best_weights=True,
-        start_from_epoch=deferred_epoch,
+        monitor=watched_metric(training), mode="min", patience=training.patience, restore_best_weights=True
     )
+    watching = [ValidationScore(), *([stopping] if data.cure.deferred_weights is None else [])]
     return network.fit(
         batches,
         epochs=training.epochs,
         steps_per_epoch=steps,
         validation_data=validation_batches(data.validation, training.batch_size),
-        callbacks=[stopping, *callbacks],
+        callbacks=[*watching, *callbacks],
         verbose=0,
     )
 

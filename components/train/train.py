@@ -19,8 +19,8 @@ from components.model.settings import Hyperparameters, ModelSettings, TrainingSe
 from components.model.training import (
     EpochLog,
     build_compiled,
-    first_deferred_epoch,
     fit_network,
+    kept_epoch,
     load_training_data,
     seed_everything,
 )
@@ -87,10 +87,10 @@ def train(
         "hyperparameters": chosen.model_dump(),
         "labels": train_manifest.labels.to_dict(),
         "fingerprint": train_manifest.fingerprint,
-        "class_priors": _class_priors(train_manifest.subset(np.asarray(data.cure.rows))),
+        "class_priors": list(data.cure.statistics["priors"]["ethnicity"].values()),
         "statistics": data.cure.statistics,
         "epochs_run": len(table),
-        "best_epoch": _best_epoch(table, first_deferred_epoch(data, training)),
+        "best_epoch": kept_epoch(history.history, data, training),
         "train_seconds": round(seconds, 3),
         "train_faces": len(data.train.images),
         "validation_faces": len(data.validation.images),
@@ -128,13 +128,3 @@ def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
         )
     search = searches[variant] if variant in searches else next(iter(searches.values()))
     return Hyperparameters.model_validate(search["values"])
-
-
-def _class_priors(train: Manifest) -> list[float]:
-    counts = np.bincount(train.faces["ethnicity"].to_numpy(), minlength=len(train.labels.ethnicities))
-    return [float(share) for share in counts / counts.sum()]
-
-
-def _best_epoch(history: pd.DataFrame, first: int) -> int:
-    """Return the epoch, from 1, whose weights were kept: none before ``first`` (from 0) is a candidate."""
-    return first + int(history["val_loss"].to_numpy()[first:].argmin()) + 1

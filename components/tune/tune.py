@@ -25,6 +25,7 @@ from components.model.training import (
     TrainingData,
     build_compiled,
     fit_network,
+    kept_epoch,
     load_training_data,
     seed_everything,
 )
@@ -50,7 +51,7 @@ def tune(
     """Choose the hyperparameters of one variant.
 
     The three objectives are log-age MAE (min), gender accuracy (max) and ethnicity macro F1 (max),
-    all on the validation faces. A trial counts with its best epoch.
+    all on the validation faces. A trial counts with the epoch that a training would keep.
 
     Args:
         images_path: Directory of image shards.
@@ -205,14 +206,16 @@ class _Trial(keras_tuner.HyperModel):
                 file.write(json.dumps(rows))
 
         title = f"tuning {self.variant}, trial {self.trial_id} of {self.tuning.trials}"
-        return fit_network(
+        history = fit_network(
             model,
             self.data,
             self.training,
             self.augmentation,
             self.tuning.seed,
             [*callbacks, EpochLog(title, self.training.epochs), AfterEachEpoch(remember)],
-        )
+        ).history
+        kept = kept_epoch(history, self.data, self.training)
+        return {name: values[kept - 1] for name, values in history.items()}
 
 
 class _Tuner(keras_tuner.BayesianOptimization):

@@ -30,7 +30,7 @@ def reading_facts(comparison: Mapping[str, Any]) -> dict[str, Any]:
     classes = (dataset.get("splits") or {}).get("test", {}).get("ethnicity", {})
     sizes = {"the whole test set": dataset.get("test"), **{str(name): faces for name, faces in classes.items()}}
     precision = [
-        # Normal approximation of the binomial at its widest: 1.96 · sqrt(0.5 · 0.5 / n).
+        # Normal approximation of the binomial at its widest: 1.96 · sqrt(0.5 · 0.5 / n) at 95 %.
         {"name": name, "faces": faces, "half_width": 1.96 * math.sqrt(0.25 / faces)}
         for name, faces in sizes.items()
         if faces
@@ -40,7 +40,7 @@ def reading_facts(comparison: Mapping[str, Any]) -> dict[str, Any]:
     if tests:
         notes.append(
             f"{count(tests)} tests against the reference stand in this report. Their p-values are adjusted by Holm, so "
-            "that the chance of even one false finding among all of them stays below the level of the rule. "
+            "that the chance of even one false finding about these trained networks stays below the level of the rule. "
             "“No difference shown” does not mean that there is none."
         )
     return {"notes": notes, "glossary": GLOSSARY, "precision": precision}

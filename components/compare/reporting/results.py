@@ -38,7 +38,11 @@ def headline(comparison: Facts, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "title": row.title if row else None,
         "variant": row.name if row else None,
-        "stays": row is not None and row is reference,
+        "verb": "Keep"
+        if row is not None and row is reference
+        else "Ship"
+        if recommended.get("deployable")
+        else "Adjust",
         "because": recommended.get("because", ""),
         "rule": recommended.get("rule", {}).get("text", ""),
         "candidates": [_candidate(each, rows) for each in recommended.get("candidates", [])],

@@ -12,7 +12,9 @@ def _interval(value, half=0.01):
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def _row(gain=0.0, *, kind="trained", by_seed=None, age=0.0, gender=0.0, worst_recall=0.0, worst_half=0.01):
+def _row(
+    gain=0.0, *, kind="trained", by_seed=None, age=0.0, gender=0.0, worst_recall=0.0, worst_half=0.01, natural=0.0
+):
     """A row whose macro F1 is 0.70 + gain and whose other metrics differ from the reference as given."""
     zero = _interval(0.0)
     seeds = by_seed or {"1": 0.7 + gain, "2": 0.7 + gain}
@@ -25,6 +27,8 @@ def _row(gain=0.0, *, kind="trained", by_seed=None, age=0.0, gender=0.0, worst_r
         "tau": 1.0,
         "difference_to_reference": {
             "age_mae": _interval(age), "gender_accuracy": _interval(gender), "ethnicity_macro_f1": _interval(gain),
+            "ethnicity_recall": {"White": _interval(-0.2), "Black": _interval(-0.1), "Asian": _interval(0.3)},
+            "natural": {"ethnicity_accuracy": _interval(natural)},
             "worst_group": {"age_mae": zero, "gender_accuracy": zero,
                             "ethnicity_recall": _interval(worst_recall, worst_half)},
         },
@@ -33,7 +37,7 @@ def _row(gain=0.0, *, kind="trained", by_seed=None, age=0.0, gender=0.0, worst_r
 
 def _test(name, gain, p):
     return {"a": name, "b": "baseline", "metric": "ethnicity_macro_f1", "difference": gain, "low": gain - 0.01,
-            "high": gain + 0.01, "p_adjusted": p}  # fmt: skip
+            "high": gain + 0.01, "p_adjusted": p, "seeds": [1, 2]}  # fmt: skip
 
 
 def _recommend(candidates, rule=RULE, between=(0.01, 0.05)):
@@ -122,6 +126,33 @@ def test_contenders_that_cannot_be_told_apart_are_named():
     candidates = {"a": (_row(0.08), 0.08, 0.001), "b": (_row(0.07), 0.07, 0.001)}
     assert _recommend(candidates, between=(-0.02, 0.04))["indistinguishable"] == ["b"]
     assert _recommend(candidates, between=(0.001, 0.04))["indistinguishable"] == []
+
+
+def test_a_trained_row_goes_before_a_posthoc_one_that_may_be_the_same():
+    candidates = {"baseline+posthoc": (_row(0.08, kind="posthoc"), 0.08, 0.001), "ins": (_row(0.07), 0.07, 0.001)}
+    tied = _recommend(candidates, between=(-0.02, 0.04))
+    assert (tied["variant"], tied["deployable"], tied["indistinguishable"]) == ("ins", True, ["baseline+posthoc"])
+    assert _recommend(candidates, between=(0.001, 0.04))["variant"] == "baseline+posthoc"
+
+
+def test_the_reason_names_what_the_gain_costs_and_how_it_was_chosen():
+    found = _recommend({"a": (_row(0.08, natural=-0.05), 0.08, 0.001), "b": (_row(0.02), 0.02, 0.5)})
+    assert (
+        "It costs White recall -0.200 (-0.210 to -0.190) and ethnicity accuracy in the natural population -0.050"
+        in (found["because"])
+    )
+    assert "chosen among 2 rows on these test faces" in found["because"]
+    assert "natural population" not in _recommend({"a": (_row(0.08), 0.08, 0.001)})["because"]
+
+
+def test_one_seed_is_said_to_be_one_network():
+    row, reference = (_row(gain, by_seed={"1": 0.7 + gain}) for gain in (0.08, 0.0))
+    rows = {"baseline": {**reference, "difference_to_reference": None}, "ins": row}
+    paired = [{**_test("ins", 0.08, 0.001), "seeds": [1]}]
+    found = recommend(rows, paired, "baseline", RULE, lambda a, b: _interval(0.03))
+    assert found["variant"] == "ins"
+    assert found["candidates"][0]["consistent_over_seeds"] is None
+    assert "train more seeds" in found["because"]
 
 
 def test_a_metric_where_less_is_better_wins_by_falling():

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score
+from statsmodels.stats.proportion import proportion_confint
 
 from components.dataset.labels import Labels
 from components.evaluation.bootstrap import Weighting, average_over_seeds, percentile_interval, resample_counts
 from components.evaluation.metrics import point_metrics
-from components.evaluation.scoring import common_seeds, difference, score_seeds
+from components.evaluation.scoring import common_seeds, difference, exact_limit, score_seeds
 
 SHARES = np.full(64, 1 / 64)
 
@@ -26,7 +27,7 @@ def test_each_resample_keeps_the_size_of_every_cell(cells, seed):
     cells = np.array(cells)
     counts = resample_counts(cells, 7, seed)
     for cell in np.unique(cells):
-        assert (counts[:, cells == cell].sum(axis=1) == (cells == cell).sum()).all()
+        np.testing.assert_allclose(counts[:, cells == cell].sum(axis=1), (cells == cell).sum())
 
 
 def test_draws_are_the_same_for_the_same_seed_and_differ_for_another():
@@ -35,10 +36,15 @@ def test_draws_are_the_same_for_the_same_seed_and_differ_for_another():
     assert (resample_counts(cells, 50, 1) != resample_counts(cells, 50, 2)).any()
 
 
-def test_draw_counts_have_the_moments_of_drawing_with_replacement():
+def test_draw_counts_have_the_moments_of_an_unbiased_variance():
     counts = resample_counts(np.zeros(10, int), 20_000, 0)
     np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.04)
-    np.testing.assert_allclose(counts.var(axis=0), 0.9, atol=0.05)  # n · (1/n) · (1 − 1/n)
+    # (n / (n − 1))² · (n − 1) · (1/n) · (1 − 1/n) is 1 for every n: that of a mean's unbiased variance.
+    np.testing.assert_allclose(counts.var(axis=0), 1.0, atol=0.05)
+
+
+def test_a_face_alone_in_its_cell_counts_once():
+    assert (resample_counts(np.array([0, 1, 1]), 20, 0)[:, 0] == 1).all()
 
 
 def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
@@ -46,11 +52,14 @@ def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
     weighting = Weighting.bootstrap(predictions, 15, 3)
     replicates, _ = weighting.metrics(predictions)
     for place, counts in enumerate(weighting.counts):
-        drawn = predictions.faces.loc[np.repeat(np.arange(len(predictions)), counts)].reset_index(drop=True)
+        # Of three faces two are drawn, each counting 1.5: doubled, the counts are whole.
+        repeats = np.rint(2 * counts).astype(int)
+        drawn = predictions.faces.loc[np.repeat(np.arange(len(predictions)), repeats)].reset_index(drop=True)
         expected = point_metrics(type(predictions)(drawn, predictions.labels, "drawn", 0))
         assert set(expected) == set(replicates)
         for name, values in expected.items():
-            np.testing.assert_allclose(replicates[name][place], values, rtol=1e-9, atol=1e-12, err_msg=name)
+            found = replicates[name][place] * (2 if "confusion" in name else 1)
+            np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-12, err_msg=name)
         sklearn_f1 = f1_score(drawn["ethnicity"], drawn["predicted_ethnicity"], average="macro")
         assert replicates["ethnicity_macro_f1"][place] == pytest.approx(sklearn_f1)
 
@@ -72,15 +81,38 @@ def test_the_interval_of_a_mean_agrees_with_scipy_when_there_is_one_stratum(pred
     np.testing.assert_allclose(ours, theirs, rtol=0.02)
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    truth, covered = 0.7, 0
+@pytest.mark.parametrize(("cells", "per_cell"), [(1, 160), (16, 10), (64, 3)])
+def test_intervals_cover_the_truth_about_as_often_as_they_say_however_small_the_cells(cells, per_cell):
+    truth, covered, faces, sets = 0.7, 0, cells * per_cell, 400
     generator = np.random.default_rng(8)
-    for place in range(200):
-        right = (generator.random(160) < truth).astype(float)
-        counts = resample_counts(np.zeros(160, int), 400, place)
-        low, high = percentile_interval(counts @ right / 160, 0.95)
+    for place in range(sets):
+        right = (generator.random(faces) < truth).astype(float)
+        counts = resample_counts(np.repeat(np.arange(cells), per_cell), 300, place)
+        low, high = percentile_interval(counts @ right / faces, 0.95)
         covered += low <= truth <= high
-    assert 0.89 <= covered / 200 <= 0.99
+    assert 0.92 <= covered / sets <= 0.98
+
+
+@pytest.mark.parametrize("faces", [1, 3, 80, 160])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_the_exact_limit_is_that_of_clopper_and_pearson(faces, confidence):
+    low, _ = proportion_confint(faces, faces, alpha=1 - confidence, method="beta")
+    _, high = proportion_confint(0, faces, alpha=1 - confidence, method="beta")
+    limit = exact_limit(np.array(float(faces)), confidence)
+    assert (limit, 1 - limit) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_a_recall_of_zero_or_one_is_not_certain(predict):
+    predictions = predict()
+    faces = predictions.faces.assign(predicted_ethnicity=np.int8(0))
+    scored = _scored([type(predictions)(faces, predictions.labels, "constant", 1)])
+    limit = exact_limit(np.array(float((faces["ethnicity"] == 0).sum())), 0.95)
+    recall = scored.estimate("ethnicity_recall")
+    np.testing.assert_array_equal(recall.value, [1, 0, 0, 0])
+    np.testing.assert_allclose(recall.low, [limit, 0, 0, 0])
+    np.testing.assert_allclose(recall.high, [1, *[1 - limit] * 3])
+    groups = scored.estimate("group_ethnicity_recall")
+    assert (groups.high - groups.low > 0).all()
 
 
 def test_a_difference_is_paired_by_face(predict):

@@ -164,6 +164,24 @@ def test_weights_of_two_cures_multiply(make_faces: MakeFaces) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ethnicity", "overrides"),
+    [
+        ("focal", {}),
+        ("ldam", {"ldam.scale": 30.0}),
+        ("lmf", {"lmf.class_weighted": True}),
+        ("lmf", {"lmf.scale": 30.0}),
+    ],
+)
+def test_a_loss_that_bends_the_probabilities_says_that_its_priors_are_unknown(
+    ethnicity: str, overrides: dict[str, Any], make_faces: MakeFaces
+) -> None:
+    variant = variant_with(ethnicity=ethnicity, overrides=overrides)
+    priors = prepare(variant, SETTINGS, make_faces(), LOG_AGE).statistics["output_priors"]
+    assert priors["ethnicity"] is None
+    assert priors["gender"] is not None
+
+
+@pytest.mark.parametrize(
     "cures",
     [
         {},

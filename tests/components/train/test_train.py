@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from components.dataset.augmentation_settings import AugmentationSettings
+from components.dataset.loading import validation_batches
 from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.evaluate.evaluate import evaluate
@@ -14,9 +15,16 @@ from components.evaluation.predictions import Predictions
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 from components.model.artifact import read_variant
-from components.model.settings import ModelSettings, TrainingSettings
-from components.model.training import first_deferred_epoch, load_training_data
-from components.train.train import _best_epoch, read_hyperparameters, train
+from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
+from components.model.training import (
+    build_compiled,
+    first_deferred_epoch,
+    fit_network,
+    kept_epoch,
+    load_training_data,
+    seed_everything,
+)
+from components.train.train import read_hyperparameters, train
 
 MODEL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years")
 TRAINING = TrainingSettings(epochs=2, batch_size=32)
@@ -42,11 +50,30 @@ def test_the_same_seed_gives_the_same_predictions(trained_twice):
     pd.testing.assert_frame_equal(first.faces, second.faces)
 
 
-def test_an_epoch_before_the_deferred_weights_is_never_the_best(trained_twice):
-    # Two epochs, the last with the deferred weights; the first is a warm-up even with a lower loss.
-    history = pd.DataFrame({"val_loss": [1.0, 3.0, 2.0]})
-    assert _best_epoch(history, first=1) == 3
-    assert read_variant(trained_twice[0][0])["best_epoch"] == 2
+def test_a_cure_with_deferred_weights_trains_to_the_end_and_keeps_the_last_epoch(trained_twice):
+    about = read_variant(trained_twice[0][0])
+    assert (about["epochs_run"], about["best_epoch"]) == (TRAINING.epochs, TRAINING.epochs)
+
+
+def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data):
+    arguments = (find_variant("ins"), ImbalanceSettings(), MODEL)
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    kept = {}
+    for watched in ("loss", "score"):
+        # A learning rate of nothing but noise: the two measures disagree on some epoch.
+        training = TRAINING.model_copy(update={"epochs": 4, "patience": 4, "selection_metric": watched})
+        seed_everything(3, deterministic=True)
+        data = load_training_data(small_data.images, *manifests, *arguments, training)
+        network = build_compiled(data, MODEL, training, Hyperparameters(learning_rate=0.02, dense_units=8))
+        history = fit_network(network, data, training, AugmentationSettings(enabled=False), 3, []).history
+        expected = np.argmin(history[f"val_{watched}"])
+        assert kept_epoch(history, data, training) == expected + 1
+        scores = np.array(history["val_age_mae"]) - history["val_gender_accuracy"] - history["val_ethnicity_macro_f1"]
+        np.testing.assert_allclose(history["val_score"], scores)
+        again = network.evaluate(validation_batches(data.validation, 32), return_dict=True, verbose=0)
+        assert again["loss"] == pytest.approx(history["val_loss"][expected], rel=1e-4)
+        kept[watched] = expected
+    assert kept["loss"] != kept["score"]
 
 
 def test_ages_are_in_years_whatever_the_head_predicts(trained_twice):
