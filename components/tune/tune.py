@@ -213,9 +213,11 @@ class _Trial(keras_tuner.HyperModel):
             self.augmentation,
             self.tuning.seed,
             [*callbacks, EpochLog(title, self.training.epochs), AfterEachEpoch(remember)],
-        ).history
-        kept = kept_epoch(history, self.data, self.training)
-        return {name: values[kept - 1] for name, values in history.items()}
+        )
+        # KerasTuner would score a trial by any epoch's metrics; the one that training keeps is what counts.
+        kept = kept_epoch(history.history, self.data, self.training)
+        history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
+        return history
 
 
 class _Tuner(keras_tuner.BayesianOptimization):
