@@ -16,7 +16,8 @@ def headline(comparison: Facts, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the recommendation with its key numbers.
 
     Returns:
-        ``title``, ``variant``, ``because``, ``rule``, ``candidates``, ``indistinguishable``, and
+        ``title``, ``variant``, ``verb`` (Keep the reference, Ship a saved model, Adjust one after the fact),
+        ``because``, ``rule``, ``candidates``, ``indistinguishable``, and
         ``figures``: for each main metric ``metric``, ``name``, ``unit``, ``places``, the interval
         ``found`` and ``reference``, the reference's value (None for the reference itself).
     """
