@@ -1,11 +1,22 @@
-"""The errors that evenface explains to its user: one sentence, with the cure in it."""
+"""The errors that evenface explains to its user: what is wrong, and what to do about it."""
 
 
 class EvenfaceError(Exception):
-    """An expected failure.
+    """An expected failure, told in one sentence: the problem, a colon and the remedy.
 
-    The message is what the user reads: one sentence that says what is wrong and what to do.
+    Args:
+        problem: What is wrong, without a full stop.
+        remedy: What the user can do about it, without a full stop.
+
+    Example:
+        >>> str(DataError("The source faces/ holds no file", remedy="fill it, or name another one"))
+        'The source faces/ holds no file: fill it, or name another one.'
     """
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}.")
+        self.problem = problem
+        self.remedy = remedy
 
 
 class RequestError(EvenfaceError):

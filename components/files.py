@@ -54,6 +54,6 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist: run the stage that writes it again.") from None
+        raise ArtifactError(f"{path} does not exist", remedy="run the stage that writes it again") from None
     except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON ({error}): run the stage that writes it again.") from None
+        raise ArtifactError(f"{path} is not JSON ({error})", remedy="run the stage that writes it again") from None

@@ -5,6 +5,20 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 
+class SettingError(ValueError):
+    """A value of the settings that a validator refuses; pydantic turns it into a validation error.
+
+    Args:
+        problem: What is wrong, without a full stop.
+        remedy: What to write instead, without a full stop.
+    """
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
 class Section(BaseModel):
     """One section of the settings: unknown keys are refused, values never change.
 

@@ -17,7 +17,7 @@ from pipeline.commands.schedule import schedule_app
 from pipeline.commands.submit import submit_command
 
 if TYPE_CHECKING:
-    from pipeline.platforms.local import Executor
+    from pipeline.platforms.local.run import Executor
     from pipeline.settings import Settings
 
 app = typer.Typer(
@@ -84,17 +84,19 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
-    from pipeline.settings import load_settings  # noqa: PLC0415 - each command imports what it needs
+    from pipeline.settings import load_settings
 
     settings = load_settings(preset, config, overrides or [], source=source)
     if settings.source is None:
-        raise RequestError(f"The preset '{preset}' has no faces of its own: pass --source with a folder or archive.")
-    from pipeline.fingerprint import fingerprint_source  # noqa: PLC0415
+        raise RequestError(
+            f"The preset '{preset}' has no faces of its own", remedy="pass --source with a folder or archive"
+        )
+    from pipeline.fingerprint import fingerprint_source
 
     fingerprint = fingerprint_source(settings.source)
 
-    from pipeline.platforms.local import RunFolder, run_locally  # noqa: PLC0415
-    from pipeline.results import print_results  # noqa: PLC0415
+    from pipeline.platforms.local.run import RunFolder, run_locally
+    from pipeline.results import print_results
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / preset)
@@ -114,13 +116,13 @@ def run(
 
 def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":
     if runner is Runner.DOCKER:
-        from pipeline.platforms.docker import Containers  # noqa: PLC0415 - each command imports what it needs
+        from pipeline.platforms.local.containers import Containers
 
         return Containers.open(image or settings.platform.docker.image, settings.platform.docker)
-    from pipeline.platforms.local import Subprocesses  # noqa: PLC0415
+    from pipeline.platforms.local.run import Subprocesses
 
     if image is not None:
-        raise RequestError("--image names the image of containers: add --runner docker.")
+        raise RequestError("--image names the image of containers", remedy="add --runner docker")
     return Subprocesses()
 
 
@@ -130,8 +132,8 @@ def report(
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
 ) -> None:
     """Rebuild the report of a finished run from its files, and open it."""
-    from pipeline.platforms.local import RunFolder  # noqa: PLC0415
-    from pipeline.results import rebuild_report  # noqa: PLC0415
+    from pipeline.platforms.local.run import RunFolder
+    from pipeline.results import rebuild_report
 
     folder = RunFolder(directory)
     rebuild_report(folder)
@@ -146,18 +148,18 @@ def predict(
     model: Annotated[Path, typer.Option(help="SavedModel directory of a run.")],
 ) -> None:
     """Predict age, gender and ethnicity of faces with a trained model."""
-    from pipeline.results import print_predictions  # noqa: PLC0415
+    from pipeline.results import print_predictions
 
     missing = [str(image) for image in images if not image.is_file()]
     if missing:
-        raise RequestError(f"{missing[0]} is not a file: check the paths of the images.")
+        raise RequestError(f"{missing[0]} is not a file", remedy="check the paths of the images")
     print_predictions(images, model)
 
 
 @app.command(epilog="Example: evenface variants")
 def variants() -> None:
     """List the variants: which cure each one uses for age, gender and ethnicity, and where it comes from."""
-    from pipeline.results import print_variants  # noqa: PLC0415
+    from pipeline.results import print_variants
 
     print_variants()
 

@@ -159,8 +159,8 @@ def check_gpu() -> Check:
 
 def check_engine() -> Check:
     """Check that a Docker engine answers, and whether it passes the GPU on where there is one."""
-    from pipeline.platforms.docker import passes_gpus  # noqa: PLC0415 - the client is slow to import
-    from pipeline.platforms.image import connect  # noqa: PLC0415
+    from pipeline.platforms.local.containers import passes_gpus
+    from pipeline.platforms.local.image import connect
 
     try:
         client = connect()
@@ -179,7 +179,7 @@ def check_engine() -> Check:
 
 def check_image(settings: "Settings", root: Path = _ROOT) -> Check:
     """Check that the engine holds the image for runs on this machine, built from this checkout."""
-    from pipeline.platforms.image import check_current, connect, find_image  # noqa: PLC0415 - slow to import
+    from pipeline.platforms.local.image import check_current, connect, find_image
 
     reference = settings.platform.docker.image
     try:
@@ -196,8 +196,8 @@ def check_image(settings: "Settings", root: Path = _ROOT) -> Check:
 
 def check_credentials() -> Check:
     """Look for Google's application default credentials; nothing about them but their kind is shown."""
-    import google.auth  # noqa: PLC0415 - slow to import
-    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
 
     # The chain's last link asks the metadata server, which only Google's machines have.
     os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
@@ -217,9 +217,9 @@ def check_bucket(uri: str) -> Check:
     Args:
         uri: ``gs://bucket`` or anything below it.
     """
-    import google.auth.exceptions  # noqa: PLC0415 - slow to import
-    from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415
-    from google.cloud import storage  # noqa: PLC0415
+    import google.auth.exceptions
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.cloud import storage
 
     name = uri.removeprefix("gs://").split("/")[0]
     wanted = {f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete")}

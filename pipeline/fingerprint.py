@@ -30,7 +30,7 @@ def fingerprint_source(source: str) -> str:
         return _fingerprint_bucket(source)
     path = Path(source)
     if not path.exists():
-        raise RequestError(f"The source {source} does not exist: check --source.")
+        raise RequestError(f"The source {source} does not exist", remedy="check --source")
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
     for file in files:
@@ -41,7 +41,7 @@ def fingerprint_source(source: str) -> str:
 
 
 def _fingerprint_bucket(source: str) -> str:
-    from components.dataset.bucket import list_blobs  # noqa: PLC0415 - the client is slow to import
+    from components.sources.bucket import list_blobs
 
     digest = hashlib.sha256()
     for blob in list_blobs(source):

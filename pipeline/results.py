@@ -12,7 +12,7 @@ from rich.text import Text
 
 from components.errors import ArtifactError
 from components.files import read_json
-from pipeline.platforms.local import RunFolder
+from pipeline.platforms.local.run import RunFolder
 
 _console = Console()
 
@@ -109,7 +109,7 @@ def _interval(number: dict[str, float | None], digits: int) -> str:
 
 def print_variants() -> None:
     """Print every variant of the registry: its cures in a row, and below it its title, source and parameters."""
-    from components.imbalance.registry import KINDS, list_variants  # noqa: PLC0415
+    from components.imbalance.registry import KINDS, list_variants
 
     rows = list_variants()
     columns = ("name", *KINDS)
@@ -137,10 +137,10 @@ def print_predictions(images: list[Path], model: Path) -> None:
         ArtifactError: If the directory is no such model, or a file is no JPEG or PNG.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf  # noqa: PLC0415 - slow to import
+    import tensorflow as tf
 
-    from components.model.artifact import read_variant  # noqa: PLC0415
-    from components.model.serving import ServedModel  # noqa: PLC0415
+    from components.model.artifact import read_variant
+    from components.model.serving import ServedModel
 
     labels = read_variant(model)["labels"]
     served = ServedModel(model)
@@ -151,7 +151,7 @@ def print_predictions(images: list[Path], model: Path) -> None:
         try:
             scores = served.predict([image.read_bytes()], batch_size=1)
         except tf.errors.InvalidArgumentError:
-            raise ArtifactError(f"{image} is neither JPEG nor PNG: convert it, or leave it out.") from None
+            raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy="convert it, or leave it out") from None
         female = float(scores["gender"][0])
         gender = labels["genders"][int(female >= 0.5)]
         shares = sorted(zip(scores["ethnicity"][0], labels["ethnicities"], strict=True), reverse=True)
@@ -173,9 +173,9 @@ def rebuild_report(folder: RunFolder) -> None:
     Raises:
         ArtifactError: If the folder does not hold a finished run.
     """
-    from components.compare.compare import rebuild  # noqa: PLC0415 - slow to import
+    from components.compare.compare import rebuild
 
     comparison = read_json(folder.comparison)
     if "variants" not in comparison:
-        raise ArtifactError(f"{folder.comparison} is no comparison: give the folder of a finished run.")
+        raise ArtifactError(f"{folder.comparison} is no comparison", remedy="give the folder of a finished run")
     rebuild(comparison, folder.data, folder.models, folder.predictions, folder.report, folder.summary)

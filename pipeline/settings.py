@@ -12,15 +12,15 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from components.build_test_set.settings import TestSetSettings
 from components.compare.settings import ComparisonSettings
-from components.dataset.augmentation_settings import AugmentationSettings
 from components.errors import RequestError
 from components.evaluate.settings import EvaluationSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
-from components.model.settings import ModelSettings, TrainingSettings
+from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
-from components.section import Section
+from components.section import Section, SettingError
 from components.split.settings import SplitSettings
+from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuningSettings
 from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
 
@@ -55,18 +55,21 @@ class Settings(Section):
     def _runs_make_sense(self) -> Self:
         for name in self.variants:
             if name not in VARIANTS:
-                raise ValueError(f"Unknown variant '{name}'{_nearest(name, VARIANTS)}; known: {', '.join(VARIANTS)}")
+                raise SettingError(
+                    f"Unknown variant '{name}'{_nearest(name, VARIANTS)}", remedy=f"known: {', '.join(VARIANTS)}"
+                )
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
-                raise ValueError(
-                    f"The setting {key} names one value twice: {', '.join(map(str, values))}; drop the copy"
+                raise SettingError(
+                    f"The setting {key} names one value twice: {', '.join(map(str, values))}", remedy="drop the copy"
                 )
         if any(seed < 0 for seed in self.seeds):
             raise ValueError(f"The setting seeds must be 0 or more, not {min(self.seeds)}")
         if self.comparison.reference not in self.variants:
-            raise ValueError(
+            raise SettingError(
                 f"The setting comparison.reference is '{self.comparison.reference}', which is not among the variants "
-                f"{', '.join(self.variants)}; add it to variants or name another reference"
+                f"{', '.join(self.variants)}",
+                remedy="add it to variants or name another reference",
             )
         return self
 
@@ -101,11 +104,13 @@ def load_settings(
             and the nearest valid one.
     """
     if preset not in presets():
-        raise RequestError(f"Unknown preset '{preset}'{_nearest(preset, presets())}: choose {', '.join(presets())}.")
+        raise RequestError(
+            f"Unknown preset '{preset}'{_nearest(preset, presets())}", remedy=f"choose {', '.join(presets())}"
+        )
     tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
     if config is not None:
         if not Path(config).is_file():
-            raise RequestError(f"The configuration file {config} does not exist: check --config.")
+            raise RequestError(f"The configuration file {config} does not exist", remedy="check --config")
         _merge(tree, _read_yaml(Path(config), config))
     for override in overrides:
         _merge(tree, _parse_override(override))
@@ -113,7 +118,7 @@ def load_settings(
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise RequestError(_explain(error)) from None
+        raise _explain(error) from None
 
 
 def _read_yaml(file: Any, name: str) -> dict[str, Any]:
@@ -121,20 +126,20 @@ def _read_yaml(file: Any, name: str) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())
-        raise RequestError(f"{name} is not YAML ({where}): correct it.") from None
+        raise RequestError(f"{name} is not YAML ({where})", remedy="correct it") from None
     if not isinstance(content, dict):
-        raise RequestError(f"{name} holds a {type(content).__name__}, not sections with keys: correct it.")
+        raise RequestError(f"{name} holds a {type(content).__name__}, not sections with keys", remedy="correct it")
     return content
 
 
 def _parse_override(override: str) -> dict[str, Any]:
     path, equals, text = override.partition("=")
     if not equals or not all(path.split(".")):
-        raise RequestError(f"--set {override} has no key and value: write --set section.key=value.")
+        raise RequestError(f"--set {override} has no key and value", remedy="write --set section.key=value")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise RequestError(f"--set {override}: the value is not YAML: quote it.") from None
+        raise RequestError(f"--set {override}: the value is not YAML", remedy="quote it") from None
     # YAML 1.1 reads 1e-3 as text; whoever types it means the number.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -158,22 +163,25 @@ def _nearest(name: str, known: Any) -> str:
     return f" (did you mean '{matches[0]}'?)" if matches else ""
 
 
-def _explain(error: ValidationError) -> str:
-    """Put a validation error into one sentence that names the key and the cure."""
+def _explain(error: ValidationError) -> RequestError:
+    """Put a validation error into one sentence that names the key and the remedy."""
     problems = error.errors()
     problem = problems[0]
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
+    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
-        sentence = f"Unknown setting '{key}'{_nearest(location[-1], known)}: valid here are {', '.join(known)}"
-    elif problem["type"] == "value_error":
-        message = str(problem["ctx"]["error"])
-        sentence = f"Setting {key}: {message}" if key else message
-    else:
-        sentence = f"Setting '{key}' can't be {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
-    return f"{sentence}{more}."
+        return RequestError(
+            f"Unknown setting '{key}'{_nearest(location[-1], known)}{more}", remedy=f"valid here are {', '.join(known)}"
+        )
+    refused = problem.get("ctx", {}).get("error")
+    if isinstance(refused, SettingError):
+        return RequestError((f"Setting {key}: " if key else "") + refused.problem + more, remedy=refused.remedy)
+    return RequestError(
+        f"Setting '{key}' can't be {problem['input']!r}{more}",
+        remedy=f"{problem['msg'][0].lower()}{problem['msg'][1:]}",
+    )
 
 
 def _keys_of(location: list[str]) -> list[str]:

@@ -11,12 +11,12 @@ import pytest
 
 from components.build_test_set.build_test_set import build_test_set
 from components.build_test_set.settings import TestSetSettings
-from components.dataset.synthetic_settings import SyntheticSettings
 from components.preprocess.preprocess import preprocess
 from components.preprocess.settings import PreprocessSettings
+from components.sources.synthetic_settings import SyntheticSettings
 from components.split.settings import SplitSettings
 from components.split.split import split
-from pipeline.platforms.local import RunFolder
+from pipeline.platforms.local.run import RunFolder
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -44,7 +44,7 @@ def build_test_set(
     draw = draw_test_set(manifest, settings)
     short = np.flatnonzero(draw.taken < settings.faces_per_cell)
     if len(short) and not settings.allow_shortfall:
-        raise DataError(_shortfall_message(draw, short, manifest.labels, settings))
+        raise _shortfall(draw, short, manifest.labels, settings)
     test, pool = manifest.subset(draw.in_test), manifest.subset(~draw.in_test)
     _check_pool(pool)
     about = {"stage": "build_test_set", "settings": settings.to_parameter()}
@@ -133,16 +133,15 @@ def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int
     return choices[best]
 
 
-def _shortfall_message(
-    draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: TestSetSettings
-) -> str:
+def _shortfall(draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: TestSetSettings) -> DataError:
     named = "; ".join(f"{labels.cell_name(int(cell))}: {draw.taken[cell]}" for cell in short[:_CELLS_NAMED])
     more = f" and {len(short) - _CELLS_NAMED} more" if len(short) > _CELLS_NAMED else ""
     smallest = int(draw.taken.min())
     lower = f"lower test_set.faces_per_cell to {smallest}, " if smallest else ""
-    return (
+    return DataError(
         f"{len(short)} of the {len(draw.taken)} test cells have fewer than {settings.faces_per_cell} faces to draw "
-        f"({named}{more}): {lower}set test_set.allow_shortfall=true, or use more faces."
+        f"({named}{more})",
+        remedy=f"{lower}set test_set.allow_shortfall=true, or use more faces",
     )
 
 
@@ -157,8 +156,8 @@ def _check_pool(pool: Manifest) -> None:
         for code, name in enumerate(names):
             if code not in present:
                 raise DataError(
-                    f"The class {name} has no face left beside the test set: lower test_set.faces_per_cell or use "
-                    "more faces."
+                    f"The class {name} has no face left beside the test set",
+                    remedy=("lower test_set.faces_per_cell or use more faces"),
                 )
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from components.compare.comparison import build_comparison
 from components.compare.data_facts import DataFacts
-from components.compare.report import render_report
+from components.compare.report.render import render_report
 from components.compare.runs import Run
 from components.compare.settings import ComparisonSettings
 from components.dataset.manifest import Manifest
@@ -153,6 +153,7 @@ def _read_run(model: str, predictions: str) -> Run:
     if (found.variant, found.seed) != (about["variant"], int(about["seed"])):
         raise ArtifactError(
             f"{predictions} holds predictions of {found.variant}, seed {found.seed}, but {model} is "
-            f"{about['variant']}, seed {about['seed']}: evaluate the model again."
+            f"{about['variant']}, seed {about['seed']}",
+            remedy="evaluate the model again",
         )
     return Run(found, about, pd.read_parquet(Path(model) / HISTORY_FILE))

@@ -39,7 +39,7 @@ from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, outpu
 from components.compare.settings import ComparisonSettings
 from components.compare.variant_rows import RowBuilder
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.floor import constant_predictions
+from components.evaluation.dummy import constant_predictions
 from components.evaluation.metrics import HEADLINES
 from components.evaluation.natural import natural_population
 from components.evaluation.paired import TESTED, holm, paired_test, random_swaps

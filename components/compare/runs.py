@@ -41,16 +41,19 @@ def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]
         DataError: If there is no run, a run comes twice, or a run is not about the test faces.
     """
     if not runs:
-        raise DataError("There is no run to compare: train and evaluate at least one variant.")
+        raise DataError("There is no run to compare", remedy="train and evaluate at least one variant")
     aligned = align([run.predictions for run in runs])
     if set(aligned[0].faces["image_id"]) != set(test.faces["image_id"]):
-        raise DataError("The predictions are not about the faces of the test set: evaluate the runs on this test set.")
+        raise DataError(
+            "The predictions are not about the faces of the test set", remedy="evaluate the runs on this test set"
+        )
     grouped: dict[str, dict[int, Run]] = {}
     for run, predictions in zip(runs, aligned, strict=True):
         by_seed = grouped.setdefault(predictions.variant, {})
         if predictions.seed in by_seed:
             raise DataError(
-                f"The variant {predictions.variant} comes twice with seed {predictions.seed}: name each run once."
+                f"The variant {predictions.variant} comes twice with seed {predictions.seed}",
+                remedy="name each run once",
             )
         by_seed[predictions.seed] = replace(run, predictions=predictions)
     return {variant: dict(sorted(by_seed.items())) for variant, by_seed in grouped.items()}

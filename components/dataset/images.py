@@ -56,8 +56,8 @@ def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
         for image_id, (found_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
             if image_id != found_id:
                 raise ArtifactError(
-                    f"{path} holds image {found_id} where the manifest says {image_id}: images and manifest are of "
-                    "different runs; run preprocess again."
+                    f"{path} holds image {found_id} where the manifest says {image_id}",
+                    remedy=("images and manifest are of different runs; run preprocess again"),
                 )
             yield content
 
@@ -69,8 +69,8 @@ def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
             check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
             if len(rows) and rows[-1] >= shard.metadata.num_rows:
                 raise ArtifactError(
-                    f"{path} has {shard.metadata.num_rows} rows and the manifest names row {rows[-1]}: "
-                    "run preprocess again."
+                    f"{path} has {shard.metadata.num_rows} rows and the manifest names row {rows[-1]}",
+                    remedy="run preprocess again",
                 )
             start = 0
             for group in range(shard.num_row_groups):
@@ -80,9 +80,9 @@ def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
                     yield from _read_group(shard, group, wanted)
                 start = stop
     except FileNotFoundError:
-        raise ArtifactError(f"The image shard {path} does not exist: run preprocess again.") from None
+        raise ArtifactError(f"The image shard {path} does not exist", remedy="run preprocess again") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(f"The image shard {path} is damaged ({error}): run preprocess again.") from None
+        raise ArtifactError(f"The image shard {path} is damaged ({error})", remedy="run preprocess again") from None
 
 
 def _read_group(shard: pq.ParquetFile, group: int, wanted: np.ndarray) -> Iterator[tuple[str, bytes]]:

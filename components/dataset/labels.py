@@ -1,15 +1,20 @@
-"""Names of the classes and age bins that a manifest's codes stand for."""
+"""Names of the classes and age bins that a manifest's codes stand for, and the cells that they span."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 GENDERS = ("Male", "Female")
 """UTKFace's gender codes 0 and 1."""
 
 ETHNICITIES = ("White", "Black", "Asian", "Indian", "Other")
 """UTKFace's race codes 0 to 4."""
+
+CELL_COLUMNS = ("gender", "ethnicity", "age_bin")
+"""Columns of a manifest whose codes make a cell: what the test set is balanced over."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +40,46 @@ class Labels:
         starts = range(1, self.max_age + 1, self.age_bin_width)
         return tuple(f"{start}-{min(start + self.age_bin_width - 1, self.max_age)}" for start in starts)
 
+    def names(self, column: str) -> tuple[str, ...]:
+        """Return the names that the codes of a column stand for.
+
+        Args:
+            column: A classified output of the manifest, or ``"age_bin"``.
+        """
+        return {"gender": self.genders, "ethnicity": self.ethnicities, "age_bin": self.age_bins}[column]
+
+    def age_bin(self, age_years: npt.ArrayLike) -> npt.NDArray[np.int8]:
+        """Return the age bin of each age, same shape. Ages start at 1."""
+        return ((np.asarray(age_years) - 1) // self.age_bin_width).astype(np.int8)
+
+    @property
+    def cell_shape(self) -> tuple[int, ...]:
+        """Number of genders, of ethnicities and of age bins: the shape of the cells."""
+        return tuple(len(self.names(column)) for column in CELL_COLUMNS)
+
     @property
     def cell_count(self) -> int:
         """Number of gender × ethnicity × age-bin cells."""
-        return len(self.genders) * len(self.ethnicities) * len(self.age_bins)
+        return math.prod(self.cell_shape)
 
-    def age_bin(self, age_years: np.ndarray) -> np.ndarray:
-        """Return the age bin of each age, int8, same shape. Ages start at 1."""
-        return ((np.asarray(age_years) - 1) // self.age_bin_width).astype(np.int8)
+    def cells(self, faces: Any) -> npt.NDArray[np.int64]:
+        """Return the cell of each face, shape ``[faces]``, 0 … ``cell_count`` − 1.
+
+        Args:
+            faces: A data frame or other mapping with the codes of :data:`CELL_COLUMNS`.
+        """
+        codes = [np.asarray(faces[column], np.int64) for column in CELL_COLUMNS]
+        return np.ravel_multi_index(codes, self.cell_shape)
 
     def cell_name(self, cell: int) -> str:
         """Return a cell's name, such as ``"Female, Asian, 71-80"``."""
-        shape = (len(self.genders), len(self.ethnicities), len(self.age_bins))
-        gender, ethnicity, age_bin = (int(code) for code in np.unravel_index(cell, shape))
-        return f"{self.genders[gender]}, {self.ethnicities[ethnicity]}, {self.age_bins[age_bin]}"
+        codes = np.unravel_index(cell, self.cell_shape)
+        return ", ".join(self.names(column)[int(code)] for column, code in zip(CELL_COLUMNS, codes, strict=True))
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the gender × ethnicity groups, the cells without their age bins, in the cells' order."""
+        return tuple(f"{gender}, {ethnicity}" for gender in self.genders for ethnicity in self.ethnicities)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the labels as JSON values."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from components.dataset.labels import Labels
+from components.dataset.outputs import CLASSIFIED
 from components.dataset.tables import read_described, write_described
 
 SCHEMA = pa.schema(
@@ -21,8 +23,7 @@ SCHEMA = pa.schema(
         pa.field("duplicate_group", pa.int32(), nullable=False),
         pa.field("age", pa.int16(), nullable=False),
         pa.field("log_age", pa.float32(), nullable=False),
-        pa.field("gender", pa.int8(), nullable=False),
-        pa.field("ethnicity", pa.int8(), nullable=False),
+        *(pa.field(output, pa.int8(), nullable=False) for output in CLASSIFIED),
         pa.field("age_bin", pa.int8(), nullable=False),
     ]
 )
@@ -63,11 +64,18 @@ class Manifest:
         positions = np.flatnonzero(rows) if rows.dtype == bool else np.sort(rows)
         return replace(self, faces=self.faces.iloc[positions].reset_index(drop=True))
 
-    def cells(self) -> np.ndarray:
+    def cells(self) -> npt.NDArray[np.int64]:
         """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, below ``labels.cell_count``."""
-        shape = (len(self.labels.genders), len(self.labels.ethnicities), len(self.labels.age_bins))
-        codes = [self.faces[name].to_numpy() for name in ("gender", "ethnicity", "age_bin")]
-        return np.ravel_multi_index(codes, shape)
+        return self.labels.cells(self.faces)
+
+    def absent_classes(self) -> list[str]:
+        """Return the names of the classes that no face belongs to; a stage that learns from the faces needs all."""
+        return [
+            name
+            for output in CLASSIFIED
+            for code, name in enumerate(self.labels.names(output))
+            if not (self.faces[output] == code).any()
+        ]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the manifest as one Parquet file, atomically."""

@@ -52,13 +52,15 @@ def read_described(
     try:
         table = pq.read_table(path)
     except FileNotFoundError:
-        raise ArtifactError(f"The {kind} {path} does not exist: run {stage} again.") from None
+        raise ArtifactError(f"The {kind} {path} does not exist", remedy=f"run {stage} again") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(f"The {kind} {path} is not Parquet ({error}): run {stage} again.") from None
+        raise ArtifactError(f"The {kind} {path} is not Parquet ({error})", remedy=f"run {stage} again") from None
     check_schema(path, table.schema, schema)
     metadata = table.schema.metadata or {}
     if _DESCRIPTION_KEY not in metadata:
-        raise ArtifactError(f"The {kind} {path} does not say what it is about: write it with evenface's {stage}.")
+        raise ArtifactError(
+            f"The {kind} {path} does not say what it is about", remedy=f"write it with evenface's {stage}"
+        )
     description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
     return table.select(schema.names).to_pandas(), description
 
@@ -71,7 +73,11 @@ def check_schema(path: str | os.PathLike[str], found: pa.Schema, expected: pa.Sc
     """
     for column in expected:
         if column.name not in found.names:
-            raise ArtifactError(f"{path} has no column '{column.name}' ({column.type} expected): write it again.")
+            raise ArtifactError(
+                f"{path} has no column '{column.name}' ({column.type} expected)", remedy="write it again"
+            )
         actual = found.field(column.name).type
         if actual != column.type:
-            raise ArtifactError(f"{path}: column '{column.name}' is {actual}, {column.type} expected: write it again.")
+            raise ArtifactError(
+                f"{path}: column '{column.name}' is {actual}, {column.type} expected", remedy="write it again"
+            )

@@ -43,8 +43,8 @@ def evaluate(
     about = read_variant(model_path)
     if about["labels"] != test.labels.to_dict():
         raise ArtifactError(
-            f"The model {model_path} was trained on {about['labels']} and the test set has {test.labels.to_dict()}: "
-            "train it again on this data."
+            f"The model {model_path} was trained on {about['labels']} and the test set has {test.labels.to_dict()}",
+            remedy="train it again on this data",
         )
     scores = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
     faces = test.faces

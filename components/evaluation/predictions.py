@@ -59,9 +59,7 @@ class Predictions:
 
     def cells(self) -> npt.NDArray[np.int64]:
         """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, 0 … ``cell_count`` − 1."""
-        shape = (len(self.labels.genders), len(self.labels.ethnicities), len(self.labels.age_bins))
-        codes = [self.faces[name].to_numpy(np.int64) for name in ("gender", "ethnicity", "age_bin")]
-        return np.ravel_multi_index(codes, shape)
+        return self.labels.cells(self.faces)
 
     def probabilities(self) -> npt.NDArray[np.float64]:
         """Return the ethnicity probabilities, shape ``[faces, classes]``."""
@@ -107,27 +105,34 @@ class Predictions:
         """Refuse values that would end as a silent NaN or a wrong class in a metric."""
         faces, labels = self.faces, self.labels
         if faces.empty:
-            raise ArtifactError(f"The predictions {path} hold no face: run evaluate again on a test set with faces.")
+            raise ArtifactError(
+                f"The predictions {path} hold no face", remedy="run evaluate again on a test set with faces"
+            )
         if faces["image_id"].duplicated().any():
-            raise ArtifactError(f"{path}: column 'image_id' names a face twice: run evaluate again.")
+            raise ArtifactError(f"{path}: column 'image_id' names a face twice", remedy="run evaluate again")
         for column in ("predicted_age", "female_probability"):
             if not np.isfinite(faces[column].to_numpy()).all():
-                raise ArtifactError(f"{path}: column '{column}' is not finite everywhere: train this variant again.")
+                raise ArtifactError(
+                    f"{path}: column '{column}' is not finite everywhere", remedy="train this variant again"
+                )
         widths = faces["ethnicity_probabilities"].map(len).to_numpy()
         if (widths != len(labels.ethnicities)).any():
             raise ArtifactError(
                 f"{path}: column 'ethnicity_probabilities' needs {len(labels.ethnicities)} numbers per face, "
-                f"one per class: run evaluate again."
+                f"one per class",
+                remedy="run evaluate again",
             )
         if not np.isfinite(self.probabilities()).all():
             raise ArtifactError(
-                f"{path}: column 'ethnicity_probabilities' is not finite everywhere: train this variant again."
+                f"{path}: column 'ethnicity_probabilities' is not finite everywhere", remedy="train this variant again"
             )
         sizes = {"gender": len(labels.genders), "ethnicity": len(labels.ethnicities), "age_bin": len(labels.age_bins)}
         for column in ("gender", "predicted_gender", "ethnicity", "predicted_ethnicity", "age_bin"):
             size = sizes[column.removeprefix("predicted_")]
             if not faces[column].between(0, size - 1).all():
-                raise ArtifactError(f"{path}: column '{column}' needs codes from 0 to {size - 1}: run evaluate again.")
+                raise ArtifactError(
+                    f"{path}: column '{column}' needs codes from 0 to {size - 1}", remedy="run evaluate again"
+                )
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
@@ -145,13 +150,19 @@ def align(predictions: Sequence[Predictions]) -> list[Predictions]:
     for each in predictions:
         name = f"variant {each.variant} with seed {each.seed}"
         if each.labels != first.labels:
-            raise DataError(f"The predictions of {name} have other class names: compare runs of one data set only.")
+            raise DataError(
+                f"The predictions of {name} have other class names", remedy="compare runs of one data set only"
+            )
         positions = pd.Index(each.faces["image_id"]).get_indexer(order)
         if len(each) != len(first) or (positions < 0).any():
-            raise DataError(f"The predictions of {name} are about other faces: evaluate all runs on one test set.")
+            raise DataError(
+                f"The predictions of {name} are about other faces", remedy="evaluate all runs on one test set"
+            )
         faces = each.faces.iloc[positions].reset_index(drop=True)
         for column in _TRUTH:
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
-                raise DataError(f"The predictions of {name} have another true {column}: evaluate on one test set.")
+                raise DataError(
+                    f"The predictions of {name} have another true {column}", remedy="evaluate on one test set"
+                )
         aligned.append(replace(each, faces=faces))
     return aligned

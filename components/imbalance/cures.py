@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
 from components.errors import RequestError
 from components.imbalance.none import plain_loss
 from components.imbalance.registry import Variant, load_cure
 from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import OUTPUTS, FloatArray, Resampling, TrainingFaces, Treatment
-from components.model.age import AgeScale
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -121,7 +121,8 @@ def _treat(variant: Variant, output: str, faces: TrainingFaces, settings: Imbala
     losses = [treatment for treatment in treatments if treatment.loss is not None]
     if len(losses) > 1:
         raise RequestError(
-            f"The variant '{variant.name}' names two losses for {output} ({' and '.join(names)}): keep one of them."
+            f"The variant '{variant.name}' names two losses for {output} ({' and '.join(names)})",
+            remedy="keep one of them",
         )
     weights = _product(faces, [treatment.weights for treatment in treatments])
     deferred = [treatment for treatment in treatments if treatment.deferred_weights is not None]

@@ -69,8 +69,8 @@ def _scaled_density(values: FloatArray, masses: FloatArray) -> FloatArray:
     """
     if len(values) < 2:
         raise DataError(
-            "The training faces are all of one age, so 'denseweight' finds no density: "
-            "use more faces, or a variant without this cure."
+            "The training faces are all of one age, so 'denseweight' finds no density",
+            remedy="use more faces, or a variant without this cure",
         )
     bandwidth = _bandwidth(values, masses)
     reach = _kernel_reach(bandwidth)
@@ -96,7 +96,9 @@ def _kernel_reach(bandwidth: float) -> float:
     """
     peak = 1.0 / (math.sqrt(2.0 * math.pi) * bandwidth)
     if peak <= _KERNEL_END:
-        raise DataError("The ages spread too far for 'denseweight': lower max_age in the settings of preprocess.")
+        raise DataError(
+            "The ages spread too far for 'denseweight'", remedy="lower max_age in the settings of preprocess"
+        )
     root = brentq(lambda x: peak * math.exp(-0.5 * (x / bandwidth) ** 2) - _KERNEL_END, 0.0, 8.0 * bandwidth, xtol=1e-3)
     return float(root) + _REACH_TOLERANCE
 

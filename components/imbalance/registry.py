@@ -163,7 +163,7 @@ def find_variant(name: str) -> Variant:
         RequestError: If there is none of this name; names the nearest.
     """
     if name not in VARIANTS:
-        raise RequestError(f"There is no variant '{name}': {_suggestion(name, VARIANTS)}.")
+        raise RequestError(f"There is no variant '{name}'", remedy=f"{_suggestion(name, VARIANTS)}")
     return VARIANTS[name]
 
 
@@ -186,7 +186,7 @@ def load_cure(kind: str, name: str) -> Callable[..., Any]:
         cure = None
     if cure is None:
         known = sorted({used for variant in VARIANTS.values() for used in variant.cures(kind)})
-        raise RequestError(f"There is no {kind} cure '{name}': {_suggestion(name, known)}.")
+        raise RequestError(f"There is no {kind} cure '{name}'", remedy=f"{_suggestion(name, known)}")
     return cure
 
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from components.errors import RequestError
-from components.section import Section
+from components.section import Section, SettingError
 
 
 class DenseWeightSettings(Section):
@@ -39,7 +39,7 @@ class LDSSettings(Section):
     @classmethod
     def _require_odd(cls, kernel_size: int) -> int:
         if kernel_size % 2 == 0:
-            raise ValueError(f"a window of {kernel_size} years has no middle: use an odd number")
+            raise SettingError(f"a window of {kernel_size} years has no middle", remedy="use an odd number")
         return kernel_size
 
 
@@ -82,7 +82,7 @@ class LMFSettings(Section):
     @model_validator(mode="after")
     def _require_margins_as_weights(self) -> Self:
         if self.class_weighted and self.max_margin == 0:
-            raise ValueError("class_weighted needs a max_margin above 0: the margins are the weights")
+            raise SettingError("class_weighted needs a max_margin above 0", remedy="the margins are the weights")
         return self
 
 
@@ -154,6 +154,8 @@ class ImbalanceSettings(Section):
         for path, value in overrides.items():
             section, _, key = path.partition(".")
             if section not in content:
-                raise RequestError(f"The override '{path}' names no cure with settings: use one of {sorted(content)}.")
+                raise RequestError(
+                    f"The override '{path}' names no cure with settings", remedy=f"use one of {sorted(content)}"
+                )
             content[section][key] = value
         return self.model_validate(content)

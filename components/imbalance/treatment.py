@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
 from components.errors import DataError
-from components.model.age import AgeScale
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -129,6 +129,6 @@ def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...]
         if not count > 0:
             name = names[code] if names else str(code)
             raise DataError(
-                f"The training faces hold none of the class '{name}', which the cure '{cure}' needs: "
-                "drop the class in preprocess, or choose a variant without this cure."
+                f"The training faces hold none of the class '{name}', which the cure '{cure}' needs",
+                remedy="drop the class in preprocess, or choose a variant without this cure",
             )

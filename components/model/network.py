@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from components.dataset.age_scale import AgeScale
 from components.errors import RequestError
-from components.model.age import AgeScale
 from components.model.heads import StraightThroughClip
 from components.model.settings import Hyperparameters, ModelSettings
 
@@ -74,8 +74,8 @@ def _build_backbone(settings: ModelSettings) -> keras.Model:
         except Exception as error:
             # Keras lets whatever the download raised through: OSError, URLError, a bare Exception.
             raise RequestError(
-                "The ImageNet weights of MobileNetV3Small can't be downloaded "
-                f"({_first_line(error)}): pass --set model.backbone_weights=none or a file."
+                f"The ImageNet weights of MobileNetV3Small can't be downloaded ({_first_line(error)})",
+                remedy="pass --set model.backbone_weights=none or a file",
             ) from error
     backbone = keras.applications.MobileNetV3Small(weights=None, **arguments)
     if source != "none":
@@ -87,27 +87,28 @@ def _load_weights(backbone: keras.Model, source: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(source)
         if source.startswith("gs://"):
-            from google.cloud import storage  # noqa: PLC0415 - only a URI needs the client
+            from google.cloud import storage
 
             path = Path(folder) / Path(source).name
             try:
                 storage.Blob.from_uri(source, client=storage.Client()).download_to_filename(str(path))
             except Exception as error:
                 raise RequestError(
-                    f"The backbone weights {source} can't be read ({_first_line(error)}): "
-                    "check model.backbone_weights and the credentials."
+                    f"The backbone weights {source} can't be read ({_first_line(error)})",
+                    remedy="check model.backbone_weights and the credentials",
                 ) from error
         if not path.is_file():
             raise RequestError(
-                f"The backbone weights file {source} does not exist: "
-                "set model.backbone_weights to 'imagenet', 'none' or an existing file."
+                f"The backbone weights file {source} does not exist",
+                remedy="set model.backbone_weights to 'imagenet', 'none' or an existing file",
             )
         try:
             backbone.load_weights(path)
         except (ValueError, OSError, KeyError) as error:
             raise RequestError(
                 f"The backbone weights file {source} does not fit MobileNetV3Small minimalistic without its top "
-                f"({_first_line(error)}): set model.backbone_weights to a file saved from that network."
+                f"({_first_line(error)})",
+                remedy="set model.backbone_weights to a file saved from that network",
             ) from error
 
 

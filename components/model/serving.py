@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.dataset.loading import decode_and_resize
+from components.dataset.age_scale import AgeScale
 from components.errors import ArtifactError
-from components.model.age import AgeScale
+from components.model.decoding import decode_and_resize
 
 
 def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str | os.PathLike[str]) -> None:
@@ -58,10 +58,10 @@ class ServedModel:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not (Path(path) / "saved_model.pb").is_file():
-            raise ArtifactError(f"{path} is not a SavedModel: give the directory that holds saved_model.pb.")
+            raise ArtifactError(f"{path} is not a SavedModel", remedy="give the directory that holds saved_model.pb")
         self._loaded = tf.saved_model.load(str(path))  # The signature lives as long as what it was loaded from.
         if "serving_default" not in self._loaded.signatures:
-            raise ArtifactError(f"{path} has no signature serving_default: export it with evenface.")
+            raise ArtifactError(f"{path} has no signature serving_default", remedy="export it with evenface")
         self._signature = self._loaded.signatures["serving_default"]
 
     def predict(self, encoded: Iterable[bytes], batch_size: int) -> dict[str, npt.NDArray[np.float32]]:

@@ -157,18 +157,21 @@ def _check_classes(manifest: Manifest) -> None:
     labels: Labels = manifest.labels
     if len(manifest) == 0:
         raise DataError(
-            f"No face is left: every one is above {labels.max_age} years or of a dropped class; change "
-            "preprocess.max_age or preprocess.drop_ethnicities."
+            "No face is left",
+            remedy=(
+                f"every one is above {labels.max_age} years or of a dropped class; change "
+                "preprocess.max_age or preprocess.drop_ethnicities"
+            ),
         )
     for code, name in enumerate(labels.ethnicities):
         if not (manifest.faces["ethnicity"] == code).any():
             raise DataError(
-                f"The class {name} has no face left: add it to preprocess.drop_ethnicities, or use a source that has "
-                "such faces."
+                f"The class {name} has no face left",
+                remedy=("add it to preprocess.drop_ethnicities, or use a source that has such faces"),
             )
     for code, name in enumerate(labels.genders):
         if not (manifest.faces["gender"] == code).any():
-            raise DataError(f"The gender {name} has no face left: use a source that has both.")
+            raise DataError(f"The gender {name} has no face left", remedy="use a source that has both")
 
 
 def _distributions(faces: pd.DataFrame, ethnicity: "pd.Series[int]", names: tuple[str, ...]) -> dict[str, Any]:

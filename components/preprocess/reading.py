@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.dataset.ordered_map import map_in_order
-from components.dataset.parsing import NAME_PATTERN, NameLabels, parse_name
 from components.dataset.rejects import NAME_FAULTS, Fault, Reason
 from components.dataset.shards import ShardWriter
-from components.dataset.source_file import IMAGE_SUFFIXES, SourceFile
-from components.dataset.sources import read_source
-from components.dataset.verification import image_fault
 from components.errors import DataError
 from components.preprocess.settings import PreprocessSettings
+from components.preprocess.verification import image_fault
+from components.sources.ordered_map import map_in_order
+from components.sources.source import read_source
+from components.sources.source_file import IMAGE_SUFFIXES, SourceFile
+from components.sources.utkface import NAME_PATTERN, NameLabels, parse_name
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -
     """Read, verify and pack every file of a source.
 
     Args:
-        source: See :func:`components.dataset.sources.read_source`.
+        source: See :func:`components.sources.source.read_source`.
         settings: The stage's section.
         images_folder: Directory of the shards to write. They hold every readable face in the order
             of arrival, also those that are dropped later: a stream does not know yet which ones.
@@ -136,25 +136,27 @@ def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
         DataError: If it is not.
     """
     if reading.files == 0:
-        raise DataError(f"The source {source} holds no file: fill it, or pass --source another one.")
+        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
     faults = reading.faults
     candidates = len(reading.faces) + len(faults)
     if candidates == 0:
         raise DataError(
-            f"The source {source} holds {reading.files} files and none is an image ({', '.join(IMAGE_SUFFIXES)}): "
-            "pass --source the folder or archive with the faces."
+            f"The source {source} holds {reading.files} files and none is an image ({', '.join(IMAGE_SUFFIXES)})",
+            remedy="pass --source the folder or archive with the faces",
         )
     misnamed = faults[faults["reason"].isin(NAME_FAULTS)]
     if len(misnamed) == candidates:
         raise DataError(
             f"None of the {candidates} images in {source} is named like a UTKFace file, {NAME_PATTERN} "
-            f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]}): pass --source UTKFace-like files."
+            f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]})",
+            remedy="pass --source UTKFace-like files",
         )
     top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
     if len(faults) == candidates:
-        raise DataError(f"All {candidates} images in {source} are faulty, mostly {top}: mend them.")
+        raise DataError(f"All {candidates} images in {source} are faulty, mostly {top}", remedy="mend them")
     if len(faults) > settings.max_reject_fraction * candidates:
         raise DataError(
             f"{len(faults)} of the {candidates} images in {source} ({len(faults) / candidates:.1%}) are faulty, mostly "
-            f"{top}: mend them, or raise preprocess.max_reject_fraction above {settings.max_reject_fraction:g}."
+            f"{top}",
+            remedy=f"mend them, or raise preprocess.max_reject_fraction above {settings.max_reject_fraction:g}",
         )

@@ -5,9 +5,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.dataset.labels import ETHNICITIES, Labels
-from components.dataset.source_settings import SourceLimits
-from components.dataset.synthetic_settings import SyntheticSettings
-from components.section import Section
+from components.section import Section, SettingError
+from components.sources.limits import SourceLimits
+from components.sources.synthetic_settings import SyntheticSettings
 
 
 class PreprocessSettings(Section):
@@ -60,18 +60,22 @@ class PreprocessSettings(Section):
         for key, names in (("drop_ethnicities", self.drop_ethnicities), ("undersample", self.undersample)):
             for name in names:
                 if name not in ETHNICITIES:
-                    raise ValueError(f"{key} names an unknown class '{name}'; known: {', '.join(ETHNICITIES)}")
+                    raise SettingError(
+                        f"{key} names an unknown class '{name}'", remedy=f"known: {', '.join(ETHNICITIES)}"
+                    )
         for name, fraction in self.undersample.items():
             if name in self.drop_ethnicities:
-                raise ValueError(f"undersample names '{name}', which drop_ethnicities drops; keep it in one of them")
+                raise SettingError(
+                    f"undersample names '{name}', which drop_ethnicities drops", remedy="keep it in one of them"
+                )
             if not 0 <= fraction < 1:
                 raise ValueError(f"undersample.{name} must be a fraction from 0 to below 1, not {fraction:g}")
         if len(self.kept_ethnicities) < 2:
-            raise ValueError("drop_ethnicities leaves fewer than two classes; drop fewer")
+            raise SettingError("drop_ethnicities leaves fewer than two classes", remedy="drop fewer")
         if self.max_age > self.max_plausible_age:
-            raise ValueError(
-                f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}; lower the one or raise "
-                "the other"
+            raise SettingError(
+                f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}",
+                remedy=("lower the one or raise the other"),
             )
         return self
 

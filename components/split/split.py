@@ -129,13 +129,13 @@ def _check(pool: Manifest, train: Manifest, validation: Manifest) -> None:
     for part, name in ((train, "training"), (validation, "validation")):
         if len(part) == 0:
             raise DataError(
-                f"The {len(pool)} faces of the pool leave no face for {name}: use more faces, or another "
-                "split.validation_fraction."
+                f"The {len(pool)} faces of the pool leave no face for {name}",
+                remedy=("use more faces, or another split.validation_fraction"),
             )
     for column, names in (("ethnicity", pool.labels.ethnicities), ("gender", pool.labels.genders)):
         for code, name in enumerate(names):
             if not (train.faces[column] == code).any():
                 raise DataError(
-                    f"The class {name} has no face left for training: use more faces, lower test_set.faces_per_cell "
-                    "or lower split.validation_fraction."
+                    f"The class {name} has no face left for training",
+                    remedy=("use more faces, lower test_set.faces_per_cell or lower split.validation_fraction"),
                 )

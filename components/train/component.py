@@ -31,11 +31,11 @@ def train(
         imbalance: The section `imbalance`.
         model: SavedModel with `variant.json` and the training history.
     """
-    from components.dataset.augmentation_settings import AugmentationSettings
     from components.imbalance.settings import ImbalanceSettings
     from components.logs import log_to_console
-    from components.model.settings import ModelSettings, TrainingSettings
+    from components.model.settings import ModelSettings
     from components.train.train import train as run
+    from components.training.settings import AugmentationSettings, TrainingSettings
 
     log_to_console()
     about = run(

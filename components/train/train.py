@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.dataset.augmentation_settings import AugmentationSettings
 from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.files import atomic_path, read_json, write_json
@@ -15,8 +14,8 @@ from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 from components.model.artifact import HISTORY_FILE, VARIANT_FILE
 from components.model.serving import export
-from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
-from components.model.training import (
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.fit import (
     EpochLog,
     build_compiled,
     fit_network,
@@ -24,6 +23,7 @@ from components.model.training import (
     load_training_data,
     seed_everything,
 )
+from components.training.settings import AugmentationSettings, TrainingSettings
 
 _log = logging.getLogger(__name__)
 
@@ -123,8 +123,8 @@ def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
     searches = read_json(path)
     if variant not in searches and len(searches) > 1:
         raise ArtifactError(
-            f"{path} has no hyperparameters for the variant '{variant}' but for {', '.join(sorted(searches))}: "
-            "set tuning.scope to 'baseline', or run tune again for every variant."
+            f"{path} has no hyperparameters for the variant '{variant}' but for {', '.join(sorted(searches))}",
+            remedy="set tuning.scope to 'baseline', or run tune again for every variant",
         )
     search = searches[variant] if variant in searches else next(iter(searches.values()))
     return Hyperparameters.model_validate(search["values"])

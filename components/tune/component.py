@@ -35,10 +35,10 @@ def tune(
         hyperparameters: The best trial's values.
         trials: One row per trial and epoch.
     """
-    from components.dataset.augmentation_settings import AugmentationSettings
     from components.imbalance.settings import ImbalanceSettings
     from components.logs import log_to_console
-    from components.model.settings import ModelSettings, TrainingSettings
+    from components.model.settings import ModelSettings
+    from components.training.settings import AugmentationSettings, TrainingSettings
     from components.tune.settings import TuningSettings
     from components.tune.tune import tune as run
 

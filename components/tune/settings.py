@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.model.settings import Hyperparameters
-from components.section import Section
+from components.section import Section, SettingError
 
 
 class SearchSpace(Section):
@@ -21,11 +21,13 @@ class SearchSpace(Section):
         for name in ("learning_rate", "dropout"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name}: the lowest value {low} is above the highest {high}; swap them")
+                raise SettingError(f"{name}: the lowest value {low} is above the highest {high}", remedy="swap them")
         if self.learning_rate[0] <= 0:
-            raise ValueError("learning_rate: the lowest value must be above 0, for it is searched by its logarithm")
+            raise SettingError(
+                "learning_rate", remedy="the lowest value must be above 0, for it is searched by its logarithm"
+            )
         if not 0 <= self.dropout[0] <= self.dropout[1] < 1:
-            raise ValueError("dropout: give values from 0 to below 1")
+            raise SettingError("dropout", remedy="give values from 0 to below 1")
         return self
 
 
@@ -45,7 +47,8 @@ class TuningSettings(Section):
     @model_validator(mode="after")
     def _initial_points_fit(self) -> Self:
         if self.initial_points > self.trials:
-            raise ValueError(
-                f"initial_points ({self.initial_points}) is above trials ({self.trials}); lower it or raise trials"
+            raise SettingError(
+                f"initial_points ({self.initial_points}) is above trials ({self.trials})",
+                remedy="lower it or raise trials",
             )
         return self

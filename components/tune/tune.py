@@ -12,13 +12,12 @@ import keras_tuner
 import pandas as pd
 import tensorflow as tf
 
-from components.dataset.augmentation_settings import AugmentationSettings
 from components.dataset.manifest import Manifest
 from components.files import atomic_path, write_json
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
-from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
-from components.model.training import (
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.fit import (
     SELECTION_METRICS,
     AfterEachEpoch,
     EpochLog,
@@ -29,6 +28,7 @@ from components.model.training import (
     load_training_data,
     seed_everything,
 )
+from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import SearchSpace, TuningSettings
 
 _log = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ def compile_command(
     ] = None,
 ) -> None:
     """Compile the pipeline into YAML for Kubeflow or Vertex AI, offline."""
-    from pipeline.platforms.compiling import compile_pipeline  # noqa: PLC0415 - each command imports what it needs
+    from pipeline.platforms.compiling import compile_pipeline
 
     settings = read_settings(preset, config, overrides, source=source, image=image)
     compiled = compile_pipeline(settings, target, output or Path(f"evenface-{target}.yaml"))

@@ -21,10 +21,10 @@ def doctor_command(
 
     The exit code is 1 if a check fails that that place can't do without.
     """
-    from rich import box  # noqa: PLC0415 - each command imports what it needs
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
 
     settings = read_settings(preset, config, overrides)
     checks = examine(settings, place, bucket)

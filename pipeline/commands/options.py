@@ -48,7 +48,7 @@ def read_settings(
     Raises:
         RequestError: If a setting is wrong.
     """
-    from pipeline.settings import load_settings  # noqa: PLC0415 - each command imports what it needs
+    from pipeline.settings import load_settings
 
     direct = {"image": image, "caching": caching}
     platform = {key: value for key, value in direct.items() if value is not None}
@@ -62,7 +62,7 @@ def require_source(settings: "Settings", preset: str) -> str:
         RequestError: If there is none.
     """
     if settings.source is None:
-        raise RequestError(f"The preset '{preset}' has no faces of its own: pass --source with a gs:// URI.")
+        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy="pass --source with a gs:// URI")
     return settings.source
 
 

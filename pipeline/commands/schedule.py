@@ -47,9 +47,9 @@ def apply(
     Missed times are not caught up on. A run in flight is left alone.
     """
     # Each command imports what it needs.
-    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note  # noqa: PLC0415
-    from pipeline.platforms.schedules import Schedule  # noqa: PLC0415
-    from pipeline.platforms.submission import UNKNOWN_SOURCE, load_platform  # noqa: PLC0415
+    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note
+    from pipeline.platforms.schedules import Schedule
+    from pipeline.platforms.submission import UNKNOWN_SOURCE, load_platform
 
     schedule = Schedule(name, cron, timezone, max_concurrency)
     schedule.next_times(datetime.now(UTC))
@@ -135,14 +135,14 @@ def delete(
 
 
 def _platform(target: "Target", preset: str, config: str | None, overrides: list[str] | None) -> "Platform":
-    from pipeline.platforms.submission import load_platform  # noqa: PLC0415
+    from pipeline.platforms.submission import load_platform
 
     settings = read_settings(preset, config, overrides)
     return load_platform(target, settings.resources, settings.platform)
 
 
 def _show_times(schedule: "Schedule") -> None:
-    from pipeline.platforms.schedules import show_times  # noqa: PLC0415
+    from pipeline.platforms.schedules import show_times
 
     for position, text in enumerate(show_times(schedule.next_times(datetime.now(UTC)))):
         typer.echo(f"{'Next' if position == 0 else '':12}{text}")

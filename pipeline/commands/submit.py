@@ -48,8 +48,8 @@ def submit_command(
     Credentials come from the platform's own chain, never from the settings.
     """
     # Each command imports what it needs.
-    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note  # noqa: PLC0415
-    from pipeline.platforms.submission import load_platform  # noqa: PLC0415
+    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note
+    from pipeline.platforms.submission import load_platform
 
     settings = read_settings(preset, config, overrides, source=source, image=image)
     source = require_source(settings, preset)
@@ -68,12 +68,12 @@ def submit_command(
 
 
 def _fingerprint(source: str) -> str:
-    from pipeline.fingerprint import SYNTHETIC, fingerprint_source  # noqa: PLC0415
+    from pipeline.fingerprint import SYNTHETIC, fingerprint_source
 
     if source != SYNTHETIC and not source.startswith("gs://") and not Path(source).exists():
         raise RequestError(
-            f"The source {source} can't be seen from here: check --source, "
-            "or pass --source-fingerprint for a path that only the stages see."
+            f"The source {source} can't be seen from here",
+            remedy=("check --source, or pass --source-fingerprint for a path that only the stages see"),
         )
     return fingerprint_source(source)
 
@@ -84,7 +84,7 @@ def _name_run(preset: str) -> str:
 
 
 def _show_preview(preview: dict[str, object], submission: "Submission") -> None:
-    import yaml  # noqa: PLC0415
+    import yaml
 
     typer.echo(yaml.safe_dump(preview, sort_keys=False, default_flow_style=False).rstrip())
     typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")

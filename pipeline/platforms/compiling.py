@@ -55,12 +55,13 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
         RequestError: For settings that the platform can't fulfil, or an image that is no reference.
     """
     if output.suffix not in {".yaml", ".yml"}:
-        raise RequestError(f"{output} is not the name of a YAML file: let --output end in .yaml.")
+        raise RequestError(f"{output} is not the name of a YAML file", remedy="let --output end in .yaml")
     image = settings.platform.image
     reference = _IMAGE.fullmatch(image)
     if reference is None:
         raise RequestError(
-            f"'{image}' is not an image reference: write REGISTRY/NAME:TAG or, better, REGISTRY/NAME@sha256:DIGEST."
+            f"'{image}' is not an image reference",
+            remedy="write REGISTRY/NAME:TAG or, better, REGISTRY/NAME@sha256:DIGEST",
         )
     platform = load_platform(target, settings.resources, settings.platform)
     notes = platform.check()
@@ -105,6 +106,6 @@ def _check_single_document(path: Path) -> None:
     documents = len(list(yaml.safe_load_all(path.read_text(encoding="utf-8"))))
     if documents != 1:
         raise PlatformError(
-            f"The compiled pipeline has {documents} YAML documents and Vertex AI reads one: "
-            "remove what the pipeline's definition says about Kubernetes."
+            f"The compiled pipeline has {documents} YAML documents and Vertex AI reads one",
+            remedy="remove what the pipeline's definition says about Kubernetes",
         )

@@ -7,10 +7,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.section import Section
-from pipeline.platforms.docker_settings import DockerSettings
-from pipeline.platforms.kubeflow_settings import KubeflowSettings
-from pipeline.platforms.vertex_settings import VertexSettings
+from components.section import Section, SettingError
+from pipeline.platforms.kubeflow.settings import KubeflowSettings
+from pipeline.platforms.local.settings import DockerSettings
+from pipeline.platforms.vertex.settings import VertexSettings
 
 GPU_STAGES = ("tune", "train")
 """The stages that a GPU makes faster."""
@@ -60,11 +60,13 @@ class StageResources(Section):
     @model_validator(mode="after")
     def _accelerator_is_known(self) -> Self:
         if self.accelerator is not None and self.accelerator not in ACCELERATORS:
-            raise ValueError(f"unknown accelerator '{self.accelerator}'; known: {', '.join(ACCELERATORS)}")
+            raise SettingError(f"unknown accelerator '{self.accelerator}'", remedy=f"known: {', '.join(ACCELERATORS)}")
         if self.accelerator is None and self.accelerator_count > 1:
-            raise ValueError(f"accelerator_count is {self.accelerator_count} but no accelerator is named; name one")
+            raise SettingError(
+                f"accelerator_count is {self.accelerator_count} but no accelerator is named", remedy="name one"
+            )
         if self.spot and self.retries == 0:
-            raise ValueError("a spot machine may be taken away at any time, so retries must be 1 or more")
+            raise SettingError("a spot machine may be taken away at any time", remedy="retries must be 1 or more")
         return self
 
     @property
@@ -126,7 +128,9 @@ class ResourcesSettings(Section):
     def _gpus_go_where_they_are_used(self) -> Self:
         for stage, resources in self.stages():
             if resources.gpus and stage not in GPU_STAGES:
-                raise ValueError(f"{stage} computes nothing on a GPU: name accelerators on {' and '.join(GPU_STAGES)}")
+                raise SettingError(
+                    f"{stage} computes nothing on a GPU", remedy=f"name accelerators on {' and '.join(GPU_STAGES)}"
+                )
         return self
 
     def of(self, stage: str) -> StageResources:

@@ -41,11 +41,14 @@ class Schedule:
         """Check every value."""
         if not _NAME.fullmatch(self.name):
             raise RequestError(
-                f"'{self.name}' can't name a schedule: use at most 63 lower-case letters, digits and hyphens, "
-                "beginning with a letter, such as weekly-retraining."
+                f"'{self.name}' can't name a schedule",
+                remedy=(
+                    "use at most 63 lower-case letters, digits and hyphens, "
+                    "beginning with a letter, such as weekly-retraining"
+                ),
             )
         if not 1 <= self.max_concurrency <= 10:
-            raise RequestError(f"--max-concurrency {self.max_concurrency} is out of range: choose 1 to 10.")
+            raise RequestError(f"--max-concurrency {self.max_concurrency} is out of range", remedy="choose 1 to 10")
         zone(self.timezone)
         object.__setattr__(self, "cron", check_cron(self.cron))
 
@@ -63,7 +66,9 @@ class Schedule:
         try:
             return [times.get_next(datetime) for _ in range(count)]
         except CroniterError:
-            raise RequestError(f"The cron expression '{self.cron}' never fires: name a day that exists.") from None
+            raise RequestError(
+                f"The cron expression '{self.cron}' never fires", remedy="name a day that exists"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,9 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise RequestError(f"'{name}' is not a time zone: use an IANA name such as UTC or Europe/Paris.") from None
+        raise RequestError(
+            f"'{name}' is not a time zone", remedy="use an IANA name such as UTC or Europe/Paris"
+        ) from None
 
 
 def check_cron(expression: str) -> str:
@@ -109,15 +116,18 @@ def check_cron(expression: str) -> str:
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         raise RequestError(
-            f"The cron expression '{expression}' has {len(fields)} fields, not 5: write minute, hour, day of month, "
-            "month and day of week, such as '0 3 * * 1' for Mondays at three."
+            f"The cron expression '{expression}' has {len(fields)} fields, not 5",
+            remedy=(
+                "write minute, hour, day of month, month and day of week, such as '0 3 * * 1' for Mondays at three"
+            ),
         )
     for text, (name, low, high) in zip(fields, _FIELDS, strict=True):
         for term in text.split(","):
             if not _term_is_valid(term, name, low, high):
                 raise RequestError(
-                    f"The cron expression '{expression}' has '{term}' as its {name}: "
-                    f"write *, a number from {low} to {high}, a rising range such as {low}-{high}, or a step as in */2."
+                    f"The cron expression '{expression}' has '{term}' as its {name}",
+                    remedy=f"write *, a number from {low} to {high}, a rising range such as {low}-{high}, "
+                    "or a step as in */2",
                 )
     return " ".join(field.upper() for field in fields)
 

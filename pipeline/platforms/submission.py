@@ -149,11 +149,11 @@ def load_platform(target: Target, resources: ResourcesSettings, platform: Platfo
         platform: The platforms' settings.
     """
     if target is Target.KUBEFLOW:
-        from pipeline.platforms.kubeflow import KubeflowPlatform  # noqa: PLC0415
+        from pipeline.platforms.kubeflow.platform import KubeflowPlatform
 
         return KubeflowPlatform(resources, platform)
     if target is Target.VERTEX:
-        from pipeline.platforms.vertex import VertexPlatform  # noqa: PLC0415
+        from pipeline.platforms.vertex.platform import VertexPlatform
 
         return VertexPlatform(resources, platform)
-    raise RequestError(f"Unknown target '{target}': choose {', '.join(Target)}.")
+    raise RequestError(f"Unknown target '{target}'", remedy=f"choose {', '.join(Target)}")

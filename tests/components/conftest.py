@@ -7,6 +7,7 @@ import pytest
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.evaluation.predictions import Predictions
+from tests.components.pictures import encode_picture, pack_tar, pack_zip
 
 
 def _truth(labels, per_cell):
@@ -134,3 +135,21 @@ def fill():
         return label_faces(np.column_stack([cells, np.arange(len(cells))]), labels)
 
     return fill_cells
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """Give the maker of pictures."""
+    return encode_picture
+
+
+@pytest.fixture(scope="session")
+def tar():
+    """Give the packer of tar archives."""
+    return pack_tar
+
+
+@pytest.fixture(scope="session")
+def zipped():
+    """Give the packer of zip archives."""
+    return pack_zip

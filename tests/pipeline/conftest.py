@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline import cli
-from tests.pipeline.kubeflow_server import KubeflowServer
+from tests.pipeline.platforms.kubeflow.kubeflow_server import KubeflowServer
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from components.dataset.synthetic import generate
-from components.dataset.synthetic_settings import SyntheticSettings
+from components.sources.synthetic import generate
+from components.sources.synthetic_settings import SyntheticSettings
 
 
 def only_line(text):

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from components.errors import RequestError
-from pipeline.platforms.docker import Containers
-from pipeline.platforms.local import RunFolder
+from pipeline.platforms.local.containers import Containers
+from pipeline.platforms.local.run import RunFolder
 from pipeline.settings import load_settings
 
 RETRAINING = [

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.dataset.images import read_encoded
-from components.dataset.ordered_map import map_in_order
 from components.dataset.shards import ShardWriter
 from components.errors import ArtifactError
+from components.sources.ordered_map import map_in_order
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 
 from components.errors import DataError
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.floor import constant_predictions
+from components.evaluation.dummy import constant_predictions
 from components.evaluation.metrics import HEADLINES, point_metrics
 from components.evaluation.natural import natural_population
 

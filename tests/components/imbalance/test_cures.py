@@ -10,13 +10,13 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
 from components.errors import DataError, RequestError
 from components.imbalance.cures import prepare
 from components.imbalance.posthoc import adjust_probabilities
 from components.imbalance.registry import VARIANTS, Variant, find_variant
 from components.imbalance.settings import ImbalanceSettings
-from components.model.age import AgeScale
 
 LOG_AGE = AgeScale("log_age")
 SETTINGS = ImbalanceSettings()

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
 from components.imbalance.cures import prepare
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
-from components.model.age import AgeScale
 
 MakeFaces = Callable[..., Manifest]
 SETTINGS = ImbalanceSettings()

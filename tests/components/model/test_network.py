@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from components.dataset.age_scale import AgeScale
 from components.errors import RequestError
-from components.model.age import AgeScale
 from components.model.network import build_network
 from components.model.settings import Hyperparameters, ModelSettings
 

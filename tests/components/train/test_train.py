@@ -5,8 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.dataset.augmentation_settings import AugmentationSettings
-from components.dataset.loading import validation_batches
 from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.evaluate.evaluate import evaluate
@@ -15,8 +13,10 @@ from components.evaluation.predictions import Predictions
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 from components.model.artifact import read_variant
-from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
-from components.model.training import (
+from components.model.settings import Hyperparameters, ModelSettings
+from components.train.train import read_hyperparameters, train
+from components.training.batches import validation_batches
+from components.training.fit import (
     build_compiled,
     first_deferred_epoch,
     fit_network,
@@ -24,7 +24,7 @@ from components.model.training import (
     load_training_data,
     seed_everything,
 )
-from components.train.train import read_hyperparameters, train
+from components.training.settings import AugmentationSettings, TrainingSettings
 
 MODEL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years")
 TRAINING = TrainingSettings(epochs=2, batch_size=32)

@@ -3,9 +3,9 @@ import json
 import pandas as pd
 import pytest
 
-from components.dataset.augmentation_settings import AugmentationSettings
 from components.imbalance.settings import ImbalanceSettings
-from components.model.settings import Hyperparameters, ModelSettings, TrainingSettings
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.gather import gather_hyperparameters
 from components.tune.settings import SearchSpace, TuningSettings
 from components.tune.tune import _Tuner, tune

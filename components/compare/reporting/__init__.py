@@ -1,1 +1,0 @@
-"""What the report shows, prepared for its templates."""

@@ -1,0 +1,83 @@
+"""What the network says of a face: the one description of its outputs.
+
+Everything that differs between outputs follows from their kind or stands here; the other modules go
+through :data:`OUTPUTS` and name none of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Kind(StrEnum):
+    """How an output is learned and judged."""
+
+    REGRESSION = "regression"
+    """One number, on the scale of its head; judged in years."""
+
+    BINARY = "binary"
+    """One logit, that of the second of two classes."""
+
+    CATEGORICAL = "categorical"
+    """A logit for each class."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of the network.
+
+    Attributes:
+        name: Key in settings, tables and results; column of the manifest that holds the truth.
+        kind: How it is learned and judged.
+        plain_loss: Name in ``keras.losses`` of its loss without any cure.
+        loss_weight: Weight of its loss in the total, unless the settings say otherwise.
+        metric: What epochs and trials are chosen by on the validation faces. All of these live on a scale of
+            about one: KerasTuner sums several objectives unscaled, those to be maximised with a minus sign.
+        goal: Which way that metric is better.
+        groups: Column of the manifest whose codes group the faces where an output is weighed by group.
+    """
+
+    name: str
+    kind: Kind
+    plain_loss: str
+    loss_weight: float
+    metric: str
+    goal: Literal["min", "max"]
+    groups: str
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        return self.name.capitalize()
+
+    @property
+    def is_classified(self) -> bool:
+        """Whether it chooses among classes."""
+        return self.kind is not Kind.REGRESSION
+
+    @property
+    def selection_metric(self) -> str:
+        """Name, in a training's history, of the metric that epochs and trials are chosen by."""
+        return f"val_{self.name}_{self.metric}"
+
+    @property
+    def predicted(self) -> str:
+        """Column of the predictions that holds the predicted age or class."""
+        return f"predicted_{self.name}"
+
+
+OUTPUTS: Mapping[str, Output] = {
+    output.name: output
+    for output in (
+        Output("age", Kind.REGRESSION, "MeanAbsoluteError", 2.0, "mae", "min", groups="age_bin"),
+        Output("gender", Kind.BINARY, "BinaryCrossentropy", 1.0, "accuracy", "max", groups="gender"),
+        Output(
+            "ethnicity", Kind.CATEGORICAL, "SparseCategoricalCrossentropy", 2.0, "macro_f1", "max", groups="ethnicity"
+        ),
+    )
+}
+"""Every output by name."""
+
+CLASSIFIED: Mapping[str, Output] = {name: output for name, output in OUTPUTS.items() if output.is_classified}
+"""The outputs that choose among classes."""

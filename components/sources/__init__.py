@@ -1,0 +1,1 @@
+"""Where faces come from: a folder, an archive, a bucket, or made on the spot."""

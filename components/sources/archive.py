@@ -1,0 +1,211 @@
+"""Faces in an archive, read as a stream: nothing is ever extracted to disk."""
+
+import gzip
+import io
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Self
+
+from components.dataset.rejects import Fault, Reason
+from components.errors import DataError
+from components.sources.limits import SourceLimits
+from components.sources.source_file import SourceFile, foreign_fault, printable
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+"""How the name of an archive ends, in any case."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BLOCK = 1 << 20
+_RATIO_APPLIES_FROM = 16 * _BLOCK
+"""Decompressed bytes below which the ratio is not looked at: a small archive harms nobody."""
+
+
+def is_archive_name(name: str) -> bool:
+    """Return whether a file name ends like an archive's."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+    """Yield every file of an archive, in the archive's own order, folders left out.
+
+    Links, devices and pipes are faults and are never followed. A ``.tar`` may be gzip-compressed
+    or not, whatever its name says.
+
+    Args:
+        stream: The archive, seekable, at its start.
+        name: The archive's name for messages; its end tells a zip from a tar.
+        limits: Decompression limits.
+
+    Raises:
+        DataError: If a member's path is absolute or has a ``..`` part, if a limit is passed, or if
+            the archive is damaged. The archive is then refused as a whole.
+    """
+    with _damage_explained(name):
+        if name.lower().endswith(".zip"):
+            yield from _read_zip(stream, name, limits)
+        else:
+            yield from _read_tar(stream, name, limits)
+
+
+def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+    total = 0
+    with zipfile.ZipFile(stream) as archive:
+        # In the order of their offsets the members are read in one pass, over a network too.
+        for member in sorted(archive.infolist(), key=lambda one: one.header_offset):
+            member_name = _checked_name(member.filename, name)
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if member.is_dir():
+                continue
+            if kind not in (0, stat.S_IFREG):
+                yield SourceFile(member_name, fault=Fault(Reason.NOT_REGULAR, "a link or special file in the archive"))
+                continue
+            if fault := foreign_fault(member_name):
+                yield SourceFile(member_name, fault=fault)
+                continue
+            _check_member_size(member_name, member.file_size, name, limits)
+            total += member.file_size
+            _check_total(total, name, limits)
+            _check_ratio(member.file_size, member.compress_size, name, limits)
+            yield SourceFile(member_name, archive.read(member))
+
+
+def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+    bounded = _BoundedStream(stream, name, limits)
+    with _StreamedTar.open(fileobj=bounded, mode="r|") as archive:
+        while (member := archive.next()) is not None:
+            member_name = _checked_name(member.name, name)
+            if member.isdir():
+                continue
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None:
+                yield SourceFile(member_name, fault=Fault(Reason.NOT_REGULAR, "a link or special file in the archive"))
+            elif fault := foreign_fault(member_name):
+                yield SourceFile(member_name, fault=fault)
+            else:
+                _check_member_size(member_name, member.size, name, limits)
+                yield SourceFile(member_name, content.read())
+        _check_nothing_follows(archive)
+
+
+class _StrictMember(tarfile.TarInfo):
+    """A tar header that must be whole.
+
+    ``tarfile`` takes a damaged or missing header after the first one for the end of the archive,
+    which would lose the rest of the faces in silence.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if bytes(buf) == bytes(tarfile.BLOCKSIZE):
+                raise  # The regular end mark.
+            raise tarfile.ReadError(str(error)) from None
+
+
+class _StreamedTar(tarfile.TarFile):
+    """A tar that forgets the members it has passed, so that memory does not grow with their number."""
+
+    tarinfo = _StrictMember
+    members: list[tarfile.TarInfo]
+
+    def next(self) -> tarfile.TarInfo | None:
+        self.members.clear()
+        return super().next()
+
+
+def _check_nothing_follows(archive: tarfile.TarFile) -> None:
+    """Read to the end, so that checksums are verified, and refuse anything but padding."""
+    while archive.fileobj is not None and (rest := archive.fileobj.read(_BLOCK)):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("data follows the end mark or a damaged header")
+
+
+class _BoundedStream(io.BufferedIOBase):
+    """The decompressed bytes of a tar, counted against the limits as they are read."""
+
+    def __init__(self, stream: BinaryIO, name: str, limits: SourceLimits) -> None:
+        compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        stream.seek(0)
+        self._compressed = stream
+        self._stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=stream) if compressed else stream
+        self._name = name
+        self._limits = limits
+        self._total = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = self._stream.read(-1 if size is None else size)
+        self._total += len(content)
+        _check_total(self._total, self._name, self._limits)
+        _check_ratio(self._total, self._compressed.tell(), self._name, self._limits)
+        return content
+
+
+def _checked_name(member_name: str, archive_name: str) -> str:
+    parts = re.split(r"[/\\]", member_name)
+    if parts[0] == "" or re.match(r"[A-Za-z]:", member_name) or ".." in parts:
+        raise DataError(
+            f"The archive {archive_name} is refused",
+            remedy=(
+                f"its member '{printable(member_name)}' points outside of it; pack the faces again with relative paths"
+            ),
+        )
+    return printable("/".join(part for part in member_name.split("/") if part not in ("", ".")))
+
+
+def _check_member_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:
+    if size > limits.max_file_bytes:
+        raise DataError(
+            f"The archive {archive_name} is refused",
+            remedy=(
+                f"its member '{member_name}' has {size / 2**20:.0f} MB, "
+                f"{limits.max_file_megabytes:g} MB allowed; raise preprocess.limits.max_file_megabytes if you trust it"
+            ),
+        )
+
+
+def _check_total(total: int, archive_name: str, limits: SourceLimits) -> None:
+    if total > limits.max_total_bytes:
+        raise DataError(
+            f"The archive {archive_name} is refused",
+            remedy=(
+                f"it holds more than {limits.max_total_gigabytes:g} GB once "
+                "decompressed; raise preprocess.limits.max_total_gigabytes if you trust it"
+            ),
+        )
+
+
+def _check_ratio(decompressed: int, compressed: int, archive_name: str, limits: SourceLimits) -> None:
+    if decompressed > max(_RATIO_APPLIES_FROM, limits.max_compression_ratio * compressed):
+        raise DataError(
+            f"The archive {archive_name} is refused",
+            remedy=(
+                f"it decompresses to more than {limits.max_compression_ratio:g} "
+                "times its size, which no photo does; raise preprocess.limits.max_compression_ratio if you trust it"
+            ),
+        )
+
+
+@contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,  # A compression method that zipfile does not know.
+        RuntimeError,  # An encrypted member.
+        ValueError,
+    ) as error:
+        raise DataError(
+            f"The archive {name} can't be read to its end ({error})", remedy="fetch or pack it again"
+        ) from error

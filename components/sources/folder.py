@@ -1,0 +1,79 @@
+"""Faces in a folder."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.dataset.rejects import Fault, Reason
+from components.errors import DataError
+from components.sources.limits import SourceLimits
+from components.sources.source_file import SourceFile, foreign_fault, printable, too_large_fault
+
+
+def read_folder(folder: Path, limits: SourceLimits) -> Iterator[SourceFile]:
+    """Yield every file below a folder, in the order of names.
+
+    A link to a file inside the folder is read like the file. A link that leaves the folder, a link
+    to a folder, a device, a socket or a pipe is a fault and is never opened.
+
+    Args:
+        folder: Existing folder.
+        limits: Size limits.
+
+    Raises:
+        DataError: If the folder itself can't be listed.
+    """
+    root = folder.resolve()
+    try:
+        entries = _list(root)
+    except OSError as error:
+        raise DataError(
+            f"The folder {folder} can't be listed ({error.strerror})", remedy="give the process read access to it"
+        ) from None
+    yield from _walk(root, entries, limits)
+
+
+def _list(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
+
+
+def _walk(root: Path, entries: list[str], limits: SourceLimits, below: Path | None = None) -> Iterator[SourceFile]:
+    folder = below or root
+    for entry in entries:
+        path = folder / entry
+        name = printable(path.relative_to(root).as_posix())
+        if path.is_dir() and not path.is_symlink():
+            try:
+                inner = _list(path)
+            except OSError as error:
+                yield SourceFile(name, fault=Fault(Reason.UNREADABLE, f"the folder can't be listed: {error.strerror}"))
+                continue
+            yield from _walk(root, inner, limits, path)
+        else:
+            yield _read(root, path, name, limits)
+
+
+def _read(root: Path, path: Path, name: str, limits: SourceLimits) -> SourceFile:
+    fault = _special_fault(root, path) or foreign_fault(name)
+    if fault is not None:
+        return SourceFile(name, fault=fault)
+    try:
+        fault = too_large_fault(path.stat().st_size, limits)
+        return SourceFile(name, fault=fault) if fault else SourceFile(name, path.read_bytes())
+    except OSError as error:
+        return SourceFile(name, fault=Fault(Reason.UNREADABLE, error.strerror or str(error)))
+
+
+def _special_fault(root: Path, path: Path) -> Fault | None:
+    try:
+        target = path.resolve(strict=True)
+        mode = target.stat().st_mode
+    except (OSError, RuntimeError):
+        return Fault(Reason.NOT_REGULAR, "the link leads nowhere" if path.is_symlink() else "the file can't be reached")
+    if path.is_symlink() and not target.is_relative_to(root):
+        return Fault(Reason.NOT_REGULAR, "the link leaves the source folder")
+    if not stat.S_ISREG(mode):
+        return Fault(Reason.NOT_REGULAR, "a link to a folder" if stat.S_ISDIR(mode) else "not a regular file")
+    return None

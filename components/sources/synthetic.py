@@ -1,0 +1,258 @@
+"""Synthetic faces: abstract pictures with UTKFace's names, labels, imbalance and faults.
+
+They imitate no group of people. Each label is coded in something that a small network can learn,
+with noise, so that no reader is right every time:
+
+- age: size of the shape in the middle and number of rings in it, both along the square root of age;
+- gender code: a tall dark or a wide light shape;
+- class code: hue and pattern of the background. The classes 0 and 2 share a pattern and their hues
+  overlap: where the one is rare, a network that follows the frequencies of its training data takes
+  it for the other.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from components.dataset.labels import ETHNICITIES
+from components.sources.synthetic_settings import SyntheticSettings
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
+
+FAULTS = ("name without race", "truncated JPEG", "empty file", "PNG named .jpg", "grey image")
+"""The kinds of broken files, each of which ``broken_files`` says the number of."""
+
+MAX_AGE = 116
+"""Highest age, in years, as in UTKFace."""
+
+_CHUNK = 64
+_FIRST_AGES = np.array([1, 11, 21, 31, 41, 51, 61, 71, 81])
+_WIDTHS = np.diff(_FIRST_AGES, append=MAX_AGE + 1)
+_MAIN_CLASSES = len(ETHNICITIES) - 1
+_FIRST_MOMENT = datetime(2017, 1, 9, tzinfo=UTC)
+
+# Hues run from green over blue to magenta: no skin has these colours.
+_HUES = np.array([0.48, 0.35, 0.58, 0.73, 0.84], np.float32)
+_LOWEST_HUE, _HIGHEST_HUE = 0.28, 0.90
+_HUE_SPREAD = 0.036
+_STRIPES, _CHECKS, _DOTS, _WAVES = range(4)
+_PATTERNS = np.array([_STRIPES, _CHECKS, _STRIPES, _DOTS, _WAVES])
+
+
+def generate(settings: SyntheticSettings) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a synthetic data set, in random order, a few of them in memory at a time.
+
+    The same settings give the same names and pixels, and with the same Pillow the same bytes.
+
+    Args:
+        settings: Number of faces, imbalance, difficulty and faults.
+
+    Yields:
+        File name ``[age]_[gender]_[race]_[timestamp].jpg.chip.jpg`` and content.
+    """
+    plan = _make_plan(settings, np.random.default_rng((settings.seed, 0)))
+    pixels_rng = np.random.default_rng((settings.seed, 1))
+    serial = 0
+    for start in range(0, len(plan.age), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pictures = _draw(plan.age[rows], plan.gender[rows], plan.race[rows], settings, pixels_rng)
+        for row, picture in enumerate(pictures, start):
+            label = f"{plan.age[row]}_{plan.gender[row]}"
+            race = f"_{plan.race[row]}"
+            if plan.fault[row] >= 0:
+                yield _break(FAULTS[plan.fault[row]], picture, label, race, _timestamp(serial))
+                serial += 1
+                continue
+            content = _encode(picture, "JPEG")
+            yield f"{label}{race}_{_timestamp(serial)}", content
+            serial += 1
+            if plan.copied[row]:
+                yield f"{plan.copy_age[row]}_{plan.copy_gender[row]}{race}_{_timestamp(serial)}", content
+                serial += 1
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to draw, one entry per distinct picture.
+
+    Attributes:
+        age: In years.
+        gender: 0 or 1.
+        race: 0 … 4.
+        fault: Index into :data:`FAULTS`, or −1 for a sound file.
+        copied: Whether the file comes twice.
+        copy_age: Age in the copy's name, in years.
+        copy_gender: Gender in the copy's name.
+    """
+
+    age: Codes
+    gender: Codes
+    race: Codes
+    fault: Codes
+    copied: npt.NDArray[np.bool_]
+    copy_age: Codes
+    copy_gender: Codes
+
+
+def _make_plan(settings: SyntheticSettings, rng: np.random.Generator) -> _Plan:
+    sound, broken = settings.faces, len(FAULTS) * settings.broken_files
+    shares = _cell_shares(settings)
+    cells = np.concatenate([_sound_cells(settings, rng), rng.choice(shares.size, broken, p=shares.ravel())])
+    fault = np.concatenate([np.full(sound, -1), np.arange(broken) % len(FAULTS)])
+    order = rng.permutation(sound + broken)
+    cells, fault = cells[order], fault[order]
+    gender, race, age_bin = np.unravel_index(cells, shares.shape)
+    # In the last bin, 35 years wide, the very old are the rarest.
+    position = rng.random(len(cells)) ** np.where(age_bin == len(_FIRST_AGES) - 1, 2, 1)
+    age = _FIRST_AGES[age_bin] + (position * _WIDTHS[age_bin]).astype(np.int64)
+    copied = np.zeros(len(cells), np.bool_)
+    copied[rng.choice(np.flatnonzero(fault < 0), round(sound * settings.duplicate_share), replace=False)] = True
+    conflict = rng.random(len(cells)) < settings.conflict_share
+    other_gender = rng.random(len(cells)) < 0.5
+    copy_age = np.where(conflict & ~other_gender, np.where(age > 58, age - 12, age + 12), age)
+    copy_gender = np.where(conflict & other_gender, 1 - gender, gender)
+    return _Plan(age, gender, race, fault, copied, copy_age, copy_gender)
+
+
+def _cell_shares(settings: SyntheticSettings) -> npt.NDArray[np.float64]:
+    """Return the share of each cell, shape ``[2, 5, 9]``: gender, class and age bin are independent."""
+    genders = np.array([1 - settings.female_share, settings.female_share])
+    classes, ages = np.array(settings.class_shares), np.array(settings.age_shares)
+    shares: npt.NDArray[np.float64] = np.einsum("g,c,a->gca", genders, classes, ages)
+    shares /= shares.sum()
+    return shares
+
+
+def _sound_cells(settings: SyntheticSettings, rng: np.random.Generator) -> Codes:
+    """Return the flat index of each sound face's cell: the smallest number in each, the rest drawn."""
+    shares = _cell_shares(settings)
+    counts = np.zeros(shares.shape, np.int64)
+    counts[:, :_MAIN_CLASSES, :-1] = settings.smallest_cell
+    drawn = rng.multinomial(settings.faces - counts.sum(), shares.ravel())
+    return np.repeat(np.arange(shares.size), counts.ravel() + drawn)
+
+
+def _timestamp(serial: int) -> str:
+    """Return the part of a name after the labels, another one for each serial number."""
+    moment = _FIRST_MOMENT + timedelta(milliseconds=1_783 * serial)
+    return f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}.jpg.chip.jpg"
+
+
+def _break(fault: str, picture: npt.NDArray[np.uint8], label: str, race: str, ending: str) -> tuple[str, bytes]:
+    """Return name and content of a broken file."""
+    name = f"{label}{race}_{ending}"
+    if fault == "name without race":
+        return f"{label}_{ending}", _encode(picture, "JPEG")
+    if fault == "truncated JPEG":
+        whole = _encode(picture, "JPEG")
+        # The cut is in the pixels, behind the marker that starts them: half of a small file is all header.
+        return name, whole[: (whole.index(b"\xff\xda") + len(whole)) // 2]
+    if fault == "empty file":
+        return name, b""
+    if fault == "PNG named .jpg":
+        return name, _encode(picture, "PNG")
+    return name, _encode(picture.mean(axis=-1).astype(np.uint8), "JPEG")
+
+
+def _encode(picture: npt.NDArray[np.uint8], image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, image_format, quality=90)
+    return buffer.getvalue()
+
+
+def _draw(
+    age: Codes, gender: Codes, race: Codes, settings: SyntheticSettings, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Draw pictures, all of them at once.
+
+    Args:
+        age: In years, shape ``[faces]``.
+        gender: 0 or 1, shape ``[faces]``.
+        race: 0 … 4, shape ``[faces]``.
+        settings: Side of the images and ambiguity.
+        rng: Source of every random number.
+
+    Returns:
+        Pixels, shape ``[faces, side, side, 3]``.
+    """
+    count, side = len(age), settings.image_side
+    hue = np.clip(_HUES[race] + settings.ambiguity * _HUE_SPREAD * _normal(rng, count), _LOWEST_HUE, _HIGHEST_HUE)
+    pattern = _pattern(_PATTERNS[race], side, rng)
+    inside, rings = _shape(age, gender, settings, rng)
+    # The pattern darkens and lightens the background; the rings do so to the shape, which is paler.
+    strength = _uniform(rng, count, 0.10, 0.25)[:, None, None]
+    background = _uniform(rng, count, 0.52, 0.62)[:, None, None] + strength * pattern
+    middle = 0.42 + 0.30 * gender + 0.10 * settings.ambiguity * _normal(rng, count)
+    lightness = background + inside * (middle[:, None, None].astype(np.float32) + 0.2 * rings - background)
+    lightness += 0.04 * rng.standard_normal((count, side, side), np.float32)
+    saturation = _uniform(rng, count, 0.60, 0.75)[:, None, None] * (1 - 0.85 * inside)
+    tint = _rgb(hue)
+    pixels = np.empty((count, side, side, 3), np.float32)
+    for channel in range(3):
+        pixels[..., channel] = lightness * (1 - saturation * (1 - tint[:, channel, None, None]))
+    np.clip(255 * pixels, 0, 255, out=pixels)
+    return pixels.astype(np.uint8)
+
+
+def _shape(age: Codes, gender: Codes, settings: SyntheticSettings, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return where the shape in the middle is (0 … 1) and its rings (−1 … 1), each ``[faces, side, side]``."""
+    count, side, noise = len(age), settings.image_side, settings.ambiguity
+    grown = np.sqrt((age - 1) / (MAX_AGE - 1)).astype(np.float32)
+    radius = np.clip(0.15 + 0.85 * (grown + 0.04 * noise * _normal(rng, count)), 0.12, 1.0)
+    ring_count = 0.75 + 2.5 * np.clip(grown + 0.04 * noise * _normal(rng, count), 0, 1)
+    # Half the logarithm of width / height: ± 0.26 is three to five.
+    stretch = np.exp(0.26 * (2 * gender - 1) + 0.14 * noise * _normal(rng, count)).astype(np.float32)
+    across, down = _coordinates(side, _uniform(rng, count, -0.15, 0.15), rng, jitter=0.10)
+    distance = np.sqrt(np.square(across / stretch[:, None, None]) + np.square(down * stretch[:, None, None]))
+    distance /= radius[:, None, None]
+    edge = side * radius[:, None, None] / 2
+    inside = np.clip((1 - distance) * edge + 0.5, 0, 1)
+    rings = np.cos(np.float32(2 * np.pi) * ring_count[:, None, None] * distance)
+    return inside, rings
+
+
+def _pattern(kind: Codes, side: int, rng: np.random.Generator) -> Floats:
+    """Return the pattern of each background, −1 … 1, shape ``[faces, side, side]``."""
+    count = len(kind)
+    across, down = _coordinates(side, _uniform(rng, count, -0.3, 0.3), rng, jitter=0.5)
+    waves_in_radians = (2 * np.pi * _uniform(rng, count, 2.0, 3.0))[:, None, None]
+    across *= waves_in_radians
+    down *= waves_in_radians
+    wavy = kind == _WAVES
+    down[wavy] += 1.5 * np.sin(across[wavy])
+    pattern = np.sin(down)
+    crossed = np.flatnonzero((kind == _CHECKS) | (kind == _DOTS))
+    pattern[crossed] *= np.sin(across[crossed])
+    dots = kind == _DOTS
+    pattern[dots] = 2 * np.maximum(pattern[dots], 0) - 0.5
+    return pattern
+
+
+def _coordinates(side: int, angle: Floats, rng: np.random.Generator, jitter: float) -> tuple[Floats, Floats]:
+    """Return turned and shifted coordinates of the pixels, −1 … 1 across the image, ``[faces, side, side]`` each."""
+    line = np.linspace(-1, 1, side, dtype=np.float32)
+    across = line[None, None, :] - _uniform(rng, len(angle), -jitter, jitter)[:, None, None]
+    down = line[None, :, None] - _uniform(rng, len(angle), -jitter, jitter)[:, None, None]
+    cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
+    return cosine * across - sine * down, sine * across + cosine * down
+
+
+def _rgb(hue: Floats) -> Floats:
+    """Return the full colour of each hue, 0 … 1, shape ``[faces, 3]``."""
+    around = (6 * hue[:, None] + np.array([0, 4, 2], np.float32)) % 6
+    colour: Floats = np.clip(np.abs(around - 3) - 1, 0, 1)
+    return colour
+
+
+def _normal(rng: np.random.Generator, count: int) -> Floats:
+    return rng.standard_normal(count, np.float32)
+
+
+def _uniform(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
+    return np.float32(low) + np.float32(high - low) * rng.random(count, np.float32)

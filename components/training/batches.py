@@ -1,0 +1,168 @@
+"""Images from shards into memory, and from there into batches."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components.dataset.images import read_encoded
+from components.dataset.manifest import Manifest
+from components.model.decoding import decode_and_resize
+from components.training.augmentation import augment
+from components.training.settings import AugmentationSettings
+
+_CHUNK = 256
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: int) -> npt.NDArray[np.uint8]:
+    """Decode the images of a manifest into one array backed by a temporary file.
+
+    The file is deleted at once and lives as long as the array, so decoded images fill the page
+    cache, which the kernel can empty, and not the process.
+
+    Args:
+        images_path: Directory of image shards.
+        manifest: Faces to load.
+        size: Side of the square images, in pixels.
+
+    Returns:
+        Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
+    """
+    decode = tf.function(
+        lambda batch: tf.map_fn(lambda one: decode_and_resize(one, size), batch, tf.uint8, parallel_iterations=16),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        jit_compile=False,
+    )
+    with tempfile.TemporaryFile() as storage:
+        shape = (len(manifest), size, size, 3)
+        storage.truncate(max(1, int(np.prod(shape))))
+        images = np.memmap(storage, np.uint8, "r+", shape=shape)
+    start = 0
+    for chunk in _chunks(read_encoded(images_path, manifest)):
+        images[start : start + len(chunk)] = decode(tf.constant(chunk)).numpy()
+        start += len(chunk)
+    return images
+
+
+def _chunks(encoded: Iterable[bytes]) -> Iterable[list[bytes]]:
+    iterator = iter(encoded)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Images in memory with what a network is to learn from them.
+
+    Attributes:
+        images: Pixels 0 … 255, uint8, shape ``[faces, size, size, 3]``.
+        targets: For each output, shape ``[faces, 1]``.
+        weights: For each output the weight of each face in its loss, float32, shape ``[faces]``.
+    """
+
+    images: npt.NDArray[np.uint8]
+    targets: Arrays
+    weights: Arrays
+
+
+def training_batches(
+    faces: Faces,
+    batch_size: int,
+    augmentation: AugmentationSettings,
+    seed: int,
+    *,
+    probabilities: npt.NDArray[np.float64] | None = None,
+    deferred_weights: Arrays | None = None,
+    deferred_from_epoch: int = 0,
+) -> tuple[tf.data.Dataset, int]:
+    """Return endless training batches and the number of steps in an epoch.
+
+    Args:
+        faces: What to train on.
+        batch_size: Faces per batch; the last batch of an epoch may be smaller.
+        augmentation: Random changes of the images.
+        seed: Fixes the order, the draws and the augmentation.
+        probabilities: Chance of each face to be drawn, shape ``[faces]``. Given, an epoch is as many
+            draws with replacement as there are faces; otherwise it is every face once, shuffled.
+        deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_epoch`` on.
+        deferred_from_epoch: First epoch, counted from 0, with the deferred weights.
+
+    Returns:
+        Batches ``(images, targets, weights)`` and the steps in an epoch.
+    """
+    count = len(faces.images)
+    steps = -(-count // batch_size)
+    if probabilities is None:
+        order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
+        order = order.batch(batch_size).repeat()
+    else:
+        order = _drawn_indices(probabilities, batch_size, seed)
+    before = _columns(faces.targets, faces.weights)
+    after = before if deferred_weights is None else _columns(faces.targets, deferred_weights)
+
+    def make_batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        images = augment(_gather_images(faces.images, rows), augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
+        targets, weights = _gather(before, rows)
+        if deferred_weights is not None:
+            late = _gather(after, rows)[1]
+            deferred = step >= deferred_from_epoch * steps
+            weights = {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
+        return images, targets, weights
+
+    batches = tf.data.Dataset.zip((tf.data.Dataset.counter(), order))
+    batches = batches.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE), steps
+
+
+def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
+    """Return every face once, in order, without augmentation, as ``(images, targets, weights)``."""
+    columns = _columns(faces.targets, faces.weights)
+
+    def make_batch(rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        targets, weights = _gather(columns, rows)
+        return tf.cast(_gather_images(faces.images, rows), tf.float32), targets, weights
+
+    batches = tf.data.Dataset.range(len(faces.images)).batch(batch_size)
+    batches = batches.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed: int) -> tf.data.Dataset:
+    """Return endless batches of indices, an epoch being as many draws as there are faces."""
+    count = len(probabilities)
+    sizes = [batch_size] * (count // batch_size) + ([count % batch_size] if count % batch_size else [])
+    cumulative = tf.constant(np.cumsum(probabilities / probabilities.sum()), tf.float64)
+
+    def draw(step: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        points = tf.random.stateless_uniform([size], tf.stack([tf.cast(seed, tf.int64), step]), dtype=tf.float64)
+        return tf.minimum(tf.searchsorted(cumulative, points, side="right", out_type=tf.int64), count - 1)
+
+    epoch = tf.data.Dataset.from_tensor_slices(np.asarray(sizes, np.int64))
+    return tf.data.Dataset.zip((tf.data.Dataset.counter(), epoch.repeat())).map(draw)
+
+
+def _gather_images(images: npt.NDArray[np.uint8], rows: tf.Tensor) -> tf.Tensor:
+    batch = tf.numpy_function(lambda index: images[index], [rows], tf.uint8, stateful=False)
+    return tf.ensure_shape(batch, (None, *images.shape[1:]))
+
+
+def _columns(targets: Arrays, weights: Arrays) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    as_tensors = {name: tf.constant(value) for name, value in targets.items()}
+    return as_tensors, {name: tf.constant(value, tf.float32) for name, value in weights.items()}
+
+
+def _gather(
+    columns: tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]], rows: tf.Tensor
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    targets, weights = columns
+    return (
+        {name: tf.gather(value, rows) for name, value in targets.items()},
+        {name: tf.gather(value, rows) for name, value in weights.items()},
+    )

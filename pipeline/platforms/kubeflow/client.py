@@ -1,0 +1,284 @@
+"""The connection to Kubeflow Pipelines: credentials, patience, and refusals put into sentences."""
+
+import contextlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import kfp
+import kfp_server_api
+import urllib3
+from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH, ServiceAccountTokenVolumeCredentials
+from kfp.client.client import KF_PIPELINES_ENDPOINT_ENV
+
+from components.errors import EvenfaceError, RequestError
+from pipeline.platforms.kubeflow.settings import KubeflowSettings
+from pipeline.platforms.submission import PlatformError, Submission
+
+TOKEN_ENVIRONMENT = "EVENFACE_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable, not a token
+
+_Answer = TypeVar("_Answer")
+
+
+class UnavailableError(PlatformError):
+    """The platform gave no usable answer; whether it did what was asked is unknown."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """An uploaded pipeline version."""
+
+    pipeline_id: str
+    version_id: str
+
+
+class KubeflowApi:
+    """What evenface asks of Kubeflow Pipelines, by way of KFP's own client.
+
+    Args:
+        settings: Where the API is. Credentials come from the environment: a token in
+            ``EVENFACE_KUBEFLOW_TOKEN``, else the pod's projected token (``KF_PIPELINES_SA_TOKEN_PATH``
+            or its usual place), else KFP's own chain (in the cluster, or a kubeconfig).
+
+    Attributes:
+        client: KFP's client; call it within :meth:`call`.
+        host: The API's URL, or a description where KFP finds it.
+        namespace: Profile namespace, or None.
+
+    Raises:
+        RequestError: If nothing says where the API is, or there is no Kubeflow Pipelines there.
+        PlatformError: If it can't be reached or refuses the credentials.
+    """
+
+    def __init__(self, settings: KubeflowSettings) -> None:
+        host = find_host(settings)
+        if host is None and "KUBERNETES_SERVICE_HOST" not in os.environ and not _has_kubeconfig():
+            raise RequestError(
+                "Nothing says where Kubeflow Pipelines is",
+                remedy=f"set platform.kubeflow.host or {KF_PIPELINES_ENDPOINT_ENV}",
+            )
+        self.host = host or "the cluster"
+        self.namespace = settings.namespace
+        self.settings = settings
+        self.client = self.call("connecting", lambda: _connect(settings, host))
+        health = self.call("asking for its health", self.client.get_kfp_healthz)
+        if health.multi_user and not (self.namespace or self.client.get_user_namespace()):
+            raise RequestError(
+                f"{self.host} serves several users",
+                remedy="set platform.kubeflow.namespace to your profile's namespace",
+            )
+
+    def call(self, doing: str, function: Callable[[], _Answer]) -> _Answer:
+        """Call the API and put what goes wrong into a sentence.
+
+        Args:
+            doing: What is being done, for the sentence.
+            function: The call.
+
+        Raises:
+            RequestError: For answers 400 and 404: the request is wrong.
+            UnavailableError: For 429 after patience, 5xx, a connection that failed or broke off.
+            PlatformError: For every other refusal.
+        """
+        try:
+            # KFP's client prints links on its own account.
+            with contextlib.redirect_stdout(io.StringIO()):
+                return function()
+        except kfp_server_api.ApiException as error:
+            raise _explain_answer(error, self.host, doing) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise _explain_silence(error, self.host, doing) from error
+
+    def ensure_experiment(self, name: str) -> str:
+        """Return the identifier of an experiment, created if it does not exist."""
+        experiment = self.call(
+            "creating the experiment", lambda: self.client.create_experiment(name, namespace=self.namespace)
+        )
+        return str(experiment.experiment_id)
+
+    def upload(self, submission: Submission) -> Version:
+        """Upload a compiled pipeline as a version named after its content; an equal one is used again."""
+        pipeline_id = self._ensure_pipeline(self.settings.pipeline_name)
+        versions = self.call(
+            "looking for the pipeline version",
+            lambda: self.client.list_pipeline_versions(pipeline_id, filter=named(submission.version)),
+        ).pipeline_versions
+        if not versions:
+            uploaded = self.call(
+                "uploading the pipeline version",
+                lambda: self.client.upload_pipeline_version(
+                    str(submission.package), submission.version, pipeline_id=pipeline_id
+                ),
+            )
+            versions = [uploaded]
+        return Version(pipeline_id, versions[0].pipeline_version_id)
+
+    def _ensure_pipeline(self, name: str) -> str:
+        found = self.call(
+            "looking for the pipeline",
+            lambda: self.client.list_pipelines(namespace=self.namespace, filter=named(name)),
+        ).pipelines
+        if found:
+            return str(found[0].pipeline_id)
+        pipeline = kfp_server_api.V2beta1Pipeline(name=name, display_name=name, namespace=self.namespace)
+        created = self.call(
+            f"creating the pipeline {name}",
+            lambda: self.client.pipelines.pipeline_service_create_pipeline(pipeline=pipeline),
+        )
+        return str(created.pipeline_id)
+
+    def url(self, fragment: str) -> str:
+        """Return a page of the user interface."""
+        return f"{os.environ.get('KF_PIPELINES_UI_ENDPOINT', self.host).rstrip('/')}{fragment}"
+
+
+def named(name: str) -> str:
+    """Return the API's filter for a display name."""
+    return json.dumps({"predicates": [{"operation": 1, "key": "display_name", "stringValue": name}]})
+
+
+def find_host(settings: KubeflowSettings) -> str | None:
+    """Return the API's URL, or None where KFP itself finds the cluster."""
+    return settings.host or os.environ.get(KF_PIPELINES_ENDPOINT_ENV)
+
+
+def token_source() -> str:
+    """Say where the credentials come from, never what they are."""
+    if os.environ.get(TOKEN_ENVIRONMENT):
+        return f"token in {TOKEN_ENVIRONMENT}"
+    if _projected_token().is_file():
+        return f"the pod's token {_projected_token()}"
+    return "KFP's own chain (in the cluster, or a kubeconfig)"
+
+
+def _projected_token() -> Path:
+    return Path(os.environ.get(KF_PIPELINES_SA_TOKEN_ENV) or KF_PIPELINES_SA_TOKEN_PATH)
+
+
+def _has_kubeconfig() -> bool:
+    paths = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")).split(os.pathsep)
+    return any(Path(path).is_file() for path in paths)
+
+
+class _Patience(urllib3.Retry):
+    """Tries again when the server asks for it, and never repeats a creation whose fate is unknown."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        *arguments: Any,
+        **options: Any,
+    ) -> Self:
+        if method == "POST" and error is not None:
+            raise error
+        return super().increment(method, url, response, error, *arguments, **options)
+
+
+class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
+    """KFP's client, with our patience, and without its 25 seconds of knocking at a closed door."""
+
+    def _load_config(self, *arguments: Any, **options: Any) -> Any:
+        config = super()._load_config(*arguments, **options)
+        config.retries = _Patience(
+            total=5,
+            connect=1,
+            read=2,
+            status_forcelist={429, 503},
+            allowed_methods=None,
+            backoff_factor=0.5,
+            raise_on_status=False,
+            retry_after_max=120,
+        )
+        return config
+
+    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
+        del sleep_duration
+        health, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info()
+        if "json" not in headers.get("Content-Type", ""):
+            # The generated client would read a login page as an empty answer.
+            raise kfp_server_api.ApiException(status=404, reason="no JSON")
+        return health
+
+
+def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
+    token = os.environ.get(TOKEN_ENVIRONMENT)
+    projected = _projected_token()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return _Client(
+            host=host,
+            existing_token=token,
+            credentials=(
+                ServiceAccountTokenVolumeCredentials(str(projected)) if not token and projected.is_file() else None
+            ),
+            ssl_ca_cert=settings.ssl_ca_cert,
+        )
+
+
+_UNTRUSTED = "The certificate of {host} is not trusted: set platform.kubeflow.ssl_ca_cert to its authority's."
+_ANSWERS: dict[int, tuple[type[EvenfaceError], str]] = {
+    0: (PlatformError, _UNTRUSTED),
+    400: (RequestError, "{host} calls the request wrong while {doing}{message}: correct the settings."),
+    401: (
+        PlatformError,
+        f"{{host}} does not know who is asking while {{doing}} (401): put a valid token into {TOKEN_ENVIRONMENT}, "
+        "or run where the pod has one.",
+    ),
+    403: (
+        PlatformError,
+        "{host} does not allow {doing} (403): ask its administrator for the right, "
+        "or set platform.kubeflow.namespace to a namespace of yours.",
+    ),
+    404: (
+        RequestError,
+        "{host} found nothing while {doing} (404){message}: check that platform.kubeflow.host is the URL "
+        "of the Pipelines API and that nobody deleted what is asked for.",
+    ),
+    409: (
+        PlatformError,
+        "{host} already has one of this name while {doing}{message}, perhaps where you may not look: "
+        "choose another name, or ask its owner to share it.",
+    ),
+    429: (UnavailableError, "{host} is still too busy while {doing} (429): try again in some minutes."),
+}
+_FAILURE = "{host} failed while {doing} ({status}){message}: look into its ml-pipeline server's log and try again."
+
+
+def _explain_answer(error: Any, host: str, doing: str) -> EvenfaceError:
+    message = _message(error)
+    kind, sentence = _ANSWERS.get(error.status, (UnavailableError, _FAILURE))
+    about = f", '{message}'" if message else ""
+    return kind(sentence.format(host=host, doing=doing, status=error.status, message=about))
+
+
+def _explain_silence(error: Exception, host: str, doing: str) -> PlatformError:
+    cause = getattr(error, "reason", None) or error
+    if isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+        return UnavailableError(
+            f"{host} can't be reached",
+            remedy="check platform.kubeflow.host, the network, and any port-forward to the cluster",
+        )
+    if isinstance(cause, urllib3.exceptions.SSLError):
+        return PlatformError(_UNTRUSTED.format(host=host))
+    return UnavailableError(
+        f"{host} broke off the connection while {doing}", remedy="try again, and look into its log if it happens again"
+    )
+
+
+def _message(error: Any) -> str:
+    """Return the first line of the server's own message, without secrets."""
+    try:
+        text = str(json.loads(error.body or "")["message"])
+    except (ValueError, KeyError, TypeError):
+        text = ""
+    line = next(iter(text.strip().splitlines()), "").rstrip(".")[:200]
+    token = os.environ.get(TOKEN_ENVIRONMENT)
+    return line.replace(token, "…") if token else line

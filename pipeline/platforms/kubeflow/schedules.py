@@ -1,0 +1,241 @@
+"""Schedules on Kubeflow: recurring runs, which can't be edited and have no identity of their own.
+
+A recurring run made here carries, in its description, the schedule's name and zone, a generation
+and the specification of what was applied. The latest generation of a name is the schedule; earlier
+ones are kept, paused, only as long as a run of theirs is in flight, because some versions of
+Kubeflow stop the runs of a recurring run that is deleted.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from components.errors import RequestError
+from pipeline.platforms.kubeflow.client import KubeflowApi
+from pipeline.platforms.kubeflow.settings import KubeflowSettings
+from pipeline.platforms.schedules import Schedule, ScheduleState
+from pipeline.platforms.submission import Change, PlatformError, Show, Submission
+
+_MARKER = "Made by `evenface schedule`, which reads this line: "
+_RESUMING = "Resumed, it starts the latest of the runs that it missed, and no other."
+_ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
+_PAGE = 100
+
+
+def cluster_cron(schedule: Schedule, settings: KubeflowSettings) -> str:
+    """Return the schedule's expression as Kubeflow reads it: six fields, seconds first.
+
+    Kubeflow has no time zone per schedule. Its controller reads all of them in one zone, and its
+    parser (robfig/cron 1.2) takes no ``CRON_TZ=`` prefix.
+
+    Raises:
+        RequestError: If the schedule's zone is not the cluster's.
+    """
+    if schedule.timezone != settings.timezone:
+        raise RequestError(
+            f"Kubeflow reads every schedule in one time zone, here {settings.timezone}, and can't keep "
+            f"{schedule.timezone}",
+            remedy=(
+                f"write the times in {settings.timezone}, or set platform.kubeflow.timezone "
+                "to the cluster's cronScheduleTimezone if that is another"
+            ),
+        )
+    return f"0 {schedule.cron}"
+
+
+@dataclass(frozen=True)
+class RecurringRun:
+    """A recurring run that evenface made.
+
+    Attributes:
+        state: What is told about it.
+        generation: Counts what was applied under this name.
+        experiment_id: Experiment of its runs.
+    """
+
+    state: ScheduleState
+    generation: int
+    experiment_id: str
+
+    @classmethod
+    def read(cls, found: Any) -> Self | None:
+        """Return a recurring run of the API, or None if evenface did not make it."""
+        _, marker, text = (found.description or "").partition(_MARKER)
+        if not marker:
+            return None
+        try:
+            told = json.loads(text)
+            schedule = Schedule(found.display_name, told["cron"], told["timezone"], int(found.max_concurrency))
+            paused = found.status == "DISABLED"
+            note = _RESUMING if paused else ""
+            state = ScheduleState(schedule, found.recurring_run_id, paused, str(told["specification"]), note)
+            return cls(state, int(told["generation"]), found.experiment_id)
+        except (ValueError, KeyError, TypeError, RequestError):
+            # Somebody edited the line; the recurring run is theirs now.
+            return None
+
+
+class RecurringRuns:
+    """The recurring runs of one Kubeflow.
+
+    Args:
+        api: The connection.
+    """
+
+    def __init__(self, api: KubeflowApi) -> None:
+        self._api = api
+
+    def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
+        """Make the schedule of this name be this one.
+
+        The new recurring run is created before the old one is retired, so that a failure leaves
+        one that works; applying again finishes what was interrupted.
+        """
+        settings = self._api.settings
+        specification = submission.specification(
+            schedule, pipeline=settings.pipeline_name, service_account=settings.service_account
+        )
+        existing = self._of(schedule.name)
+        current = existing[0] if existing else None
+        if current is not None and current.state.specification == specification:
+            self._retire(existing[1:], show)
+            return Change.UNCHANGED
+        generation = current.generation + 1 if current else 1
+        told = {
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "specification": specification,
+            "generation": generation,
+        }
+        version = self._api.upload(submission)
+        experiment = self._api.ensure_experiment(submission.experiment)
+        self._api.call(
+            f"creating the schedule {schedule.name}",
+            lambda: self._api.client.create_recurring_run(
+                experiment,
+                schedule.name,
+                description=_MARKER + json.dumps(told),
+                cron_expression=cluster_cron(schedule, settings),
+                # The API describes this number as text.
+                max_concurrency=str(schedule.max_concurrency),
+                no_catchup=True,
+                params=submission.parameters,
+                pipeline_id=version.pipeline_id,
+                version_id=version.version_id,
+                enabled=current is None or not current.state.paused,
+                pipeline_root=submission.pipeline_root,
+                service_account=settings.service_account,
+            ),
+        )
+        if current is None:
+            return Change.CREATED
+        self._retire(existing, show)
+        if current.state.paused:
+            show(f"{schedule.name} was paused and stays so: `evenface schedule resume` starts it.")
+        return Change.REPLACED
+
+    def states(self) -> list[ScheduleState]:
+        """Return the latest generation of every name."""
+        latest: dict[str, RecurringRun] = {}
+        for one in self._all():
+            latest.setdefault(one.state.schedule.name, one)
+        return [latest[name].state for name in sorted(latest)]
+
+    def pause(self, name: str) -> None:
+        """Disable every generation of a schedule."""
+        for one in self._existing(name):
+            self._disable(one)
+
+    def resume(self, name: str) -> None:
+        """Enable the latest generation of a schedule."""
+        current = self._existing(name)[0]
+        self._api.call(
+            f"resuming the schedule {name}",
+            lambda: self._api.client.enable_recurring_run(current.state.identifier),
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete every generation of a schedule that has no run in flight.
+
+        Raises:
+            PlatformError: If a run is in flight: its generation is only paused.
+        """
+        kept = self._retire(self._existing(name), lambda _: None)
+        if kept:
+            raise PlatformError(
+                f"The schedule {name} starts no more runs, but {', '.join(kept)} is still going and might end with it",
+                remedy="delete it again when that run has ended",
+            )
+
+    def _retire(self, retired: list[RecurringRun], show: Show) -> list[str]:
+        """Disable recurring runs, delete those without a run in flight, return the runs in flight."""
+        going = []
+        for one in retired:
+            self._disable(one)
+            in_flight = self._in_flight(one)
+            going += in_flight
+            if in_flight:
+                show(
+                    f"The run {in_flight[0]} of the earlier version goes on; "
+                    "that version is paused, and the next apply removes it."
+                )
+                continue
+            identifier = one.state.identifier
+            self._api.call(
+                "deleting the earlier version of the schedule",
+                lambda identifier=identifier: (  # type: ignore[misc]
+                    self._api.client.recurring_runs.recurring_run_service_delete_recurring_run(
+                        identifier, propagation_policy="ORPHAN"
+                    )
+                ),
+            )
+        return going
+
+    def _disable(self, one: RecurringRun) -> None:
+        if not one.state.paused:
+            self._api.call("pausing the schedule", lambda: self._api.client.disable_recurring_run(one.state.identifier))
+
+    def _in_flight(self, one: RecurringRun) -> list[str]:
+        runs = self._pages(
+            lambda token: self._api.client.list_runs(
+                experiment_id=one.experiment_id, page_token=token, page_size=_PAGE, sort_by="created_at desc"
+            ),
+            "runs",
+        )
+        return [run.run_id for run in runs if run.recurring_run_id == one.state.identifier and run.state not in _ENDED]
+
+    def _existing(self, name: str) -> list[RecurringRun]:
+        found = self._of(name)
+        if not found:
+            known = ", ".join(state.schedule.name for state in self.states()) or "there is none"
+            raise RequestError(f"Kubeflow has no schedule '{name}'", remedy=f"choose one that exists ({known})")
+        return found
+
+    def _of(self, name: str) -> list[RecurringRun]:
+        """Return every generation of a name, latest first."""
+        found = self._pages(self._list_page, "recurring_runs")
+        named = [one for one in found if one.display_name == name]
+        ours = [one for one in map(RecurringRun.read, named) if one is not None]
+        if len(ours) < len(named):
+            raise RequestError(
+                f"A recurring run '{name}' exists that evenface did not make",
+                remedy="choose another name, or delete that one",
+            )
+        return sorted(ours, key=lambda one: -one.generation)
+
+    def _all(self) -> list[RecurringRun]:
+        found = (RecurringRun.read(one) for one in self._pages(self._list_page, "recurring_runs"))
+        return sorted((one for one in found if one is not None), key=lambda one: -one.generation)
+
+    def _list_page(self, token: str) -> Any:
+        return self._api.client.list_recurring_runs(page_token=token, page_size=_PAGE, namespace=self._api.namespace)
+
+    def _pages(self, page: Any, name: str) -> list[Any]:
+        found: list[Any] = []
+        token = ""
+        while True:
+            answer = self._api.call("listing schedules and runs", lambda token=token: page(token))  # type: ignore[misc]
+            found += getattr(answer, name) or []
+            token = answer.next_page_token or ""
+            if not token:
+                return found

@@ -1,0 +1,130 @@
+"""One stage in one container, whose end is never guessed.
+
+KFP's own function lets the engine remove a container as soon as it exits and takes a container that
+is gone for one that succeeded (https://github.com/kubeflow/pipelines/issues/13332). Here the container
+stays until its logs and its exit code are read and its declared outputs are seen.
+"""
+
+import codecs
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from docker.client import DockerClient
+from docker.errors import DockerException
+from docker.models.containers import Container
+from kfp.local import docker_task_handler
+
+from pipeline.platforms.local.log import names_an_error
+
+_TAIL_LINES = 20
+_SHOWN_LINES = 3
+_NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics"}
+"""Artifacts that are all metadata: KFP writes no file for them."""
+
+
+@contextmanager
+def guarded_containers() -> Iterator[None]:
+    """Make KFP's DockerRunner run its containers with `run_container` while the block lasts."""
+    theirs = docker_task_handler.run_docker_container
+    docker_task_handler.run_docker_container = run_container
+    try:
+        yield
+    finally:
+        docker_task_handler.run_docker_container = theirs
+
+
+def run_container(
+    client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
+) -> int:
+    """Run a command in a container, print its output and return its exit code.
+
+    A failure is explained in a last printed line unless the output's end names the error itself.
+
+    Args:
+        client: Client of the engine.
+        image: Image that the engine holds.
+        command: The command; KFP's executor input in it tells the declared outputs.
+        volumes: Mounts in the words of docker's ``volumes``.
+        arguments: Further arguments of docker's ``containers.create``.
+
+    Returns:
+        The exit code: 0 only if the command succeeded and left every output that it declares.
+        125 if the container could not be run.
+    """
+    container: Container | None = None
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    try:
+        container = client.containers.create(image=image, command=list(command), volumes=volumes, **arguments)
+        container.start()
+        for line in _lines(container.logs(stream=True, follow=True)):
+            print(line, flush=True)  # noqa: T201 - KFP's runner reads what its tasks print
+            tail.append(line)
+        exit_code = int(container.wait(timeout=None)["StatusCode"])
+        container.reload()
+        killed_for_memory = bool(container.attrs["State"]["OOMKilled"])
+    except DockerException as error:
+        _explain(f"its container could not be run ({_one_line(error)}): check the Docker engine")
+        return 125
+    finally:
+        if container is not None:
+            container.remove(v=True, force=True)
+    if exit_code:
+        _explain_exit(exit_code, tail, killed_for_memory=killed_for_memory, limit=arguments.get("mem_limit"))
+        return exit_code
+    if missing := missing_outputs(command):
+        _explain(f"its container ended well but left no output {', '.join(missing)}: see its log")
+        return 1
+    return 0
+
+
+def missing_outputs(command: Sequence[str]) -> list[str]:
+    """Return the names of the outputs that a KFP command declares and that don't exist.
+
+    Args:
+        command: Command of a KFP task; one without an executor input declares nothing.
+    """
+    if "--executor_input" not in command:
+        return []
+    outputs = json.loads(command[list(command).index("--executor_input") + 1]).get("outputs", {})
+    expected = {
+        name: artifact["uri"]
+        for name, entry in outputs.get("artifacts", {}).items()
+        for artifact in entry["artifacts"]
+        if artifact.get("type", {}).get("schemaTitle") not in _NO_FILE
+    }
+    expected |= {name: entry["outputFile"] for name, entry in outputs.get("parameters", {}).items()}
+    return [name for name, path in expected.items() if path.startswith("/") and not Path(path).exists()]
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """Join the engine's chunks, which may end in the middle of a line or of a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        yield from (line.rstrip("\r") for line in lines)
+    if rest:
+        yield rest
+
+
+def _explain_exit(exit_code: int, tail: Sequence[str], *, killed_for_memory: bool, limit: int | None) -> None:
+    if killed_for_memory:
+        allowed = f"its limit of {limit / 1e9:g} GB" if limit else "what the machine has"
+        _explain(f"its container used more memory than {allowed} and was killed: raise platform.docker.memory_gb")
+    elif not any(names_an_error(line) for line in tail):
+        ended = f"was killed by signal {exit_code - 128}" if exit_code > 128 else f"exited with code {exit_code}"
+        last = [line.strip() for line in tail if line.strip()][-_SHOWN_LINES:]
+        _explain(f"its container {ended}; " + (f"its last lines: {' | '.join(last)}" if last else "it printed nothing"))
+
+
+def _explain(reason: str) -> None:
+    print(f"StageFailedError: {reason}", flush=True)  # noqa: T201 - the run's log shows an error's last line
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error)).strip()

@@ -1,0 +1,154 @@
+"""KFP's DockerRunner: the same local run, every stage in a container."""
+
+import os
+import shutil
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import kfp.local
+from docker.client import DockerClient
+from docker.types import DeviceRequest, Mount
+
+from pipeline.platforms.local.container_task import guarded_containers
+from pipeline.platforms.local.image import Image, check_current, connect, find_image
+from pipeline.platforms.local.settings import DockerSettings
+
+_RUN_LABEL = "evenface.run"
+_PASSED_ON = (
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "KERAS_HOME",
+    "STORAGE_EMULATOR_HOST",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_ENABLE_ONEDNN_OPTS",
+)
+
+
+class Containers:
+    """Runs the stages of a local run in containers of one image.
+
+    The root file system is read-only. A container sees the run's folder, what it reads (read-only)
+    and a /tmp of its own on disk, as large as the disk: decoded images are kept there, and in
+    memory they would count against the limit.
+
+    Args:
+        image: The image.
+        settings: What a container may use.
+
+    Attributes:
+        image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image is another one.
+    """
+
+    def __init__(self, image: Image, settings: DockerSettings) -> None:
+        self.image = image.id
+        self._settings = settings
+
+    @classmethod
+    def open(cls, reference: str, settings: DockerSettings) -> "Containers":
+        """Check that the engine answers and that the image holds this checkout's sources.
+
+        Args:
+            reference: Image's name.
+            settings: What a container may use.
+
+        Raises:
+            RequestError: If no engine answers, or the image is missing or stale.
+        """
+        client = connect()
+        try:
+            image = find_image(client, reference)
+        finally:
+            client.close()
+        check_current(image)
+        return cls(image, settings)
+
+    @contextmanager
+    def runner(self, reads: list[Path], writes: list[Path]) -> Iterator[kfp.local.DockerRunner]:
+        """Yield KFP's runner; whatever still runs when the block ends is stopped.
+
+        Args:
+            reads: Files and directories that stages read, made visible read-only at the same path.
+            writes: Directories that stages write to, made visible at the same path. They are created
+                here, because the engine would create them as root.
+        """
+        for directory in writes:
+            directory.mkdir(parents=True, exist_ok=True)
+        run = uuid.uuid4().hex
+        client = connect()
+        try:
+            arguments = self._arguments(client.info(), reads, writes)
+            with guarded_containers(), _stopped_at_the_end(client, run):
+                yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
+        finally:
+            client.close()
+
+    def _arguments(self, engine: dict[str, Any], reads: list[Path], writes: list[Path]) -> dict[str, Any]:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        if credentials := environment.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            reads = [*reads, Path(credentials).resolve()]
+            environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(reads[-1])
+        user, capabilities = _caller(engine)
+        mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in reads]
+        mounts += [Mount(str(path), str(path), "bind") for path in writes]
+        arguments: dict[str, Any] = {
+            "user": user,
+            "read_only": True,
+            "mounts": [*mounts, Mount("/tmp", None, "volume")],  # noqa: S108 - the container's own
+            "environment": environment,
+            "cap_drop": ["ALL"],
+            "cap_add": capabilities,
+            "security_opt": ["no-new-privileges"],
+        }
+        if self._settings.memory_gb is not None:
+            limit = int(self._settings.memory_gb * 1e9)
+            arguments |= {"mem_limit": limit, "memswap_limit": limit}
+        if self._settings.gpus == "all" or (self._settings.gpus == "auto" and passes_gpus(engine)):
+            arguments["device_requests"] = [DeviceRequest(count=-1, capabilities=[["gpu"]])]
+        return arguments
+
+
+def passes_gpus(engine: dict[str, Any]) -> bool:
+    """Say whether this machine has an NVIDIA GPU and the engine can pass it to containers.
+
+    Args:
+        engine: What the engine says of itself (``docker info``).
+    """
+    hook = shutil.which("nvidia-container-runtime-hook")
+    return Path("/dev/nvidiactl").exists() and ("nvidia" in engine.get("Runtimes", {}) or hook is not None)
+
+
+def _caller(engine: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the container's user, so that results belong to the caller, and its capabilities."""
+    rootless = any("rootless" in option for option in engine.get("SecurityOptions") or [])
+    if rootless or os.getuid() == 0:
+        # Root in a rootless engine's container is the caller. Root reads folders of others, as outside.
+        return "0:0", ["DAC_OVERRIDE"]
+    return f"{os.getuid()}:{os.getgid()}", []
+
+
+@contextmanager
+def _stopped_at_the_end(client: DockerClient, run: str) -> Iterator[None]:
+    """Remove the run's containers at the end and on an interrupt.
+
+    KFP waits in threads that an interrupt does not reach, until their containers end.
+    """
+
+    def remove() -> None:
+        for container in client.containers.list(all=True, filters={"label": f"{_RUN_LABEL}={run}"}):
+            container.remove(v=True, force=True)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        remove()
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        remove()

@@ -1,0 +1,99 @@
+"""Which machines Vertex AI has for a stage's resources."""
+
+from dataclasses import dataclass
+
+from components.errors import RequestError
+from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings, StageResources
+
+MAX_CPUS = 96
+"""Most vCPUs of a pipeline task, see "Specify the machine configuration for a pipeline step"."""
+
+MAX_MEMORY_GB = 624
+"""Most memory of a pipeline task, from the same page."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The largest machine that carries a number of GPUs.
+
+    Attributes:
+        cpus: Its vCPUs.
+        memory_gb: Its memory.
+    """
+
+    cpus: int
+    memory_gb: int
+
+
+_N1 = {1: Machine(16, 104), 2: Machine(32, 208), 4: Machine(96, 624)}
+
+MACHINES: dict[str, dict[int, Machine]] = {
+    "nvidia-t4": _N1,
+    "nvidia-v100": {1: Machine(8, 52), 2: Machine(16, 104), 4: Machine(32, 208), 8: Machine(96, 624)},
+    "nvidia-l4": {1: Machine(32, 128), 2: Machine(24, 96), 4: Machine(48, 192), 8: Machine(96, 384)},
+    "nvidia-a100-40gb": {
+        1: Machine(12, 85),
+        2: Machine(24, 170),
+        4: Machine(48, 340),
+        8: Machine(96, 680),
+        16: Machine(96, 1360),
+    },
+    "nvidia-a100-80gb": {1: Machine(12, 170), 2: Machine(24, 340), 4: Machine(48, 680), 8: Machine(96, 1360)},
+    "nvidia-h100-80gb": {1: Machine(26, 234), 2: Machine(52, 468), 4: Machine(104, 936), 8: Machine(208, 1872)},
+}
+"""For each GPU model the numbers that a machine may have, with the largest such machine.
+
+T4 and V100 are attached to N1 machines (custom training offers the predefined ones); L4 comes with
+G2, A100 with A2, H100 with A3 machines.
+"""
+
+
+def check_machines(resources: ResourcesSettings) -> list[str]:
+    """Check every stage's resources against Vertex AI's machines.
+
+    Returns:
+        A sentence for each pair that Vertex AI is likely to refuse.
+
+    Raises:
+        RequestError: If there is no such machine, naming the setting and what is allowed.
+    """
+    return [warning for stage, asked in resources.stages() for warning in _check_stage(stage, asked)]
+
+
+def _check_stage(stage: str, asked: StageResources) -> list[str]:
+    if asked.cpu > MAX_CPUS:
+        raise RequestError(
+            f"resources.{stage}.cpu is {asked.cpu:g}, but a Vertex AI task has at most {MAX_CPUS}", remedy="lower it"
+        )
+    if asked.memory_gb > MAX_MEMORY_GB:
+        raise RequestError(
+            f"resources.{stage}.memory_gb is {asked.memory_gb:g}, but a Vertex AI task has at most {MAX_MEMORY_GB}",
+            remedy="lower it",
+        )
+    if asked.accelerator is None:
+        return []
+    machines = MACHINES.get(asked.accelerator)
+    if machines is None:
+        raise RequestError(
+            f"resources.{stage}.accelerator is {asked.accelerator}, which Vertex AI's machines don't carry",
+            remedy=f"choose {', '.join(MACHINES)}",
+        )
+    name = ACCELERATORS[asked.accelerator].vertex
+    machine = machines.get(asked.accelerator_count)
+    if machine is None:
+        raise RequestError(
+            f"resources.{stage} asks for {asked.accelerator_count} {name}, but a Vertex AI machine carries "
+            f"{_alternatives(list(machines))}",
+            remedy=f"set resources.{stage}.accelerator_count to one of these",
+        )
+    if asked.cpu > machine.cpus or asked.memory_gb > machine.memory_gb:
+        return [
+            f"resources.{stage} asks for {asked.cpu:g} CPUs and {asked.memory_gb:g} GB with {asked.accelerator_count} "
+            f"{name}, but the largest such machine has {machine.cpus} and {machine.memory_gb} GB: "
+            "Vertex AI may refuse the task."
+        ]
+    return []
+
+
+def _alternatives(counts: list[int]) -> str:
+    return ", ".join(map(str, counts[:-1])) + f" or {counts[-1]}" if len(counts) > 1 else str(counts[0])

@@ -1,0 +1,224 @@
+"""Vertex AI Pipelines: the pipeline in its words."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kfp import dsl
+
+from pipeline.platforms.resources import ACCELERATORS, PlatformSettings, ResourcesSettings
+from pipeline.platforms.schedules import Schedule, ScheduleState
+from pipeline.platforms.submission import Change, Show, Submission
+from pipeline.platforms.vertex.machines import check_machines
+from pipeline.platforms.vertex.request import (
+    EXPERIMENT_LABEL,
+    job_id_of,
+    job_of,
+    label_value,
+    read_package,
+    task_titles,
+)
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1 import PipelineJob
+
+    from pipeline.platforms.vertex.client import VertexClient
+
+
+class VertexPlatform:
+    """Vertex AI Pipelines, see `pipeline.platforms.submission.Platform`.
+
+    Google's client costs seconds to import, so it is imported by the methods that reach the network.
+
+    Args:
+        resources: Each stage's resources.
+        platform: Which project and location, and as whom.
+    """
+
+    def __init__(self, resources: ResourcesSettings, platform: PlatformSettings) -> None:
+        self._resources = resources
+        self._platform = platform
+        self._settings = platform.vertex
+
+    def check(self) -> list[str]:
+        """Return a sentence for each setting that Vertex AI ignores or translates.
+
+        Raises:
+            RequestError: If no machine of Vertex AI has a stage's CPUs, memory or accelerators.
+        """
+        sentences = check_machines(self._resources)
+        stages = dict(self._resources.stages())
+        timed = [stage for stage, asked in stages.items() if asked.timeout_seconds is not None]
+        if timed:
+            sentences.append(
+                f"timeout_seconds of {', '.join(timed)} is ignored: Vertex AI has no time limit for a pipeline's task."
+            )
+        spot = [stage for stage, asked in stages.items() if asked.spot]
+        if spot:
+            sentences.append(
+                f"spot of {', '.join(spot)} is ignored: a KFP task on Vertex AI runs on standard machines alone."
+            )
+        if self._platform.image_pull_policy != "IfNotPresent":
+            sentences.append(
+                f"platform.image_pull_policy {self._platform.image_pull_policy} is ignored: "
+                "Vertex AI's machines are fresh and fetch the image for every task."
+            )
+        if "/" not in self._platform.image:
+            sentences.append(
+                f"platform.image {self._platform.image} names no registry: push it to Artifact Registry and pass its "
+                "full name, or Vertex AI will not find it."
+            )
+        changed = sorted(self._platform.kubeflow.model_dump(exclude_defaults=True))
+        if changed:
+            sentences.append(
+                f"platform.kubeflow.{', platform.kubeflow.'.join(changed)} is ignored: Vertex AI chooses machines by "
+                "resources and accelerator, without node labels or taints."
+            )
+        if self._platform.experiment != PlatformSettings().experiment:
+            label = f"{EXPERIMENT_LABEL}={label_value(self._platform.experiment)}"
+            sentences.append(f"platform.experiment becomes the label {label} of the run: Vertex AI groups by labels.")
+        return sentences
+
+    def configure(self, task: dsl.PipelineTask, stage: str) -> None:
+        """Give a task its stage's limits, accelerator, retries and caching.
+
+        Vertex AI reads limits alone and chooses the machine by them. KFP's Kubernetes extension stays
+        unused: it would add a second YAML document.
+
+        Args:
+            task: The task.
+            stage: Its stage's name.
+        """
+        asked = self._resources.of(stage)
+        task.set_cpu_limit(_cpu(asked.cpu)).set_memory_limit(_memory(asked.memory_gb))
+        if asked.accelerator is not None:
+            task.set_accelerator_type(ACCELERATORS[asked.accelerator].vertex)
+            task.set_accelerator_limit(asked.accelerator_count)
+        if asked.retries:
+            task.set_retry(
+                num_retries=asked.retries,
+                backoff_duration=f"{asked.retry_backoff_seconds}s",
+                backoff_factor=asked.retry_backoff_factor,
+            )
+        task.set_caching_options(self._platform.caching)
+
+    def preview(self, submission: Submission) -> dict[str, Any]:
+        """Return what `submit` would send, with the compiled pipeline's place taken by its name and version."""
+        specification = read_package(submission.package)
+        job = job_of(submission, self._settings, specification)
+        job["pipelineSpec"] = {
+            "pipeline": specification["pipelineInfo"]["name"],
+            "version": submission.version,
+            "tasks": list(task_titles(specification).values()),
+        }
+        return {
+            "endpoint": self._settings.endpoint,
+            "project": self._settings.project or "(from Google's credential chain)",
+            "location": self._settings.location,
+            "pipelineJobId": job_id_of(submission.run_name),
+            "pipelineJob": job,
+        }
+
+    def submit(self, submission: Submission, show: Show, *, wait: bool) -> str:
+        """Start a run and return its resource name; with `wait`, follow it to its end.
+
+        Raises:
+            RequestError: If the request is wrong or a run of this name exists.
+            PlatformError: If Vertex AI refuses or can't be reached.
+            RunFailedError: If a followed run does not succeed.
+        """
+        specification = read_package(submission.package)
+        job = job_of(submission, self._settings, specification)
+        job_id = job_id_of(submission.run_name)
+        client = self._connect()
+
+        from pipeline.platforms.vertex.follow import console_page, follow
+
+        created = _create_job(client, job, job_id)
+        show(f"Run         {created.name}")
+        show(f"Console     {console_page(created)}")
+        if wait:
+            try:
+                follow(client, created.name, task_titles(specification), show)
+            except KeyboardInterrupt:
+                show("No longer followed; the run goes on, and the console can cancel it.")
+                raise
+        return str(created.name)
+
+    def apply_schedule(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
+        """Make the schedule of this name be this one, in place; runs in flight go on.
+
+        Raises:
+            RequestError: If the name belongs to another's schedule.
+            PlatformError: If Vertex AI refuses or can't be reached.
+        """
+        job = job_of(submission, self._settings, read_package(submission.package))
+        client = self._connect()
+
+        from pipeline.platforms.vertex import schedules
+
+        wanted = schedules.schedule_of(schedule, job, client.parent, allow_queueing=self._settings.allow_queueing)
+        change = schedules.apply(client, wanted)
+        show(f"Location    {client.parent}")
+        return change
+
+    def list_schedules(self) -> list[ScheduleState]:
+        """Return the schedules that evenface made, by name."""
+        from pipeline.platforms.vertex import schedules
+
+        return schedules.states(self._connect())
+
+    def pause_schedule(self, name: str) -> None:
+        """Stop a schedule from starting runs."""
+        from pipeline.platforms.vertex import schedules
+
+        schedules.pause(self._connect(), name)
+
+    def resume_schedule(self, name: str) -> None:
+        """Let a paused schedule start runs again, without those that it missed."""
+        from pipeline.platforms.vertex import schedules
+
+        schedules.resume(self._connect(), name)
+
+    def delete_schedule(self, name: str) -> None:
+        """Remove a schedule; runs in flight go on."""
+        from pipeline.platforms.vertex import schedules
+
+        schedules.delete(self._connect(), name)
+
+    def _connect(self) -> "VertexClient":
+        from pipeline.platforms.vertex.client import connect
+
+        return connect(self._settings)
+
+
+def _create_job(client: "VertexClient", job: dict[str, Any], job_id: str) -> "PipelineJob":
+    from google.api_core.exceptions import AlreadyExists
+    from google.cloud.aiplatform_v1 import PipelineJob
+
+    message = PipelineJob.from_json(json.dumps(job))
+    request = {"parent": client.parent, "pipeline_job": message, "pipeline_job_id": job_id}
+    tried = False
+
+    def attempt() -> PipelineJob:
+        nonlocal tried
+        try:
+            return client.pipelines.create_pipeline_job(request=request, timeout=client.settings.request_seconds)
+        except AlreadyExists:
+            if not tried:
+                raise
+            # The attempt whose answer was lost has made it.
+            return client.pipelines.get_pipeline_job(
+                name=f"{client.parent}/pipelineJobs/{job_id}", timeout=client.settings.request_seconds
+            )
+        finally:
+            tried = True
+
+    return client.repeat(f"start the run {job_id}", attempt)
+
+
+def _cpu(cores: float) -> str:
+    return f"{cores:g}" if cores == int(cores) else f"{round(cores * 1000)}m"
+
+
+def _memory(gigabytes: float) -> str:
+    return f"{gigabytes:g}G" if gigabytes == int(gigabytes) else f"{round(gigabytes * 1000)}M"

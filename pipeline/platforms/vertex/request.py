@@ -1,0 +1,127 @@
+"""What is sent to Vertex AI to start a run, as plain JSON."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.errors import RequestError
+from pipeline.platforms.submission import Submission
+from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX, VertexSettings
+
+EXPERIMENT_LABEL = f"{OWN_LABEL_PREFIX}experiment"
+"""Label of a run that names its experiment."""
+
+_JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
+
+
+def read_package(path: Path) -> dict[str, Any]:
+    """Read a compiled pipeline that Vertex AI can run.
+
+    Args:
+        path: The compiled YAML.
+
+    Returns:
+        The pipeline specification.
+
+    Raises:
+        RequestError: If the file is missing, is no pipeline, or was compiled for another platform.
+    """
+    try:
+        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RequestError(
+            f"The compiled pipeline {path} does not exist", remedy="run evenface compile first"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise RequestError(
+            f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex"
+        ) from None
+    if len(documents) > 1:
+        raise RequestError(
+            f"{path} has {len(documents)} YAML documents, and Vertex AI reads one",
+            remedy=("the others hold settings of Kubernetes; run evenface compile --target vertex"),
+        )
+    specification = documents[0] if documents else None
+    if not isinstance(specification, dict) or not {"pipelineInfo", "root", "deploymentSpec"} <= specification.keys():
+        raise RequestError(f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex")
+    for accelerator in _accelerators(specification):
+        if "/" in accelerator:
+            raise RequestError(
+                f"{path} asks for the accelerator {accelerator}, a name of Kubernetes",
+                remedy="run evenface compile --target vertex",
+            )
+    return specification
+
+
+def _accelerators(specification: dict[str, Any]) -> Iterator[str]:
+    for executor in specification["deploymentSpec"].get("executors", {}).values():
+        accelerator = executor.get("container", {}).get("resources", {}).get("accelerator", {})
+        yield from (str(accelerator[key]) for key in ("type", "resourceType") if key in accelerator)
+
+
+def task_titles(specification: dict[str, Any]) -> dict[str, str]:
+    """Return the display name of each task that runs a container, by the task's name."""
+    components = specification.get("components", {})
+    titles = {}
+    for component in (specification["root"], *components.values()):
+        for name, task in component.get("dag", {}).get("tasks", {}).items():
+            if "executorLabel" in components.get(task["componentRef"]["name"], {}):
+                titles[name] = task.get("taskInfo", {}).get("name", name)
+    return titles
+
+
+def job_of(submission: Submission, settings: VertexSettings, specification: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``PipelineJob`` of a submission, as JSON.
+
+    Args:
+        submission: What is run.
+        settings: As whom, and under which key, labels and failure policy.
+        specification: The compiled pipeline.
+
+    Raises:
+        RequestError: If the artifacts have no bucket to go to.
+    """
+    root = submission.pipeline_root
+    if root is None or not root.startswith("gs://"):
+        stated = "none is set" if root is None else f"it is {root}"
+        raise RequestError(
+            f"Vertex AI keeps artifacts in a bucket, and {stated}",
+            remedy="set platform.pipeline_root to gs://BUCKET/FOLDER",
+        )
+    job: dict[str, Any] = {
+        "displayName": submission.run_name,
+        "labels": {**settings.labels, EXPERIMENT_LABEL: label_value(submission.experiment)},
+        "runtimeConfig": {
+            "gcsOutputDirectory": root,
+            "parameterValues": submission.parameters,
+            "failurePolicy": f"PIPELINE_FAILURE_POLICY_FAIL_{settings.failure_policy.upper()}",
+        },
+        "pipelineSpec": specification,
+    }
+    if settings.service_account is not None:
+        job["serviceAccount"] = settings.service_account
+    if settings.network is not None:
+        job["network"] = settings.network
+    if settings.encryption_key is not None:
+        job["encryptionSpec"] = {"kmsKeyName": settings.encryption_key}
+    return job
+
+
+def job_id_of(run_name: str) -> str:
+    """Return the identifier of a run's job: the run's name in the letters that Vertex AI allows.
+
+    Raises:
+        RequestError: If no identifier can be made of the name.
+    """
+    identifier = re.sub(r"[^a-z0-9]+", "-", run_name.lower()).strip("-")[:128]
+    if not _JOB_ID.fullmatch(identifier):
+        raise RequestError(f"'{run_name}' can't name a run on Vertex AI", remedy="begin it with a letter")
+    return identifier
+
+
+def label_value(text: str) -> str:
+    """Return a text in the letters that a label's value may have."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:63]

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.dataset.rejects import Reason
+from components.preprocess.verification import image_fault
+
+
+def reason_of(content, min_side=32, max_pixels=10_000):
+    fault = image_fault(content, min_side, max_pixels)
+    return fault and fault.reason
+
+
+@pytest.mark.parametrize("size", [(32, 32), (40, 40), (100, 60)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_jpeg_and_png_of_any_size_in_colour_or_grey_are_used_as_they_are(picture, size, mode, file_format):
+    assert reason_of(picture(size=size, mode=mode, file_format=file_format)) is None
+
+
+def test_what_is_no_image_is_told_apart_from_what_is_broken(picture):
+    content = picture()
+    assert reason_of(b"") is Reason.ZERO_BYTES
+    assert reason_of(b"not an image at all") is Reason.OTHER_CONTENT
+    assert reason_of(picture(file_format="BMP")) is Reason.OTHER_CONTENT
+    assert reason_of(content[: len(content) // 2]) is Reason.TRUNCATED
+    assert reason_of(picture(mode="CMYK")) is Reason.CMYK
+
+
+def test_a_png_cut_in_its_last_bytes_is_truncated(picture):
+    assert reason_of(picture(file_format="PNG")[:-3]) is Reason.TRUNCATED
+
+
+def test_a_jpeg_that_never_reaches_its_end_mark_is_truncated(picture):
+    content = picture()
+    without_mark = content[:-2] + b"xx"
+    middle = content.index(b"\xff\xda") + 60  # Among the pixels, behind the header of the scan.
+    segment_beyond_the_end = content[:middle] + b"\xff\xe2\xf0\x00" + content[middle + 4 :]
+    for damaged in (without_mark, segment_beyond_the_end):
+        assert reason_of(damaged) is Reason.TRUNCATED
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            tf.io.decode_image(damaged)
+
+
+def test_size_limits_hold_before_any_pixel_is_decompressed(picture):
+    assert reason_of(picture(size=(31, 40))) is Reason.TOO_SMALL
+    huge_header_and_nothing_else = picture(size=(101, 100), file_format="PNG")[:60]
+    assert reason_of(huge_header_and_nothing_else) is Reason.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_tensorflow_decodes_whatever_passes(picture, file_format):
+    rng = np.random.default_rng(0)
+    sound = picture(file_format=file_format)
+    passed = 0
+    for cut in [0] * 60 + list(range(1, 40)):
+        damaged = bytearray(sound[: len(sound) - cut])
+        if not cut:
+            damaged[rng.integers(2, len(damaged))] = rng.integers(256)
+        if reason_of(bytes(damaged)) is None:
+            passed += 1
+            pixels = tf.io.decode_image(bytes(damaged), channels=3, expand_animations=False)
+            assert pixels.shape[-1] == 3
+    assert reason_of(sound) is None
+    assert passed or file_format == "PNG"

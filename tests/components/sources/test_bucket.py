@@ -1,0 +1,106 @@
+import os
+import zipfile
+
+import pytest
+from gcp_storage_emulator.server import create_server
+from google.cloud import storage
+
+from components.dataset.rejects import Reason
+from components.errors import DataError
+from components.sources.bucket import list_blobs, read_bucket
+from components.sources.limits import SourceLimits
+
+FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """Serve a bucket over HTTP in this process."""
+    server = create_server("localhost", 0, in_memory=True, default_bucket="faces")
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://localhost:{server._api._httpd.server_port}")
+        yield storage.Client(project="test").bucket("faces")
+    server.stop()
+
+
+@pytest.fixture
+def upload(bucket):
+    def upload_all(files):
+        for name, content in files.items():
+            bucket.blob(name).upload_from_string(content, content_type="application/octet-stream")
+
+    yield upload_all
+    for blob in bucket.list_blobs():
+        blob.delete()
+
+
+def read(source, **limits):
+    return {file.name: file for file in read_bucket(source, SourceLimits(**limits))}
+
+
+def test_a_prefix_gives_every_object_below_it_in_order(upload):
+    upload(FACES | {"UTKFace-old/20_0_1_1.jpg": b"other folder", "UTKFace/": b""})
+    for source in ("gs://faces/UTKFace", "gs://faces/UTKFace/"):
+        files = read(source, download_workers=4)
+        expected = {name.removeprefix("UTKFace/"): content for name, content in sorted(FACES.items())}
+        assert [(name, file.content) for name, file in files.items()] == list(expected.items())
+
+
+def test_a_whole_bucket_is_a_source(upload):
+    upload(FACES)
+    assert {name: file.content for name, file in read("gs://faces").items()} == FACES
+
+
+def test_archives_are_read_as_streams(upload, tar, zipped):
+    upload(
+        {
+            "data/faces.tar.gz": tar(FACES.items()),
+            "data/faces.tar": tar(FACES.items(), "w"),
+            "data/faces.zip": zipped(FACES.items(), zipfile.ZIP_DEFLATED),
+        }
+    )
+    for name in ("faces.tar.gz", "faces.tar", "faces.zip"):
+        assert {name: file.content for name, file in read(f"gs://faces/data/{name}").items()} == FACES
+
+
+def test_foreign_and_large_objects_are_rejected_without_a_download(upload):
+    upload({"x/readme.txt": b"text", "x/20_0_1_1.jpg": bytes(5000), "x/20_0_1_2.jpg": b"small"})
+    files = read("gs://faces/x", max_file_megabytes=0.001)
+    assert files["readme.txt"].fault.reason is Reason.OTHER_FILE
+    assert files["20_0_1_1.jpg"].fault.reason is Reason.TOO_LARGE
+    assert files["20_0_1_2.jpg"].content == b"small"
+
+
+def test_a_refused_archive_in_a_bucket_is_explained(upload, tar):
+    upload({"evil.tar.gz": tar([("../20_0_1_1.jpg", b"x")])})
+    with pytest.raises(DataError, match="points outside of it"):
+        read("gs://faces/evil.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "source", ["gs://faces/missing.tar.gz", "gs://no-such-bucket/UTKFace", "gs://no-such-bucket/x.zip"]
+)
+def test_what_does_not_exist_is_named(bucket, source):
+    with pytest.raises(DataError, match=r"gs://.* does not exist: check the name of the bucket"):
+        read(source)
+
+
+def test_a_uri_without_a_bucket_is_refused():
+    with pytest.raises(DataError, match="names no bucket: write gs://bucket/prefix"):
+        read("gs:///UTKFace")
+
+
+def test_listed_objects_carry_what_identifies_their_content(upload):
+    upload({"x/20_0_1_1.jpg": b"content"})
+    (blob,) = list_blobs("gs://faces/x")
+    assert blob.name == "x/20_0_1_1.jpg"
+    assert blob.generation
+    assert blob.crc32c
+
+
+def test_missing_credentials_are_explained(monkeypatch, tmp_path):
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "gone.json"))
+    with pytest.raises(DataError, match="no working Google credentials .* 'gcloud auth application-default login'"):
+        read("gs://faces/UTKFace")

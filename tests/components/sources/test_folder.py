@@ -1,0 +1,77 @@
+import os
+
+import pytest
+
+from components.dataset.rejects import Reason
+from components.errors import DataError
+from components.sources.folder import read_folder
+from components.sources.limits import SourceLimits
+from components.sources.source import read_source
+from components.sources.synthetic_settings import SyntheticSettings
+
+
+@pytest.fixture
+def folder(tmp_path):
+    source = tmp_path / "faces"
+    (source / "more").mkdir(parents=True)
+    for name in ("b.jpg", "a.PNG", "more/c.jpeg"):
+        (source / name).write_bytes(name.encode())
+    return source
+
+
+def read(folder, **limits):
+    return {file.name: file for file in read_folder(folder, SourceLimits(**limits))}
+
+
+def test_files_come_in_the_order_of_names_from_every_depth(folder):
+    assert [(name, file.content) for name, file in read(folder).items()] == [
+        ("a.PNG", b"a.PNG"),
+        ("b.jpg", b"b.jpg"),
+        ("more/c.jpeg", b"more/c.jpeg"),
+    ]
+
+
+def test_links_are_read_only_where_they_stay_inside(folder, tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (folder / "inside.jpg").symlink_to(folder / "b.jpg")
+    (folder / "outside.jpg").symlink_to(tmp_path / "secret.jpg")
+    (folder / "nowhere.jpg").symlink_to(folder / "gone.jpg")
+    (folder / "loop").symlink_to(folder)
+    files = read(folder)
+    assert files["inside.jpg"].content == b"b.jpg"
+    for name in ("outside.jpg", "nowhere.jpg", "loop"):
+        assert files[name].fault.reason is Reason.NOT_REGULAR
+        assert files[name].content == b""
+
+
+def test_a_pipe_is_rejected_and_never_opened(folder):
+    os.mkfifo(folder / "pipe.jpg")
+    assert read(folder)["pipe.jpg"].fault.reason is Reason.NOT_REGULAR
+
+
+def test_hidden_and_other_files_are_listed(folder):
+    (folder / ".DS_Store").touch()
+    (folder / "notes.txt").touch()
+    files = read(folder)
+    assert files[".DS_Store"].fault.reason is Reason.SYSTEM_FILE
+    assert files["notes.txt"].fault.reason is Reason.OTHER_FILE
+
+
+def test_a_large_file_is_rejected_alone(folder):
+    (folder / "b.jpg").write_bytes(bytes(3000))
+    files = read(folder, max_file_megabytes=0.001)
+    assert files["b.jpg"].fault.reason is Reason.TOO_LARGE
+    assert files["a.PNG"].fault is None
+
+
+def test_a_source_that_is_no_source_is_explained(tmp_path):
+    def read_all(source):
+        return list(read_source(str(source), SourceLimits(), SyntheticSettings()))
+
+    with pytest.raises(DataError, match="does not exist: pass --source"):
+        read_all(tmp_path / "missing")
+    with pytest.raises(DataError, match="does not exist: pass --source"):
+        read_all("")
+    (tmp_path / "face.jpg").touch()
+    with pytest.raises(DataError, match="neither a folder nor an archive: pass a folder or a file that ends in"):
+        read_all(tmp_path / "face.jpg")
