@@ -10,15 +10,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from components.compare.comparison import build_comparison
-from components.compare.data_facts import DataFacts
-from components.compare.report.render import render_report
+from components.compare.contract import RunPlace
+from components.compare.dataset import Dataset
+from components.compare.report.render import write_report
 from components.compare.runs import Run
 from components.compare.settings import ComparisonSettings
 from components.dataset.manifest import Manifest
+from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.errors import ArtifactError
 from components.evaluation.predictions import Predictions
-from components.files import read_json, write_json
-from components.model.artifact import HISTORY_FILE, read_variant
+from components.training.record import HISTORY_FILE, TrainingRecord
+from components.training.search import read_searches
 
 _log = logging.getLogger(__name__)
 
@@ -79,81 +81,40 @@ def compare(
     runs = [
         _read_run(model, predictions) for (model, _), predictions in zip(inputs.models, inputs.predictions, strict=True)
     ]
-    data = DataFacts(
+    data = Dataset(
         manifest=Manifest.read(inputs.manifest),
         train=Manifest.read(inputs.train),
         validation=Manifest.read(inputs.validation),
         test=Manifest.read(inputs.test),
         rejected=pq.read_metadata(inputs.rejects).num_rows,
-        preprocess_summary=read_json(inputs.preprocess_summary),
-        test_set_summary=read_json(inputs.test_set_summary),
+        preprocess=PreprocessSummary.read(inputs.preprocess_summary),
+        test_set=TestSetSummary.read(inputs.test_set_summary),
     )
     comparison = build_comparison(
         runs,
         data,
         settings,
         expected=[(str(run["variant"]), int(run["seed"])) for run in expected],
-        searches=read_json(inputs.hyperparameters),
+        searches=read_searches(inputs.hyperparameters),
+        places=[
+            RunPlace(variant=run.record.variant, seed=run.record.seed, model=uri, predictions=predictions)
+            for run, (_, uri), predictions in zip(runs, inputs.models, inputs.predictions, strict=True)
+        ],
     )
-    comparison["runs"] = [
-        {"variant": run.about["variant"], "seed": int(run.about["seed"]), "model": uri, "predictions": predictions}
-        for run, (_, uri), predictions in zip(runs, inputs.models, inputs.predictions, strict=True)
-    ]
-    write_json(comparison_path, comparison)
-    _write_report(comparison, data.preprocess_summary, runs, report_path, summary_path)
-    recommended = comparison["recommended"]
-    name = recommended["variant"] or "none"
+    comparison.write(comparison_path)
+    write_report(comparison, report_path, summary_path)
+    name = comparison.recommended.variant or "none"
     _log.info("recommended: %s", name)
-    return {"variant": name, "because": recommended["because"]}
+    return {"variant": name, "because": comparison.recommended.because}
 
 
-def rebuild(
-    comparison: dict[str, Any], data: Path, models: Path, predictions: Path, report_path: Path, summary_path: Path
-) -> None:
-    """Write the report anew from the files of a finished run.
-
-    Args:
-        comparison: Content of the run's ``comparison.json``.
-        data: Folder with the run's manifests and summaries.
-        models: Folder with ``<variant>/<seed>`` models.
-        predictions: Folder with ``<variant>/<seed>.parquet``.
-        report_path: HTML to write.
-        summary_path: Markdown to write.
-    """
-    runs = [
-        _read_run(
-            str(models / run["variant"] / str(run["seed"])),
-            str(predictions / run["variant"] / f"{run['seed']}.parquet"),
-        )
-        for run in comparison["runs"]
-    ]
-    summary = read_json(data / "preprocess_summary.json")
-    _write_report(comparison, summary, runs, str(report_path), str(summary_path))
-
-
-def _write_report(
-    comparison: dict[str, Any], data_summary: Mapping[str, Any], runs: list[Run], report_path: str, summary_path: str
-) -> None:
-    histories = {
-        (str(run.about["variant"]), int(run.about["seed"])): run.history for run in runs if run.history is not None
-    }
-    render_report(
-        comparison,
-        dict(data_summary),
-        histories,
-        [run.predictions for run in runs],
-        Path(report_path),
-        Path(summary_path),
-    )
-
-
-def _read_run(model: str, predictions: str) -> Run:
-    about = read_variant(model)
-    found = Predictions.read(predictions)
-    if (found.variant, found.seed) != (about["variant"], int(about["seed"])):
+def _read_run(model: str, predictions_path: str) -> Run:
+    record = TrainingRecord.read(model)
+    predictions = Predictions.read(predictions_path)
+    if (predictions.variant, predictions.seed) != (record.variant, record.seed):
         raise ArtifactError(
-            f"{predictions} holds predictions of {found.variant}, seed {found.seed}, but {model} is "
-            f"{about['variant']}, seed {about['seed']}",
+            f"{predictions_path} holds predictions of {predictions.variant}, seed {predictions.seed}, but {model} is "
+            f"{record.variant}, seed {record.seed}",
             remedy="evaluate the model again",
         )
-    return Run(found, about, pd.read_parquet(Path(model) / HISTORY_FILE))
+    return Run(predictions, record, pd.read_parquet(Path(model) / HISTORY_FILE))

@@ -1,62 +1,48 @@
-"""All runs side by side, as the one dictionary that ``comparison.json`` and the report show.
-
-The dictionary holds JSON values alone; a number that is undefined is null.
-
-- ``format``: 1.
-- ``dataset``: see :func:`components.compare.data_facts.describe_data`.
-- ``variants``: by name, a row per variant that has results. An interval is ``value`` (mean over the
-  seeds), ``low`` and ``high``; a headline adds ``std`` (over the seeds, ddof 1; null with one) and
-  ``by_seed``. A row has ``title``, ``kind``, ``source``, ``cures``, ``status`` (``complete``, or
-  ``incomplete`` with ``missing_seeds``), ``seeds``; a headline per metric of
-  :data:`~components.evaluation.metrics.HEADLINES`; per class and age bin plain values, and the same with
-  intervals under ``intervals``; confusions (truth in rows; faces summed over the seeds; ``…_normalised``
-  per row); ``groups`` (per metric: ``overall``, ``by_group``, ``worst``, ``best``, ``difference``);
-  ``natural``; ``difference_to_reference`` (null for the reference, or without a common seed);
-  ``age_error_by_age``; ``examples`` and ``worst_errors`` (of the first seed); and how it was trained,
-  by seed where seeds differ.
-- ``posthoc``: the same for ``<variant>+posthoc``, with ``derived_from`` and ``tau``; its
-  ``class_priors`` are the shares that were taken off.
-- ``floor``: the constant predictor: what it ``predicts``, and its metrics.
-- ``paired``: every test against the reference, adjusted by Holm for all of them. A post-hoc row is
-  tested on ethnicity alone: its other outputs are those of the variant it is derived from.
-- ``missing``: runs that were asked for and gave no results.
-- ``recommended``: see :func:`components.compare.recommendation.recommend`.
-- ``tuning``, ``notes``, ``provenance``: how fair the comparison is, how to read it, what made it.
-"""
+"""Put all runs side by side: score them, test them, recommend one."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
-
-from components.compare.data_facts import DataFacts, describe_data
+from components.compare.contract import (
+    Comparison,
+    DummyRow,
+    Interval,
+    McNemarCounts,
+    PairedTestFacts,
+    RunKey,
+    RunPlace,
+    Verdict,
+)
+from components.compare.dataset import Dataset, describe_dataset
+from components.compare.measures import deviation, interval, measure
 from components.compare.provenance import describe_provenance, describe_tuning, reading_notes
 from components.compare.recommendation import recommend
-from components.compare.rows import interval, metric_values, number
+from components.compare.rows import RowBuilder
 from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, output_priors
 from components.compare.settings import ComparisonSettings
-from components.compare.variant_rows import RowBuilder
+from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.dummy import constant_predictions
-from components.evaluation.metrics import HEADLINES
+from components.evaluation.catalogue import TESTED
+from components.evaluation.dummy import dummy_predictions
 from components.evaluation.natural import natural_population
-from components.evaluation.paired import TESTED, holm, paired_test, random_swaps
+from components.evaluation.paired import PairedTest, holm, paired_test, random_swaps
 from components.evaluation.predictions import Predictions
 from components.evaluation.scoring import Scored, common_seeds, difference, score_seeds
+from components.training.search import SearchResult
 
 _log = logging.getLogger(__name__)
 
 
 def build_comparison(
     runs: Sequence[Run],
-    data: DataFacts,
+    data: Dataset,
     settings: ComparisonSettings,
     *,
-    expected: Sequence[tuple[str, int]] = (),
-    searches: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Any]:
+    expected: Sequence[tuple[str, int]],
+    searches: Mapping[str, SearchResult],
+    places: Sequence[RunPlace],
+) -> Comparison:
     """Put runs side by side.
 
     Args:
@@ -64,10 +50,8 @@ def build_comparison(
         data: The data and what was counted on the way.
         settings: Resamples, tests, and the rule of the recommendation.
         expected: Variant and seed of every run that was asked for; those without results are marked.
-        searches: What tuning chose, by the variant that it was tuned for: ``values``, ``trials``, ``source``.
-
-    Returns:
-        The dictionary that this module describes.
+        searches: What tuning chose, by the variant that it was tuned for.
+        places: Where each run's model and predictions are.
 
     Raises:
         DataError: If there is no run, a run comes twice, or the runs are not about the test faces.
@@ -87,111 +71,115 @@ def build_comparison(
     builder = RowBuilder(faces.labels, scored.get(settings.reference), settings)
     variants, posthoc = {}, {}
     for name, group in grouped.items():
-        variants[name] = builder.trained(group, scored[name], [seed for each, seed in missing if each == name])
+        absent = [seed for variant, seed in missing if variant == name]
+        variants[name] = builder.trained(group, scored[name], absent)
         priors = output_priors(group) if settings.posthoc.enabled else None
         if priors is not None:
             adjusted = f"{name}{POSTHOC}"
             scored[adjusted] = score(adjust_runs(group, priors, settings.posthoc.tau))
             posthoc[adjusted] = builder.posthoc(variants[name], scored[adjusted], priors, name)
     paired = paired_tests(scored, settings)
-    primary = settings.recommendation.primary_metric
-    comparison = {
-        "format": 1,
-        "dataset": describe_data(data, population),
-        "variants": variants,
-        "posthoc": posthoc,
-        "floor": _floor(data, score, faces),
-        "paired": paired,
-        "missing": [{"variant": name, "seed": seed} for name, seed in missing],
-        "recommended": recommend(
-            variants | posthoc,
-            paired,
-            settings.reference,
-            settings.recommendation,
-            lambda a, b: (
-                interval(difference(scored[a], scored[b], primary))
-                if common_seeds(scored[a], scored[b])
-                else {"value": None, "low": None, "high": None}
-            ),
-        ),
-        "tuning": describe_tuning(searches or {}),
-        "notes": reading_notes(settings, population, missing),
-        "provenance": describe_provenance(data.manifest, [run.about for run in runs], settings, len(paired)),
-    }
+
+    def between(first: str, second: str) -> Interval:
+        if not common_seeds(scored[first], scored[second]):
+            return Interval(value=None, low=None, high=None)
+        return interval(difference(scored[first], scored[second], settings.recommendation.primary_metric))
+
+    comparison = Comparison(
+        dataset=describe_dataset(data, population),
+        variants=variants,
+        posthoc=posthoc,
+        dummy=_dummy_row(dummy_predictions(data.train, faces), score),
+        paired=paired,
+        missing=[RunKey(variant=name, seed=seed) for name, seed in missing],
+        recommended=recommend(variants | posthoc, paired, settings.reference, settings.recommendation, between),
+        tuning=describe_tuning(searches),
+        notes=reading_notes(settings, population, missing),
+        provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
+        runs=list(places),
+    )
     _log.info("%d rows compared in %.1f s", len(scored), time.monotonic() - started)
     return comparison
 
 
-def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> list[dict[str, Any]]:
+def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> list[PairedTestFacts]:
     """Test every row against the reference on every metric, and adjust for the number of tests.
+
+    A post-hoc row is tested on the output that it changes alone: the others are those of its variant.
 
     Args:
         scored: Rows by name, trained and post-hoc.
         settings: The reference, the permutations and the level.
 
     Returns:
-        One entry per test; none when the reference has no results. ``difference`` is ``a`` less ``b``
-        over their common seeds with its bootstrap interval, ``std`` its standard deviation
-        over the seeds; ``p_adjusted`` is by Holm over the list.
+        One entry per test; none when the reference has no results.
     """
     reference = scored.get(settings.reference)
     if reference is None:
         return []
-    faces = len(next(iter(reference.predictions.values())))
     # One more than the seed of the resamples, so that the two tables of random numbers are independent.
-    swaps = random_swaps(faces, settings.permutations, settings.seed + 1)
-    entries = []
+    swaps = random_swaps(len(reference.first), settings.permutations, settings.seed + 1)
+    tests: list[tuple[str, str, PairedTest]] = []
     for name, row in scored.items():
         seeds = common_seeds(row, reference)
         if name == settings.reference or not seeds:
             continue
         ours, theirs = ([side.predictions[seed] for seed in seeds] for side in (row, reference))
-        for metric, better in TESTED.items():
-            if name.endswith(POSTHOC) and not metric.startswith("ethnicity"):
-                continue
-            test = paired_test(metric, ours, theirs, swaps)
-            by_seed = [float(row.estimates[seed][metric] - reference.estimates[seed][metric]) for seed in seeds]
-            found = interval(difference(row, reference, metric))
-            entry: dict[str, Any] = {
-                "a": name,
-                "b": settings.reference,
-                "metric": metric,
-                "better": better,
-                "test": test.test,
-                "seeds": seeds,
-                "faces": faces,
-                "difference": found["value"],
-                "low": found["low"],
-                "high": found["high"],
-                "std": number(float(np.std(by_seed, ddof=1))) if len(seeds) > 1 else None,
-                "p": test.p,
-            }
-            if test.by_seed:
-                entry["by_seed"] = {
-                    str(seed): {"a_only": one.a_only, "b_only": one.b_only, "p": one.p}
-                    for seed, one in test.by_seed.items()
-                }
-            entries.append(entry)
-    for entry, p_adjusted in zip(entries, holm([entry["p"] for entry in entries]), strict=True):
-        significant = p_adjusted <= settings.recommendation.significance
-        gain = entry["difference"] * (-1 if entry["better"] == "lower" else 1)
-        verdict = ("better" if gain > 0 else "worse") if significant else "no difference shown"
-        entry |= {"p_adjusted": p_adjusted, "significant": significant, "verdict": verdict}
-    return entries
+        changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
+        tests += [(name, metric.name, paired_test(metric, ours, theirs, swaps)) for metric in changed]
+    adjusted = holm([test.p for _, _, test in tests])
+    return [
+        _describe_test(name, metric, test, p_adjusted, scored, settings)
+        for (name, metric, test), p_adjusted in zip(tests, adjusted, strict=True)
+    ]
 
 
-def _floor(data: DataFacts, score: Callable[[Sequence[Predictions]], Scored], faces: Predictions) -> dict[str, Any]:
-    """Scores of the constant predictor; it has no seeds."""
-    constant = constant_predictions(data.train, faces)
-    values = metric_values(score([constant]), faces.labels)
-    for name in HEADLINES:
-        values[name] = {key: values[name][key] for key in ("value", "low", "high")}
-    first = constant.faces.iloc[0]
-    return {
-        "predicts": {
-            "age_years": float(first["predicted_age"]),
-            "gender": faces.labels.genders[first["predicted_gender"]],
-            "ethnicity": faces.labels.ethnicities[first["predicted_ethnicity"]],
+def _describe_test(
+    name: str,
+    metric: str,
+    test: PairedTest,
+    p_adjusted: float,
+    scored: Mapping[str, Scored],
+    settings: ComparisonSettings,
+) -> PairedTestFacts:
+    row, reference = scored[name], scored[settings.reference]
+    seeds = common_seeds(row, reference)
+    by_seed = [float(row.estimates[seed].overall[metric] - reference.estimates[seed].overall[metric]) for seed in seeds]
+    estimate = interval(difference(row, reference, metric))
+    significant = p_adjusted <= settings.recommendation.significance
+    gain = TESTED[metric].better.gain(estimate.value or 0.0)
+    verdict: Verdict = ("better" if gain > 0 else "worse") if significant else "no difference shown"
+    return PairedTestFacts(
+        a=name,
+        b=settings.reference,
+        metric=metric,
+        better=TESTED[metric].better,
+        test=test.test,
+        seeds=seeds,
+        faces=len(reference.first),
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        std=deviation(by_seed),
+        p=test.p,
+        by_seed={
+            str(seed): McNemarCounts(a_only=counts.a_only, b_only=counts.b_only, p=counts.p)
+            for seed, counts in test.by_seed.items()
         },
-        **values,
-    }
+        p_adjusted=p_adjusted,
+        significant=significant,
+        verdict=verdict,
+    )
+
+
+def _dummy_row(dummy: Predictions, score: Callable[[Sequence[Predictions]], Scored]) -> DummyRow:
+    """Scores of the dummy predictor; it has no seeds."""
+    first = dummy.faces.iloc[0]
+    predicts: dict[str, str | float] = {}
+    for output in OUTPUTS.values():
+        answer = first[output.predicted]
+        if output.kind is Kind.REGRESSION:
+            predicts[f"{output.name}_years"] = float(answer)
+        else:
+            predicts[output.name] = dummy.labels.names(output.name)[answer]
+    return DummyRow(predicts=predicts, **measure(score([dummy]), dummy.labels, seeds=False))

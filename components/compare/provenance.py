@@ -3,26 +3,24 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from components.compare.contract import Provenance, Tuning
 from components.compare.settings import ComparisonSettings
 from components.dataset.manifest import Manifest
 from components.evaluation.natural import NaturalPopulation
+from components.training.recipe import Recipe
+from components.training.search import SearchResult
 
 _PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "tensorflow", "tensorflow-cpu")
 
 
-def describe_tuning(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
     """Say how fairly the variants' hyperparameters were chosen.
 
     Args:
         searches: What tuning chose, by the variant that it was tuned for.
-
-    Returns:
-        ``scope`` (``per_variant``, or the variant that was searched for all), ``fixed`` (whether nothing
-        was searched), ``trials`` (of the longest search), ``searches`` as given, and ``note``, a sentence.
     """
-    trials = {name: int(search.get("trials", 0)) for name, search in searches.items()}
+    trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
     if not any(trials.values()):
         note = "All variants train with the same hyperparameters, which no search has chosen."
@@ -35,15 +33,17 @@ def describe_tuning(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
         budget = max(trials.values())
         note = f"Each variant trains with hyperparameters of its own, from equal searches of {budget} trials."
     else:
-        each = ", ".join(f"{name} {count}" for name, count in trials.items())
-        note = f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {each})."
-    return {
-        "scope": scope,
-        "fixed": not any(trials.values()),
-        "trials": max(trials.values(), default=0),
-        "searches": {name: dict(one) for name, one in searches.items()},
-        "note": note,
-    }
+        lengths = ", ".join(f"{name} {count}" for name, count in trials.items())
+        note = (
+            f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {lengths})."
+        )
+    return Tuning(
+        scope=scope,
+        fixed=not any(trials.values()),
+        trials=max(trials.values(), default=0),
+        searches=dict(searches),
+        note=note,
+    )
 
 
 def reading_notes(
@@ -77,29 +77,27 @@ def reading_notes(
     return notes
 
 
-def describe_provenance(
-    manifest: Manifest, abouts: Sequence[Mapping[str, Any]], settings: ComparisonSettings, tests: int
-) -> dict[str, Any]:
+def describe_provenance(manifest: Manifest, recipe: Recipe, settings: ComparisonSettings, tests: int) -> Provenance:
     """Return what made the comparison.
 
     Args:
         manifest: All faces.
-        abouts: Content of each run's ``variant.json``.
-        settings: The section ``comparison``.
+        recipe: How the networks were trained.
+        settings: The stage's section.
         tests: Number of tests that the adjustment counts.
     """
-    return {
-        "fingerprint": manifest.fingerprint,
-        "settings": settings.to_parameter(),
-        "training": next((about["settings"] for about in abouts if "settings" in about), {}),
-        "versions": _versions(),
-        "methods": {
+    return Provenance(
+        fingerprint=manifest.fingerprint,
+        settings=settings,
+        training=recipe,
+        versions=_versions(),
+        methods={
             "intervals": "stratified paired bootstrap, percentiles",
             "tests": "exact McNemar for accuracies (exact sign-flip over several seeds); paired permutation of "
             "faces for age MAE and macro F1",
             "adjustment": f"Holm, {tests} tests",
         },
-    }
+    )
 
 
 def _versions() -> dict[str, str]:

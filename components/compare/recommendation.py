@@ -14,48 +14,45 @@ The rule, with the names of :class:`~components.compare.settings.RecommendationS
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from components.compare.contract import (
+    Adjustment,
+    Candidate,
+    Differences,
+    Guard,
+    GuardMargin,
+    Interval,
+    PairedTestFacts,
+    Recommendation,
+    Row,
+    Rule,
+)
 from components.compare.settings import RecommendationSettings
-from components.evaluation.metrics import GROUP_METRICS, HEADLINES
+from components.dataset.outputs import FOCUS
+from components.evaluation.catalogue import CATALOGUE, HEADLINES, Better
 
-METRIC_NAMES = {
-    "age_mae": "age MAE",
-    "gender_accuracy": "gender accuracy",
-    "ethnicity_accuracy": "ethnicity accuracy",
-    "ethnicity_macro_f1": "ethnicity macro F1",
-    "ethnicity_recall": "ethnicity recall",
-}
-"""How metrics are called in a sentence."""
-
-_WORST = "worst_group_"
-
-Row = Mapping[str, Any]
+_WORST = "worst group"
 
 
 def recommend(
     rows: Mapping[str, Row],
-    paired: Sequence[Mapping[str, Any]],
+    paired: Sequence[PairedTestFacts],
     reference: str,
     settings: RecommendationSettings,
-    between: Callable[[str, str], Mapping[str, float | None]],
-) -> dict[str, Any]:
+    between: Callable[[str, str], Interval],
+) -> Recommendation:
     """Apply the rule.
 
     Args:
         rows: Rows of the comparison by name, trained and post-hoc.
-        paired: The report's tests, with ``a``, ``b``, ``metric``, ``difference``, ``low``, ``high``,
-            ``p_adjusted``.
+        paired: The report's tests.
         reference: Name of the variant that the others are compared with.
         settings: The rule's settings.
         between: The paired interval of the primary metric between two rows, the first less the second.
 
     Returns:
-        ``variant`` (None when the reference is missing), ``because``, ``kind`` of its row, ``model``
-        (the variant whose trained model it is), ``deployable`` (whether that model as saved answers
-        like this), ``adjustment`` (of a post-hoc row: ``tau`` and ``class_priors``), ``rule``,
-        ``candidates`` (every other row with the outcome of each condition) and ``indistinguishable``
-        (other safe and better rows whose difference to the recommended one may be zero).
+        The recommended row, the outcome of each condition for every other row, and the other safe and
+        better rows whose difference to the recommended one may be zero.
     """
     rule = describe_rule(reference, settings)
     if reference not in rows:
@@ -64,115 +61,121 @@ def recommend(
             f"add it to the variants and run again."
         )
         return _answer(None, None, because=because, rule=rule, candidates=[], similar=[])
-    tests = {(test["a"], test["b"]): test for test in paired if test["metric"] == settings.primary_metric}
+    tests = {(test.a, test.b): test for test in paired if test.metric == settings.primary_metric}
     candidates = [
         _candidate(name, row, rows[reference], tests.get((name, reference)), settings)
         for name, row in rows.items()
         if name != reference
     ]
-    eligible = sorted((each for each in candidates if each["eligible"]), key=lambda each: -each["gain"])
+    eligible = sorted(
+        (candidate for candidate in candidates if candidate.eligible), key=lambda candidate: -candidate.gain
+    )
     if not eligible:
         because = _why_the_reference(reference, candidates, settings)
         return _answer(reference, rows[reference], because=because, rule=rule, candidates=candidates, similar=[])
     best = _preferred(eligible, between)
-    others = [each["variant"] for each in eligible if each["variant"] != best]
-    similar = [name for name in others if _may_be_zero(between(best, name))]
+    others = [candidate.variant for candidate in eligible if candidate.variant != best]
+    similar = [name for name in others if between(best, name).may_be_zero]
     because = _why_the_best(best, rows[best], tests[best, reference], similar, len(candidates), settings)
     return _answer(best, rows[best], because=because, rule=rule, candidates=candidates, similar=similar)
 
 
-def _preferred(eligible: Sequence[Mapping[str, Any]], between: Callable[[str, str], Mapping[str, float | None]]) -> str:
+def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Interval]) -> str:
     """The row with the largest gain, or the best trained one if that is post-hoc and they may be the same."""
-    largest = str(eligible[0]["variant"])
-    if eligible[0]["kind"] != "posthoc":
-        return largest
-    trained = (str(each["variant"]) for each in eligible if each["kind"] != "posthoc")
-    return next((name for name in trained if _may_be_zero(between(largest, name))), largest)
+    largest = eligible[0]
+    if largest.kind != "posthoc":
+        return largest.variant
+    trained = (candidate.variant for candidate in eligible if candidate.kind != "posthoc")
+    return next((name for name in trained if between(largest.variant, name).may_be_zero), largest.variant)
 
 
-def describe_rule(reference: str, settings: RecommendationSettings) -> dict[str, Any]:
+def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
     """Return the rule as settings and as a text."""
-    margins = {name: margin for name, margin in settings.margins if name != settings.primary_metric}
+    guards = [
+        GuardMargin(metric=name, scope=_WORST if worst else "overall", margin=margin)
+        for name, worst, margin in settings.margins.guards()
+        if name != settings.primary_metric or worst
+    ]
     evidence = {
         "significant": "its whole interval is beyond the margin",
         "estimate": "its estimate is beyond the margin",
         "demonstrated": "its interval reaches beyond the margin",
     }[settings.guard_evidence]
+    margins = ", ".join(f"{_guard_name(guard.metric, guard.scope)} {guard.margin:g}" for guard in guards)
     text = (
         f"Recommended is the variant with the largest gain over {reference} in "
-        f"{METRIC_NAMES[settings.primary_metric]}, among those whose gain is significant (p, adjusted by Holm for "
+        f"{_phrase(settings.primary_metric)}, among those whose gain is significant (p, adjusted by Holm for "
         f"all comparisons of the report, at most {settings.significance:g})"
         f"{' and of one sign in every common seed' if settings.every_seed else ''}, and whose loss stays within the "
-        f"margin of every guard: {', '.join(f'{_guard_name(name)} {margin:g}' for name, margin in margins.items())}. "
+        f"margin of every guard: {margins}. "
         f"A guard fails when {evidence}. A trained variant that can't be told apart from the largest gain goes before "
         f"a post-hoc row. If no variant passes, {reference} stays."
     )
-    return {
-        "primary_metric": settings.primary_metric,
-        "significance": settings.significance,
-        "every_seed": settings.every_seed,
-        "guard_evidence": settings.guard_evidence,
-        "guards": margins,
-        "posthoc": settings.posthoc,
-        "text": text,
-    }
+    return Rule(
+        primary_metric=settings.primary_metric,
+        significance=settings.significance,
+        every_seed=settings.every_seed,
+        guard_evidence=settings.guard_evidence,
+        guards=guards,
+        posthoc=settings.posthoc,
+        text=text,
+    )
 
 
 def _candidate(
-    name: str, row: Row, reference: Row, test: Mapping[str, Any] | None, settings: RecommendationSettings
-) -> dict[str, Any]:
+    name: str, row: Row, reference: Row, test: PairedTestFacts | None, settings: RecommendationSettings
+) -> Candidate:
     """Check one row against every condition of the rule."""
-    metric = settings.primary_metric
-    sign = -1 if HEADLINES[metric] == "lower" else 1
-    gain = sign * test["difference"] if test else 0.0
-    p_adjusted = test["p_adjusted"] if test else None
+    metric = HEADLINES[settings.primary_metric]
+    gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
+    p_adjusted = test.p_adjusted if test else None
     significant = p_adjusted is not None and p_adjusted <= settings.significance
-    seeds = [seed for seed in row[metric]["by_seed"] if seed in reference[metric]["by_seed"]]
-    gains = [sign * (row[metric]["by_seed"][seed] - reference[metric]["by_seed"][seed]) for seed in seeds]
+    ours, theirs = row.headline(metric).by_seed, reference.headline(metric).by_seed
+    gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
     # One seed can't contradict itself.
-    consistent = len({(each > 0) - (each < 0) for each in gains}) == 1 if len(gains) > 1 else None
-    guards = _guards(row, settings)
-    allowed = settings.posthoc or row["kind"] != "posthoc"
+    consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
+    guards = _guards(row.difference_to_reference, settings)
     better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
-    return {
-        "variant": name,
-        "kind": row["kind"],
-        "gain": gain,
-        "p_adjusted": p_adjusted,
-        "significant": significant,
-        "consistent_over_seeds": consistent,
-        "better": better,
-        "guards": guards,
-        "safe": all(guard["holds"] for guard in guards),
-        "eligible": better and allowed and all(guard["holds"] for guard in guards),
-    }
+    safe = all(guard.holds for guard in guards)
+    return Candidate(
+        variant=name,
+        kind=row.kind,
+        gain=gain,
+        p_adjusted=p_adjusted,
+        significant=significant,
+        consistent_over_seeds=consistent,
+        better=better,
+        guards=guards,
+        safe=safe,
+        eligible=better and safe and (settings.posthoc or not row.is_posthoc),
+    )
 
 
-def _guards(row: Row, settings: RecommendationSettings) -> list[dict[str, Any]]:
+def _guards(difference: Differences | None, settings: RecommendationSettings) -> list[Guard]:
     """The loss of a row in each guarded metric, with its interval, and whether it is tolerated."""
-    difference = row["difference_to_reference"]
-    guards = []
-    for name, margin in settings.margins:
-        if name == settings.primary_metric or difference is None:
+    guards: list[Guard] = []
+    if difference is None:
+        return guards
+    for name, worst, margin in settings.margins.guards():
+        if name == settings.primary_metric and not worst:
             continue
-        metric = name.removeprefix(_WORST)
-        found = difference["worst_group"][metric] if name.startswith(_WORST) else difference[metric]
-        better = GROUP_METRICS[metric] if name.startswith(_WORST) else HEADLINES[metric]
-        ends = (found["value"], found["low"], found["high"])
-        known = None not in ends
-        loss, low, high = ends if better == "lower" else (_minus(ends[0]), _minus(ends[2]), _minus(ends[1]))
+        metric = CATALOGUE[name]
+        interval = difference.worst_group[name] if worst else difference.overall(metric)
+        loss, low, high = interval.value, interval.low, interval.high
+        if metric.better is not Better.LOWER:
+            loss, low, high = _minus(loss), _minus(high), _minus(low)
         weighed = {"significant": low, "estimate": loss, "demonstrated": high}[settings.guard_evidence]
         guards.append(
-            {
-                "metric": metric,
-                "scope": "worst group" if name.startswith(_WORST) else "overall",
-                "loss": loss,
-                "low": low,
-                "high": high,
-                "margin": margin,
+            Guard(
+                metric=name,
+                scope=_WORST if worst else "overall",
+                loss=loss,
+                low=low,
+                high=high,
+                margin=margin,
                 # What can't be computed can't be shown to be safe.
-                "holds": known and weighed <= margin,
-            }
+                holds=None not in (loss, low, high) and weighed is not None and weighed <= margin,
+            )
         )
     return guards
 
@@ -181,114 +184,104 @@ def _minus(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _may_be_zero(interval: Mapping[str, float | None]) -> bool:
-    low, high = interval["low"], interval["high"]
-    return low is None or high is None or low <= 0 <= high
-
-
-def _why_the_reference(reference: str, candidates: list[dict[str, Any]], settings: RecommendationSettings) -> str:
+def _why_the_reference(reference: str, candidates: list[Candidate], settings: RecommendationSettings) -> str:
     """One sentence for the case that no variant passes."""
-    metric = METRIC_NAMES[settings.primary_metric]
+    metric = _phrase(settings.primary_metric)
     if not candidates:
         return f"{reference} is the only variant with results."
-    unsafe = sorted((each for each in candidates if each["better"]), key=lambda each: -each["gain"])
+    unsafe = sorted((candidate for candidate in candidates if candidate.better), key=lambda candidate: -candidate.gain)
     if unsafe:
-        reasons = "; ".join(f"{each['variant']} ({_failure(each)})" for each in unsafe)
+        reasons = "; ".join(f"{candidate.variant} ({_failure(candidate)})" for candidate in unsafe)
         return f"{reference} stays: each variant that is significantly better in {metric} fails a guard: {reasons}."
-    fickle = [each["variant"] for each in candidates if each["significant"] and each["gain"] > 0]
+    fickle = [candidate.variant for candidate in candidates if candidate.significant and candidate.gain > 0]
     if fickle:
         return (
             f"{reference} stays: {', '.join(fickle)} gained in {metric} over all seeds but not in each of them, "
             f"so the gain may be the seed's."
         )
-    worse = [each["variant"] for each in candidates if each["significant"]]
+    worse = [candidate.variant for candidate in candidates if candidate.significant]
     if worse:
         return (
             f"{reference} stays: no variant is significantly better in {metric}, "
             f"and {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
         )
-    tested = [each["p_adjusted"] for each in candidates if each["p_adjusted"] is not None]
+    tested = [candidate.p_adjusted for candidate in candidates if candidate.p_adjusted is not None]
     smallest = f" (smallest adjusted p = {min(tested):.2g})" if tested else ""
     return f"No variant is distinguishable from the {reference} in {metric}{smallest}."
 
 
-def _failure(candidate: Mapping[str, Any]) -> str:
+def _failure(candidate: Candidate) -> str:
     """Which guard a better candidate fails most, or that its kind is not allowed."""
-    failed = [guard for guard in candidate["guards"] if not guard["holds"]]
+    failed = [guard for guard in candidate.guards if not guard.holds]
     if not failed:
         return "post-hoc rows are not to be recommended"
-    worst = max(failed, key=lambda guard: (guard["loss"] or 0.0) / max(guard["margin"], 1e-9))
-    name = f"{METRIC_NAMES[worst['metric']]}{' of the worst group' if worst['scope'] == 'worst group' else ''}"
-    if worst["loss"] is None:
+    worst = max(failed, key=lambda guard: (guard.loss or 0.0) / max(guard.margin, 1e-9))
+    name = _guard_name(worst.metric, worst.scope)
+    if worst.loss is None:
         return f"{name} is undefined"
-    return (
-        f"{name} is worse by {worst['loss']:.3g}, {worst['low']:.3g} to {worst['high']:.3g}; margin {worst['margin']:g}"
-    )
+    return f"{name} is worse by {worst.loss:.3g}, {worst.low:.3g} to {worst.high:.3g}; margin {worst.margin:g}"
 
 
 def _why_the_best(
-    best: str, row: Row, test: Mapping[str, Any], similar: list[str], compared: int, settings: RecommendationSettings
+    best: str, row: Row, test: PairedTestFacts, similar: list[str], compared: int, settings: RecommendationSettings
 ) -> str:
     """One sentence on the gain, and one each on what a reader must know before shipping."""
-    metric = METRIC_NAMES[settings.primary_metric]
-    seeds = f"{len(test['seeds'])} seed{'s' if len(test['seeds']) > 1 else ''}"
+    metric = HEADLINES[settings.primary_metric]
+    seeds = f"{len(test.seeds)} seed{'s' if len(test.seeds) > 1 else ''}"
     guards = {
         "significant": "no guard is shown to fail",
         "estimate": "no guard's estimated loss exceeds its margin",
         "demonstrated": "every guard is shown to hold",
     }[settings.guard_evidence]
-    rank = (
-        "a gain that is the largest, or can't be told apart from it,"
-        if row["kind"] != "posthoc"
-        else "the largest gain"
-    )
+    rank = "the largest gain" if row.is_posthoc else "a gain that is the largest, or can't be told apart from it,"
     sentences = [
-        f"{best} has {rank} in {metric}: {row[settings.primary_metric]['value']:.3f}, "
-        f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f}) against {test['b']}, "
-        f"adjusted p = {test['p_adjusted']:.2g}, {seeds}; {guards}.",
-        *_costs(row["difference_to_reference"]),
+        f"{best} has {rank} in {_phrase(metric.name)}: {row.headline(metric).value:.3f}, "
+        f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
+        f"adjusted p = {test.p_adjusted:.2g}, {seeds}; {guards}.",
+        *_costs(row.difference_to_reference),
     ]
     if compared > 1:
         sentences.append(
             f"It was chosen among {compared} rows on these test faces, so its gain is on the optimistic side."
         )
-    if len(test["seeds"]) == 1 and row["kind"] != "posthoc":
+    if len(test.seeds) == 1 and not row.is_posthoc:
         sentences.append("One seed shows that the two networks differ, not yet that the cure does: train more seeds.")
-    if row["kind"] == "posthoc":
+    if row.is_posthoc:
         sentences.append(
-            f"It is the model of {row['derived_from']} with its ethnicity probabilities adjusted afterwards "
-            f"(tau = {row['tau']:g}), which the saved model does not do by itself."
+            f"It is the model of {row.derived_from} with its {FOCUS.name} probabilities adjusted afterwards "
+            f"(tau = {row.tau:g}), which the saved model does not do by itself."
         )
     if similar:
         sentences.append(f"It can't be told apart from {', '.join(similar)}.")
     return " ".join(sentences)
 
 
-def _costs(difference: Mapping[str, Any] | None) -> list[str]:
+def _costs(difference: Differences | None) -> list[str]:
     """A sentence on what the gain costs: the largest loss of a class's recall and of natural accuracy, if shown."""
     if difference is None:
         return []
-    losses = {f"{name} recall": one for name, one in (difference.get("ethnicity_recall") or {}).items()}
-    shown = sorted((one["value"], name) for name, one in losses.items() if _below_zero(one))[:1]
-    natural = (difference.get("natural") or {}).get("ethnicity_accuracy")
-    if natural and _below_zero(natural):
-        losses[name := "ethnicity accuracy in the natural population"] = natural
-        shown.append((natural["value"], name))
+    recalls = difference.by_name(CATALOGUE[f"{FOCUS.name}_recall"])
+    losses = [(f"{name} recall", recall) for name, recall in recalls.items() if _is_below_zero(recall)]
+    shown = sorted(losses, key=lambda loss: (loss[1].value or 0.0, loss[0]))[:1]
+    natural = difference.natural.get(f"{FOCUS.name}_accuracy")
+    if natural is not None and _is_below_zero(natural):
+        shown.append((f"{FOCUS.name} accuracy in the natural population", natural))
     if not shown:
         return []
-    costs = [
-        f"{name} {value:+.3f} ({losses[name]['low']:+.3f} to {losses[name]['high']:+.3f})" for value, name in shown
-    ]
+    costs = [f"{name} {loss.value:+.3f} ({loss.low:+.3f} to {loss.high:+.3f})" for name, loss in shown]
     return [f"It costs {' and '.join(costs)}."]
 
 
-def _below_zero(interval: Mapping[str, float | None]) -> bool:
-    return interval["high"] is not None and interval["high"] < 0
+def _is_below_zero(interval: Interval) -> bool:
+    return interval.high is not None and interval.high < 0
 
 
-def _guard_name(name: str) -> str:
-    metric = METRIC_NAMES[name.removeprefix(_WORST)]
-    return f"{metric} of the worst group" if name.startswith(_WORST) else metric
+def _phrase(metric: str) -> str:
+    return CATALOGUE[metric].phrase
+
+
+def _guard_name(metric: str, scope: str) -> str:
+    return f"{_phrase(metric)} of the worst group" if scope == _WORST else _phrase(metric)
 
 
 def _answer(
@@ -296,19 +289,21 @@ def _answer(
     row: Row | None,
     *,
     because: str,
-    rule: dict[str, Any],
-    candidates: list[dict[str, Any]],
+    rule: Rule,
+    candidates: list[Candidate],
     similar: list[str],
-) -> dict[str, Any]:
-    posthoc = row is not None and row["kind"] == "posthoc"
-    return {
-        "variant": variant,
-        "because": because,
-        "kind": row["kind"] if row else None,
-        "model": row["derived_from"] if row and posthoc else variant,
-        "deployable": row is not None and not posthoc,
-        "adjustment": {"tau": row["tau"], "class_priors": row["class_priors"]} if row and posthoc else None,
-        "rule": rule,
-        "candidates": candidates,
-        "indistinguishable": similar,
-    }
+) -> Recommendation:
+    adjustment = (
+        Adjustment(tau=row.tau, class_priors=row.class_priors) if row is not None and row.tau is not None else None
+    )
+    return Recommendation(
+        variant=variant,
+        because=because,
+        kind=row.kind if row else None,
+        model=row.derived_from or variant if row else None,
+        deployable=row is not None and not row.is_posthoc,
+        adjustment=adjustment,
+        rule=rule,
+        candidates=candidates,
+        indistinguishable=similar,
+    )

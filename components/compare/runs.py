@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import FOCUS
 from components.errors import DataError
 from components.evaluation.predictions import Predictions, align
 from components.imbalance.posthoc import adjust_probabilities
+from components.training.record import TrainingRecord
 
 POSTHOC = "+posthoc"
 """What the name of a post-hoc row adds to its variant's."""
 
 Priors = dict[int, tuple[float, ...]]
-"""Class shares that the ethnicity probabilities of each seed's network carry, in the order of the classes."""
+"""Class shares that the probabilities of each seed's network carry, in the order of the classes."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,13 @@ class Run:
 
     Attributes:
         predictions: On the test faces.
-        about: Content of its ``variant.json``.
-        history: Its training history, one row per epoch, or None.
+        record: How it was trained.
+        history: Its training history, one row per epoch.
     """
 
     predictions: Predictions
-    about: Mapping[str, Any]
-    history: pd.DataFrame | None = None
+    record: TrainingRecord
+    history: pd.DataFrame
 
 
 def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]:
@@ -62,30 +63,23 @@ def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]
 def output_priors(group: Mapping[int, Run]) -> Priors | None:
     """Return the class shares that post-hoc adjustment has to take off a variant's probabilities.
 
-    They are the ``output_priors`` of the cure's statistics where it computed them, because weights and
-    logit adjustment have corrected part of the training priors already; ``class_priors`` for a run without
-    such statistics.
+    Weights and logit adjustment have corrected part of the training priors already: they are the
+    ``output_priors`` that the training plan computed.
 
     Returns:
         The shares by seed; None where an adjustment has nothing to do or can't be done: the shares
         are equal, a share is zero, or they are unknown.
     """
-    found: Priors = {}
+    priors: Priors = {}
     for seed, run in group.items():
-        labels = run.predictions.labels
-        known = run.about.get("statistics", {}).get("output_priors")
-        named = (known or {}).get("ethnicity") or {}
-        shares = (
-            list(run.about.get("class_priors", []))
-            if known is None
-            else [named.get(one, 0.0) for one in labels.ethnicities]
-        )
-        if len(shares) != len(labels.ethnicities) or min(shares) <= 0:
+        named = run.record.statistics.output_priors[FOCUS.name]
+        if named is None:
             return None
-        if np.ptp(shares) < 1e-6:
+        shares = tuple(named[name] for name in run.predictions.labels.names(FOCUS.name))
+        if min(shares) <= 0 or np.ptp(shares) < 1e-6:
             return None
-        found[seed] = tuple(float(share) for share in shares)
-    return found
+        priors[seed] = shares
+    return priors
 
 
 def adjust_runs(group: Mapping[int, Run], priors: Priors, tau: float) -> list[Predictions]:
@@ -93,6 +87,6 @@ def adjust_runs(group: Mapping[int, Run], priors: Priors, tau: float) -> list[Pr
     adjusted = []
     for seed, run in group.items():
         predictions = run.predictions
-        probabilities = adjust_probabilities(predictions.probabilities(), np.asarray(priors[seed]), tau)
-        adjusted.append(predictions.with_ethnicity(probabilities, f"{predictions.variant}{POSTHOC}"))
+        probabilities = adjust_probabilities(predictions.probabilities(FOCUS), np.asarray(priors[seed]), tau)
+        adjusted.append(predictions.with_probabilities(FOCUS, probabilities, f"{predictions.variant}{POSTHOC}"))
     return adjusted

@@ -1,12 +1,25 @@
 """Settings of the compare stage."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from components.section import Section
+from components.evaluation.catalogue import TESTED
+from components.section import Section, SettingError
 
-TestedMetric = Literal["age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1"]
+
+def _is_tested(metric: str) -> str:
+    if metric not in TESTED:
+        raise SettingError(f"'{metric}' is not tested between variants", remedy=f"choose {', '.join(TESTED)}")
+    return metric
+
+
+class WorstGroupMargins(Section):
+    """Loss that a recommended variant may have in its worst gender × ethnicity group."""
+
+    age_mae: float = Field(default=2.0, ge=0, description="Mean absolute error of the age, in years.")
+    gender_accuracy: float = Field(default=0.05, ge=0, le=1, description="Gender accuracy.")
+    ethnicity_recall: float = Field(default=0.05, ge=0, le=1, description="Ethnicity recall.")
 
 
 class GuardMargins(Section):
@@ -15,21 +28,20 @@ class GuardMargins(Section):
     age_mae: float = Field(default=1.0, ge=0, description="Mean absolute error of the age, in years.")
     gender_accuracy: float = Field(default=0.02, ge=0, le=1, description="Gender accuracy.")
     ethnicity_macro_f1: float = Field(default=0.02, ge=0, le=1, description="Macro F1 of the ethnicity.")
-    worst_group_age_mae: float = Field(
-        default=2.0, ge=0, description="Mean absolute error of the age in the worst gender × ethnicity group, in years."
+    worst_group: WorstGroupMargins = Field(
+        default_factory=WorstGroupMargins, description="The same in the worst gender × ethnicity group."
     )
-    worst_group_gender_accuracy: float = Field(
-        default=0.05, ge=0, le=1, description="Gender accuracy in the worst gender × ethnicity group."
-    )
-    worst_group_ethnicity_recall: float = Field(
-        default=0.05, ge=0, le=1, description="Ethnicity recall in the worst gender × ethnicity group."
-    )
+
+    def guards(self) -> list[tuple[str, bool, float]]:
+        """Return metric, whether it is that of the worst group, and margin of each guard."""
+        overall = [(name, False, margin) for name, margin in self if name != "worst_group"]
+        return overall + [(name, True, margin) for name, margin in self.worst_group]
 
 
 class RecommendationSettings(Section):
     """The rule that recommends a variant."""
 
-    primary_metric: TestedMetric = Field(
+    primary_metric: Annotated[str, AfterValidator(_is_tested)] = Field(
         default="ethnicity_macro_f1", description="The metric that is optimised, in which a gain must be significant."
     )
     significance: float = Field(

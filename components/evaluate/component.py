@@ -32,15 +32,14 @@ def evaluate(
 
     log_to_console()
     scores = run(images.path, test.path, model.path, EvaluationSettings.from_parameter(settings), predictions.path)
-    for name, value in scores.headline.items():
+    listed = scores.listed()
+    for name, value in listed.items():
         metrics.log_metric(name, value)
-    gender_metrics.log_confusion_matrix(*scores.gender_confusion)
-    ethnicity_metrics.log_confusion_matrix(*scores.ethnicity_confusion)
-    predictions.metadata.update(scores.run)
     # KFP keeps metrics as metadata alone; with a file of their own, a cache finds all of the stage's outputs.
-    write_json(metrics.path, scores.headline)
-    for drawn, (names, counts) in (
-        (gender_metrics, scores.gender_confusion),
-        (ethnicity_metrics, scores.ethnicity_confusion),
-    ):
-        write_json(drawn.path, {"classes": names, "counts": counts})
+    write_json(metrics.path, listed)
+    for output, drawn in (("gender", gender_metrics), ("ethnicity", ethnicity_metrics)):
+        classes, counts = scores.confusion(output)
+        drawn.log_confusion_matrix(classes, counts)
+        write_json(drawn.path, {"classes": classes, "counts": counts})
+    made = scores.predictions
+    predictions.metadata.update({"variant": made.variant, "seed": made.seed, "faces": len(made)})

@@ -1,20 +1,53 @@
 """Score one served model on the balanced test set."""
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from components.dataset.images import read_encoded
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import OUTPUTS, Kind
 from components.errors import ArtifactError
 from components.evaluate.settings import EvaluationSettings
-from components.evaluation.metrics import Scores, score
+from components.evaluation.catalogue import HEADLINES
+from components.evaluation.frame import MetricFrame, score
 from components.evaluation.predictions import Predictions
 from components.model.artifact import read_variant
 from components.model.serving import ServedModel
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One network's scores on the test set, as the user interfaces of KFP and Vertex AI show them.
+
+    Attributes:
+        predictions: What the network said.
+        frame: Every metric.
+    """
+
+    predictions: Predictions
+    frame: MetricFrame
+
+    def listed(self) -> dict[str, float]:
+        """Return the metrics that are one number, and each class's recall of every categorical output."""
+        numbers = {name: float(self.frame.overall[name]) for name in HEADLINES}
+        for output in OUTPUTS.values():
+            if output.kind is Kind.CATEGORICAL:
+                names = self.predictions.labels.names(output.name)
+                recalls = self.frame.overall[f"{output.name}_recall"]
+                numbers |= {
+                    f"{output.name}_recall_{name}": float(recall)
+                    for name, recall in zip(names, recalls, strict=True)
+                    if np.isfinite(recall)
+                }
+        return numbers
+
+    def confusion(self, output: str) -> tuple[list[str], list[list[int]]]:
+        """Return a classified output's class names, and its counts with the truth in rows."""
+        return list(self.predictions.labels.names(output)), self.frame.confusion[output].astype(int).tolist()
 
 
 def evaluate(
@@ -46,23 +79,8 @@ def evaluate(
             f"The model {model_path} was trained on {about['labels']} and the test set has {test.labels.to_dict()}",
             remedy="train it again on this data",
         )
-    scores = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
-    faces = test.faces
-    table = pd.DataFrame(
-        {
-            "image_id": faces["image_id"],
-            "age": faces["age"],
-            "age_bin": faces["age_bin"],
-            "gender": faces["gender"],
-            "ethnicity": faces["ethnicity"],
-            "predicted_age": scores["age"],
-            "female_probability": scores["gender"],
-            "predicted_gender": (scores["gender"] >= 0.5).astype(np.int8),
-            "ethnicity_probabilities": list(scores["ethnicity"]),
-            "predicted_ethnicity": scores["ethnicity"].argmax(axis=1).astype(np.int8),
-        }
-    )
-    predictions = Predictions(faces=table, labels=test.labels, variant=about["variant"], seed=int(about["seed"]))
+    served = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
+    predictions = Predictions.from_scores(test.faces, test.labels, served, about["variant"], int(about["seed"]))
     predictions.write(predictions_path)
-    _log.info("%s, seed %d: %d test faces scored", about["variant"], about["seed"], len(table))
-    return score(predictions)
+    _log.info("%s, seed %d: %d test faces scored", predictions.variant, predictions.seed, len(predictions))
+    return Scores(predictions, score(predictions))

@@ -12,14 +12,13 @@ says how sure the average of these trained networks is, over other test faces; i
 the seeds. How much another seed would change it is the standard deviation over the seeds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from components.dataset.labels import Labels
-from components.evaluation.metrics import Metrics, error_quantiles, face_features, metrics_from_sums
+from components.evaluation.frame import MetricFrame, error_quantiles, face_features, frame_from_sums
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +71,7 @@ class Weighting:
         cells = predictions.cells()
         return cls(resample_counts(cells, resamples, seed), cells, predictions.labels)
 
-    def metrics(self, predictions: Predictions, shares: Floats | None = None) -> tuple[Metrics, Metrics]:
+    def score(self, predictions: Predictions, shares: Floats) -> tuple[MetricFrame, MetricFrame]:
         """Return every metric of one network under each weighting.
 
         Args:
@@ -81,20 +80,19 @@ class Weighting:
                 has no face.
 
         Returns:
-            The metrics on the test set, and those of :data:`~components.evaluation.metrics.HEADLINES`
-            and per class in the other population (empty without ``shares``). Each has the axis of
-            the weightings first.
+            The metrics on the test set and, without groups, those in the other population. Each has the
+            axis of the weightings first.
         """
         features = face_features(predictions)
         sums = self._sums(features)
         sizes = np.bincount(self.cells, minlength=self.labels.cell_count).astype(np.float64)
-        errors = features[:, 0]
-        metrics = metrics_from_sums(sums, sizes, self.labels) | error_quantiles(errors, self.counts)
-        if shares is None:
-            return metrics, {}
+        tested = frame_from_sums(
+            sums, sizes, self.labels, quantiles=error_quantiles(features, self.counts, self.labels)
+        )
         weights = np.divide(shares, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        natural = metrics_from_sums(sums * weights[:, None], shares, self.labels, groups=False)
-        return metrics, natural | error_quantiles(errors, self.counts * weights[self.cells])
+        quantiles = error_quantiles(features, self.counts * weights[self.cells], self.labels)
+        natural = frame_from_sums(sums * weights[:, None], shares, self.labels, quantiles=quantiles, groups=False)
+        return tested, natural
 
     def _sums(self, features: Floats) -> Floats:
         """Sum the features per weighting and cell, shape ``[weightings, cells, features]``."""
@@ -103,11 +101,6 @@ class Weighting:
             members = np.flatnonzero(self.cells == cell)
             sums[:, cell] = self.counts[:, members] @ features[members]
         return sums
-
-
-def average_over_seeds(metrics: Sequence[Metrics]) -> Metrics:
-    """Return the mean over seeds of each metric, keeping the axis of the weightings."""
-    return {name: np.mean([each[name] for each in metrics], axis=0) for name in metrics[0]}
 
 
 def percentile_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:

@@ -16,8 +16,8 @@ difference averaged over the seeds; for correct answers its distribution is stil
 and equals McNemar's when there is one seed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,18 +25,12 @@ from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from components.evaluation.metrics import Better, macro_f1
+from components.dataset.outputs import OUTPUTS
+from components.evaluation.catalogue import Metric, Test
+from components.evaluation.frame import macro_f1
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
-
-TESTED: dict[str, Better] = {
-    "age_mae": "lower",
-    "gender_accuracy": "higher",
-    "ethnicity_accuracy": "higher",
-    "ethnicity_macro_f1": "higher",
-}
-"""Metrics that are tested, and which way is better."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +53,15 @@ class PairedTest:
     """Test of one metric between two variants.
 
     Attributes:
-        metric: One of :data:`TESTED`.
         test: ``"permutation"``, ``"mcnemar_exact"`` (one seed) or ``"sign_flip_exact"`` (its form for
             several seeds).
         p: Two-sided p-value, not adjusted.
         by_seed: For correct answers, McNemar's test of each seed.
     """
 
-    metric: str
     test: str
     p: float
-    by_seed: dict[int, McNemar]
+    by_seed: Mapping[int, McNemar] = field(default_factory=dict)
 
 
 def mcnemar_exact(a_correct: npt.NDArray[np.bool_], b_correct: npt.NDArray[np.bool_]) -> McNemar:
@@ -158,35 +150,32 @@ def permute_macro_f1(
 
 
 def paired_test(
-    metric: str, a: Sequence[Predictions], b: Sequence[Predictions], swaps: npt.NDArray[np.bool_]
+    metric: Metric, a: Sequence[Predictions], b: Sequence[Predictions], swaps: npt.NDArray[np.bool_]
 ) -> PairedTest:
     """Test one metric between two variants.
 
     Args:
-        metric: One of :data:`TESTED`.
+        metric: One of :data:`~components.evaluation.catalogue.TESTED`.
         a: One variant's predictions, one per common seed, aligned by face.
         b: The other's, in the same order of seeds.
         swaps: Of :func:`random_swaps`, shared by all tests of a report.
     """
-    if metric == "age_mae":
-        a_errors, b_errors = (np.mean([_absolute_errors(each) for each in side], axis=0) for side in (a, b))
-        return PairedTest(metric, "permutation", permute_mean(a_errors - b_errors, swaps), {})
-    output = "gender" if metric == "gender_accuracy" else "ethnicity"
-    truth = a[0].faces[output].to_numpy(np.int64)
+    output = OUTPUTS[metric.output]
+    if metric.test is Test.MEAN:
+        a_errors, b_errors = (np.mean([np.abs(run.errors(output)) for run in side], axis=0) for side in (a, b))
+        return PairedTest("permutation", permute_mean(a_errors - b_errors, swaps))
+    truth = a[0].faces[output.name].to_numpy(np.int64)
     a_predicted, b_predicted = (
-        np.stack([each.faces[f"predicted_{output}"].to_numpy(np.int64) for each in side]) for side in (a, b)
+        np.stack([run.faces[output.predicted].to_numpy(np.int64) for run in side]) for side in (a, b)
     )
-    if metric == "ethnicity_macro_f1":
-        classes = len(a[0].labels.ethnicities)
-        return PairedTest(metric, "permutation", permute_macro_f1(truth, a_predicted, b_predicted, classes, swaps), {})
+    if metric.test is Test.MACRO_F1:
+        classes = len(a[0].labels.names(output.name))
+        return PairedTest("permutation", permute_macro_f1(truth, a_predicted, b_predicted, classes, swaps))
     a_correct, b_correct = a_predicted == truth, b_predicted == truth
-    by_seed = {
-        each.seed: mcnemar_exact(right, other) for each, right, other in zip(a, a_correct, b_correct, strict=True)
-    }
+    by_seed = {run.seed: mcnemar_exact(ours, theirs) for run, ours, theirs in zip(a, a_correct, b_correct, strict=True)}
     if len(a) == 1:
-        return PairedTest(metric, "mcnemar_exact", by_seed[a[0].seed].p, by_seed)
-    summed = a_correct.sum(axis=0) - b_correct.sum(axis=0)
-    return PairedTest(metric, "sign_flip_exact", sign_flip_exact(summed), by_seed)
+        return PairedTest("mcnemar_exact", by_seed[a[0].seed].p, by_seed)
+    return PairedTest("sign_flip_exact", sign_flip_exact(a_correct.sum(axis=0) - b_correct.sum(axis=0)), by_seed)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -194,12 +183,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     if not p_values:
         return []
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
-
-
-def _absolute_errors(predictions: Predictions) -> Floats:
-    faces = predictions.faces
-    errors: Floats = np.abs(faces["predicted_age"].to_numpy(np.float64) - faces["age"].to_numpy(np.float64))
-    return errors
 
 
 def _macro_f1_of(pairs: Floats, classes: int) -> float:

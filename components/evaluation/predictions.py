@@ -1,8 +1,9 @@
 """The predictions of one trained network on the test set, passed between the stages as Parquet."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,31 +11,37 @@ import pandas as pd
 import pyarrow as pa
 
 from components.dataset.labels import Labels
+from components.dataset.outputs import CLASSIFIED, OUTPUTS, Kind, Output
 from components.dataset.tables import read_described, write_described
 from components.errors import ArtifactError, DataError
+
+_TRUTH = ("image_id", "age", "age_bin", *CLASSIFIED)
+
+
+def _predicted_fields(output: Output) -> Iterator[pa.Field]:
+    if output.kind is Kind.REGRESSION:
+        yield pa.field(output.predicted, pa.float32(), nullable=False)
+        return
+    probability = pa.float32() if output.kind is Kind.BINARY else pa.list_(pa.float32())
+    yield pa.field(output.probability, probability, nullable=False)
+    yield pa.field(output.predicted, pa.int8(), nullable=False)
+
 
 SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("age", pa.int16(), nullable=False),
         pa.field("age_bin", pa.int8(), nullable=False),
-        pa.field("gender", pa.int8(), nullable=False),
-        pa.field("ethnicity", pa.int8(), nullable=False),
-        pa.field("predicted_age", pa.float32(), nullable=False),
-        pa.field("female_probability", pa.float32(), nullable=False),
-        pa.field("predicted_gender", pa.int8(), nullable=False),
-        pa.field("ethnicity_probabilities", pa.list_(pa.float32()), nullable=False),
-        pa.field("predicted_ethnicity", pa.int8(), nullable=False),
+        *(pa.field(output, pa.int8(), nullable=False) for output in CLASSIFIED),
+        *(field for output in OUTPUTS.values() for field in _predicted_fields(output)),
     ]
 )
 """Columns of the predictions.
 
-``age`` (true) and ``predicted_age`` are in years; the other columns without ``predicted`` are the
-truth as in the manifest; ``ethnicity_probabilities`` has one number per class, in the order of
+``age`` (true) and ``predicted_age`` are in years; the other columns up to ``predicted_age`` are the truth as
+in the manifest; a categorical output's probabilities are one number per class, in the order of
 :class:`~components.dataset.labels.Labels`.
 """
-
-_TRUTH = ("image_id", "age", "age_bin", "gender", "ethnicity")
 
 
 @dataclass(frozen=True)
@@ -57,26 +64,50 @@ class Predictions:
         """Return the number of faces."""
         return len(self.faces)
 
+    @classmethod
+    def from_scores(
+        cls, truth: pd.DataFrame, labels: Labels, scores: Mapping[str, npt.NDArray[Any]], variant: str, seed: int
+    ) -> "Predictions":
+        """Return the predictions that scores amount to.
+
+        Args:
+            truth: One row per test face, with the columns of a manifest.
+            labels: Names of the classes and of the age bins.
+            scores: By output: years ``[faces]`` of a regression, the probability of the second class
+                ``[faces]`` of a binary output, probabilities ``[faces, classes]`` of a categorical one.
+            variant: Name of the variant that was trained.
+            seed: Seed of the training run.
+        """
+        faces = truth[list(_TRUTH)].reset_index(drop=True)
+        for output in OUTPUTS.values():
+            faces = faces.assign(**_predicted_columns(output, scores[output.name]))
+        return cls(faces, labels, variant, seed)
+
     def cells(self) -> npt.NDArray[np.int64]:
         """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, 0 … ``cell_count`` − 1."""
         return self.labels.cells(self.faces)
 
-    def probabilities(self) -> npt.NDArray[np.float64]:
-        """Return the ethnicity probabilities, shape ``[faces, classes]``."""
-        return np.array(self.faces["ethnicity_probabilities"].tolist(), dtype=np.float64)
+    def errors(self, output: Output) -> npt.NDArray[np.float64]:
+        """Return predicted less true value of a regression, in years, shape ``[faces]``."""
+        predicted = self.faces[output.predicted].to_numpy(np.float64)
+        errors: npt.NDArray[np.float64] = predicted - self.faces[output.name].to_numpy(np.float64)
+        return errors
 
-    def with_ethnicity(self, probabilities: npt.NDArray[np.floating], variant: str) -> "Predictions":
-        """Return the same predictions with other ethnicity probabilities, and so other ethnicities.
+    def probabilities(self, output: Output) -> npt.NDArray[np.float64]:
+        """Return the probabilities of a categorical output, shape ``[faces, classes]``."""
+        return np.array(self.faces[output.probability].tolist(), dtype=np.float64)
+
+    def with_probabilities(
+        self, output: Output, probabilities: npt.NDArray[np.floating], variant: str
+    ) -> "Predictions":
+        """Return the same predictions with other probabilities of one output, and so other classes.
 
         Args:
+            output: A categorical output.
             probabilities: Shape ``[faces, classes]``; the class predicted is the first of the largest.
             variant: Name that the new predictions carry.
         """
-        faces = self.faces.assign(
-            ethnicity_probabilities=list(probabilities.astype(np.float32)),
-            predicted_ethnicity=probabilities.argmax(axis=1).astype(np.int8),
-        )
-        return replace(self, faces=faces, variant=variant)
+        return replace(self, faces=self.faces.assign(**_predicted_columns(output, probabilities)), variant=variant)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the predictions as one Parquet file, atomically.
@@ -103,36 +134,58 @@ class Predictions:
 
     def _check_values(self, path: str | os.PathLike[str]) -> None:
         """Refuse values that would end as a silent NaN or a wrong class in a metric."""
-        faces, labels = self.faces, self.labels
+        faces = self.faces
         if faces.empty:
             raise ArtifactError(
                 f"The predictions {path} hold no face", remedy="run evaluate again on a test set with faces"
             )
         if faces["image_id"].duplicated().any():
             raise ArtifactError(f"{path}: column 'image_id' names a face twice", remedy="run evaluate again")
-        for column in ("predicted_age", "female_probability"):
-            if not np.isfinite(faces[column].to_numpy()).all():
-                raise ArtifactError(
-                    f"{path}: column '{column}' is not finite everywhere", remedy="train this variant again"
-                )
-        widths = faces["ethnicity_probabilities"].map(len).to_numpy()
-        if (widths != len(labels.ethnicities)).any():
+        self._check_codes(path, "age_bin", "age_bin")
+        for output in OUTPUTS.values():
+            if output.kind is Kind.REGRESSION:
+                self._check_finite(path, output.predicted, faces[output.predicted].to_numpy())
+                continue
+            if output.kind is Kind.CATEGORICAL:
+                classes = len(self.labels.names(output.name))
+                if (faces[output.probability].map(len).to_numpy() != classes).any():
+                    raise ArtifactError(
+                        f"{path}: column '{output.probability}' needs {classes} numbers per face, one per class",
+                        remedy="run evaluate again",
+                    )
+                self._check_finite(path, output.probability, self.probabilities(output))
+            else:
+                self._check_finite(path, output.probability, faces[output.probability].to_numpy())
+            for column in (output.name, output.predicted):
+                self._check_codes(path, column, output.name)
+
+    def _check_finite(self, path: str | os.PathLike[str], column: str, values: npt.NDArray[Any]) -> None:
+        if not np.isfinite(values).all():
             raise ArtifactError(
-                f"{path}: column 'ethnicity_probabilities' needs {len(labels.ethnicities)} numbers per face, "
-                f"one per class",
-                remedy="run evaluate again",
+                f"{path}: column '{column}' is not finite everywhere", remedy="train this variant again"
             )
-        if not np.isfinite(self.probabilities()).all():
+
+    def _check_codes(self, path: str | os.PathLike[str], column: str, names: str) -> None:
+        size = len(self.labels.names(names))
+        if not self.faces[column].between(0, size - 1).all():
             raise ArtifactError(
-                f"{path}: column 'ethnicity_probabilities' is not finite everywhere", remedy="train this variant again"
+                f"{path}: column '{column}' needs codes from 0 to {size - 1}", remedy="run evaluate again"
             )
-        sizes = {"gender": len(labels.genders), "ethnicity": len(labels.ethnicities), "age_bin": len(labels.age_bins)}
-        for column in ("gender", "predicted_gender", "ethnicity", "predicted_ethnicity", "age_bin"):
-            size = sizes[column.removeprefix("predicted_")]
-            if not faces[column].between(0, size - 1).all():
-                raise ArtifactError(
-                    f"{path}: column '{column}' needs codes from 0 to {size - 1}", remedy="run evaluate again"
-                )
+
+
+def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return the columns of one output that its scores amount to, by name."""
+    if output.kind is Kind.REGRESSION:
+        return {output.predicted: scores.astype(np.float32)}
+    if output.kind is Kind.BINARY:
+        return {
+            output.probability: scores.astype(np.float32),
+            output.predicted: (scores >= 0.5).astype(np.int8),
+        }
+    return {
+        output.probability: list(scores.astype(np.float32)),
+        output.predicted: scores.argmax(axis=1).astype(np.int8),
+    }
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
@@ -147,22 +200,22 @@ def align(predictions: Sequence[Predictions]) -> list[Predictions]:
     first = predictions[0]
     order = pd.Index(first.faces["image_id"])
     aligned = []
-    for each in predictions:
-        name = f"variant {each.variant} with seed {each.seed}"
-        if each.labels != first.labels:
+    for run in predictions:
+        name = f"variant {run.variant} with seed {run.seed}"
+        if run.labels != first.labels:
             raise DataError(
                 f"The predictions of {name} have other class names", remedy="compare runs of one data set only"
             )
-        positions = pd.Index(each.faces["image_id"]).get_indexer(order)
-        if len(each) != len(first) or (positions < 0).any():
+        positions = pd.Index(run.faces["image_id"]).get_indexer(order)
+        if len(run) != len(first) or (positions < 0).any():
             raise DataError(
                 f"The predictions of {name} are about other faces", remedy="evaluate all runs on one test set"
             )
-        faces = each.faces.iloc[positions].reset_index(drop=True)
+        faces = run.faces.iloc[positions].reset_index(drop=True)
         for column in _TRUTH:
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
                 raise DataError(
                     f"The predictions of {name} have another true {column}", remedy="evaluate on one test set"
                 )
-        aligned.append(replace(each, faces=faces))
+        aligned.append(replace(run, faces=faces))
     return aligned

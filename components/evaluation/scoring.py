@@ -2,30 +2,44 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from components.evaluation.bootstrap import Weighting, average_over_seeds, percentile_interval
-from components.evaluation.metrics import GROUP_METRICS, Metrics, worst_and_gap
+from components.evaluation.bootstrap import Weighting, percentile_interval
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS
+from components.evaluation.frame import MetricFrame, average
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 
-_WORST, _GAP = "worst_group_", "group_gap_"
 
-_SHARES_OF: Mapping[str, Sequence[str]] = {
-    "gender_accuracy": (),
-    "ethnicity_accuracy": (),
-    "gender_recall": ("gender",),
-    "ethnicity_recall": ("ethnicity",),
-    "group_gender_accuracy": ("gender", "ethnicity"),
-    "group_ethnicity_recall": ("gender", "ethnicity"),
-}
-"""Metrics that are a share of the test faces, with the columns whose classes they are given for."""
+class View(StrEnum):
+    """What is asked of a metric."""
+
+    OVERALL = "overall"
+    """The metric itself."""
+
+    BY_GROUP = "by_group"
+    """Its value in each gender × ethnicity group."""
+
+    WORST_GROUP = "worst_group"
+    """Its value in the group that is worst in it."""
+
+    GROUP_GAP = "group_gap"
+    """The distance between its highest and its lowest group."""
+
+    def of(self, frame: MetricFrame, metric: str) -> Floats:
+        """Return what a frame holds of a metric."""
+        if self is View.OVERALL:
+            return frame.overall[metric]
+        if self is View.BY_GROUP:
+            return frame.by_group[metric]
+        return frame.worst_group(metric) if self is View.WORST_GROUP else frame.group_gap(metric)
 
 
-def exact_limit(faces: Floats, confidence: float) -> Floats:
+def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
     """Return the lower end of the interval of a share of 1: the closed form of Clopper and Pearson (1934).
 
     The upper end of a share of 0 is one less it.
@@ -57,7 +71,7 @@ class Scored:
 
     Attributes:
         predictions: Predictions by seed, ascending; all about the same faces in the same order.
-        estimates: Metrics on the test set by seed, each of the metric's own shape.
+        estimates: Metrics on the test set by seed.
         replicates: Metrics in every bootstrap resample by seed, with the axis of resamples first;
             without the confusion counts.
         natural: Metrics in the natural population, averaged over the seeds: estimates and replicates.
@@ -65,9 +79,9 @@ class Scored:
     """
 
     predictions: Mapping[int, Predictions]
-    estimates: Mapping[int, Metrics]
-    replicates: Mapping[int, Metrics]
-    natural: tuple[Metrics, Metrics]
+    estimates: Mapping[int, MetricFrame]
+    replicates: Mapping[int, MetricFrame]
+    natural: tuple[MetricFrame, MetricFrame]
     confidence: float
 
     @property
@@ -75,65 +89,61 @@ class Scored:
         """Seeds, ascending."""
         return list(self.predictions)
 
-    def mean(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
-        """Return a metric averaged over seeds (all by default), in the metric's own shape.
+    @property
+    def first(self) -> Predictions:
+        """Predictions of the first seed."""
+        return self.predictions[self.seeds[0]]
+
+    def mean(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
+        """Return a metric averaged over seeds, in the metric's own shape.
 
         Args:
-            metric: Any metric of the estimates, or ``worst_group_<name>`` or ``group_gap_<name>`` of a
-                group metric: the worst group and the gap between groups *after* averaging over the
+            metric: Name of a metric.
+            view: What is asked of it. The worst group and the gap are those *after* averaging over the
                 seeds, so that they are those of the averages shown.
-            seeds: Which of the row's seeds.
+            seeds: Which of the row's seeds. Default: all.
         """
-        return self._mean(self.estimates, metric, seeds)
+        return _mean(self.estimates, metric, view, self.seeds if seeds is None else seeds)
 
-    def mean_replicates(self, metric: str, seeds: Iterable[int] | None = None) -> Floats:
+    def mean_replicates(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
         """Return what :meth:`mean` does in each resample, the axis of resamples first."""
-        return self._mean(self.replicates, metric, seeds)
+        return _mean(self.replicates, metric, view, self.seeds if seeds is None else seeds)
 
-    def _mean(self, by_seed: Mapping[int, Metrics], metric: str, seeds: Iterable[int] | None) -> Floats:
-        chosen = self.seeds if seeds is None else list(seeds)
-        for place, prefix in enumerate((_WORST, _GAP)):
-            if metric.startswith(prefix):
-                name = metric.removeprefix(prefix)
-                return worst_and_gap(self._mean(by_seed, f"group_{name}", chosen), GROUP_METRICS[name])[place]
-        return np.asarray(np.mean([by_seed[seed][metric] for seed in chosen], axis=0), dtype=np.float64)
-
-    def estimate(self, metric: str) -> Estimate:
+    def estimate(self, metric: str, view: View = View.OVERALL) -> Estimate:
         """Return a metric averaged over the seeds, with its interval.
 
         A share of faces that is exactly 0 or 1 is so in every resample too; its interval is then the exact
         binomial one of :func:`exact_limit`.
         """
-        value = self.mean(metric)
-        low, high = percentile_interval(self.mean_replicates(metric), self.confidence)
-        if metric in _SHARES_OF:
-            limit = exact_limit(self._faces(_SHARES_OF[metric]), self.confidence)
+        value = self.mean(metric, view)
+        low, high = percentile_interval(self.mean_replicates(metric, view), self.confidence)
+        if CATALOGUE[metric].is_share and view in (View.OVERALL, View.BY_GROUP):
+            limit = exact_limit(self._faces(metric, view), self.confidence)
             low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
         return Estimate(value, low, high)
 
-    def _faces(self, columns: Sequence[str]) -> Floats:
-        """Return the number of test faces per combination of some columns' classes, shape ``[combinations]``."""
-        first = self.predictions[self.seeds[0]]
-        sizes = {"gender": len(first.labels.genders), "ethnicity": len(first.labels.ethnicities)}
-        codes = np.zeros(len(first), np.int64)
-        for column in columns:
-            codes = codes * sizes[column] + first.faces[column].to_numpy(np.int64)
-        counts = np.bincount(codes, minlength=int(np.prod([sizes[column] for column in columns])))
-        return np.asarray(counts if columns else counts[0], np.float64)
-
-    def natural_difference(self, other: "Scored", metric: str) -> Estimate | None:
-        """Return a metric in the natural population less that of another row; None unless their seeds are equal."""
-        if self.seeds != other.seeds:
-            return None
-        replicates = self.natural[1][metric] - other.natural[1][metric]
-        return Estimate(
-            self.natural[0][metric] - other.natural[0][metric], *percentile_interval(replicates, self.confidence)
-        )
+    def _faces(self, metric: str, view: View) -> npt.NDArray[np.int64]:
+        """Return the number of test faces behind each value of a share, in the share's shape."""
+        predictions = self.first
+        per = CATALOGUE[metric].per
+        columns = GROUP_COLUMNS if view is View.BY_GROUP else (per,) if per else ()
+        if not columns:
+            return np.asarray(len(predictions))
+        sizes = tuple(len(predictions.labels.names(column)) for column in columns)
+        codes = np.ravel_multi_index([predictions.faces[column].to_numpy(np.int64) for column in columns], sizes)
+        return np.bincount(codes, minlength=int(np.prod(sizes)))
 
     def natural_estimate(self, metric: str) -> Estimate:
         """Return a metric in the natural population, with its interval."""
-        values, replicates = self.natural
-        return Estimate(values[metric], *percentile_interval(replicates[metric], self.confidence))
+        estimates, replicates = (frame.overall[metric] for frame in self.natural)
+        return Estimate(estimates, *percentile_interval(replicates, self.confidence))
+
+
+def _mean(by_seed: Mapping[int, MetricFrame], metric: str, view: View, seeds: Iterable[int]) -> Floats:
+    if view in (View.OVERALL, View.BY_GROUP):
+        return np.asarray(np.mean([view.of(by_seed[seed], metric) for seed in seeds], axis=0), dtype=np.float64)
+    by_group = _mean(by_seed, metric, View.BY_GROUP, seeds)
+    return view.of(MetricFrame({}, by_group={metric: by_group}), metric)
 
 
 def score_seeds(
@@ -152,17 +162,16 @@ def score_seeds(
         shares: Share of each cell in the natural population, shape ``[cells]``.
         confidence: Share that intervals cover.
     """
-    by_seed = {each.seed: each for each in sorted(predictions, key=lambda each: each.seed)}
+    by_seed = {run.seed: run for run in sorted(predictions, key=lambda run: run.seed)}
     estimates, replicates = {}, {}
     natural_estimates, natural_replicates = [], []
-    for seed, each in by_seed.items():
-        point, natural_point = observed.metrics(each, shares)
-        draws, natural_draws = resampled.metrics(each, shares)
-        estimates[seed] = {name: values[0] for name, values in point.items()}
-        replicates[seed] = {name: values for name, values in draws.items() if "confusion" not in name}
-        natural_estimates.append({name: values[0] for name, values in natural_point.items()})
-        natural_replicates.append({name: values for name, values in natural_draws.items() if "confusion" not in name})
-    natural = (average_over_seeds(natural_estimates), average_over_seeds(natural_replicates))
+    for seed, run in by_seed.items():
+        point, natural_point = (frame.map(lambda values: values[0]) for frame in observed.score(run, shares))
+        draws, natural_draws = (frame.without_confusions() for frame in resampled.score(run, shares))
+        estimates[seed], replicates[seed] = point, draws
+        natural_estimates.append(natural_point)
+        natural_replicates.append(natural_draws)
+    natural = (average(natural_estimates), average(natural_replicates))
     return Scored(by_seed, estimates, replicates, natural, confidence)
 
 
@@ -171,14 +180,26 @@ def common_seeds(a: Scored, b: Scored) -> list[int]:
     return [seed for seed in a.seeds if seed in b.predictions]
 
 
-def difference(a: Scored, b: Scored, metric: str) -> Estimate:
+def difference(a: Scored, b: Scored, metric: str, view: View = View.OVERALL) -> Estimate:
     """Return a metric of ``a`` less that of ``b`` over their common seeds, with its paired interval.
 
     Args:
         a: One row.
         b: Another, with at least one seed in common.
-        metric: As in :meth:`Scored.mean`.
+        metric: Name of a metric.
+        view: What is asked of it.
     """
     seeds = common_seeds(a, b)
-    replicates = a.mean_replicates(metric, seeds) - b.mean_replicates(metric, seeds)
-    return Estimate(a.mean(metric, seeds) - b.mean(metric, seeds), *percentile_interval(replicates, a.confidence))
+    replicates = a.mean_replicates(metric, view, seeds) - b.mean_replicates(metric, view, seeds)
+    value = a.mean(metric, view, seeds) - b.mean(metric, view, seeds)
+    return Estimate(value, *percentile_interval(replicates, a.confidence))
+
+
+def natural_difference(a: Scored, b: Scored, metric: str) -> Estimate | None:
+    """Return the difference in the natural population; None unless both rows have the same seeds."""
+    if a.seeds != b.seeds:
+        return None
+    value, replicates = (
+        ours.overall[metric] - theirs.overall[metric] for ours, theirs in zip(a.natural, b.natural, strict=True)
+    )
+    return Estimate(value, *percentile_interval(replicates, a.confidence))

@@ -1,0 +1,470 @@
+"""The comparison as a typed, versioned contract: ``comparison.json`` is written and read through it alone.
+
+Numbers are rounded to six decimals; what is undefined is None. Metrics have the names of
+:data:`~components.evaluation.catalogue.CATALOGUE`. The JSON Schema, ``comparison.schema.json`` in this folder,
+is :meth:`Comparison.model_json_schema`.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from components.compare.settings import ComparisonSettings
+from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
+from components.dataset.summaries import PreprocessSummary, TestSetSummary
+from components.errors import ArtifactError
+from components.evaluation.catalogue import GROUP_COLUMNS, HEADLINES, NAMED, Better, Metric
+from components.files import read_json, write_json
+from components.model.settings import Hyperparameters
+
+Number = float | None
+"""A JSON number; None for what is undefined."""
+
+Verdict = Literal["better", "worse", "no difference shown"]
+
+
+class Facts(BaseModel):
+    """A part of the contract: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(Facts):
+    """A number with the ends of its interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+    @property
+    def may_be_zero(self) -> bool:
+        """Whether the interval holds zero, or is unknown."""
+        return self.low is None or self.high is None or self.low <= 0 <= self.high
+
+
+class Headline(Interval):
+    """A metric that is one number: its mean over the seeds."""
+
+    std: Number = Field(None, description="Standard deviation over the seeds, ddof 1; null with one seed.")
+    by_seed: dict[str, Number] = Field(default_factory=dict, description="Value of each seed.")
+
+
+class GroupInterval(Interval):
+    """A metric of one gender × ethnicity group."""
+
+    faces: int
+
+
+class NamedInterval(Interval):
+    """A metric of the group that is named."""
+
+    group: str
+
+
+class GroupValues(Facts):
+    """One metric by gender × ethnicity group."""
+
+    better: Better
+    overall: Number
+    by_group: dict[str, GroupInterval]
+    worst: NamedInterval
+    best: NamedInterval
+    difference: Interval = Field(description="Highest less lowest group.")
+
+
+class Metrics(Facts):
+    """What every row has a number for. The fields of the metrics are made from the catalogue."""
+
+    intervals: dict[str, dict[str, Interval]] = Field(description="By metric, and by class or age bin.")
+    groups: dict[str, GroupValues] = Field(description="By metric.")
+    natural: dict[str, Interval] = Field(description="By metric: estimates for the natural population.")
+
+    def headline(self, metric: Metric) -> Headline:
+        """Return a metric that is one number."""
+        headline: Headline = getattr(self, metric.name)
+        return headline
+
+    def named(self, metric: Metric, name: str) -> Interval:
+        """Return a metric of one class or age bin."""
+        return self.intervals[metric.name][name]
+
+    def confusion(self, output: Output) -> list[list[int]]:
+        """Return a classified output's counts, truth in rows, summed over the seeds."""
+        counts: list[list[int]] = getattr(self, f"{output.name}_confusion")
+        return counts
+
+
+def _metric_fields() -> dict[str, Any]:
+    fields: dict[str, Any] = dict.fromkeys(HEADLINES, (Headline, ...))
+    fields |= dict.fromkeys(NAMED, (dict[str, Number], ...))
+    for output in CLASSIFIED:
+        fields[f"{output}_confusion"] = (list[list[int]], ...)
+        fields[f"{output}_confusion_normalised"] = (list[list[Number]], ...)
+        if output in GROUP_COLUMNS:
+            other = GROUP_COLUMNS[1 - GROUP_COLUMNS.index(output)]
+            fields[f"{output}_confusion_by_{other}"] = (dict[str, list[list[int]]], ...)
+    return fields
+
+
+def _face_fields() -> dict[str, Any]:
+    fields: dict[str, Any] = {"image_id": (str, ...)}
+    for output in OUTPUTS.values():
+        value = int if output.kind is Kind.REGRESSION else str
+        fields |= {output.name: (value, ...), output.predicted: (Number if value is int else str, ...)}
+        if output.is_classified:
+            fields[probability_field(output)] = (Number, ...)
+    return fields
+
+
+def probability_field(output: Output) -> str:
+    """Return the key of a face's probability: of the second class, or of the class that was predicted."""
+    return output.probability if output.kind is Kind.BINARY else f"{output.name}_probability"
+
+
+if TYPE_CHECKING:
+    # The fields are made from the catalogue and the outputs; readers go through the accessors.
+    RowMetrics = Metrics
+    Face = DifferenceMetrics = Facts
+else:
+    RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
+    Face = create_model("Face", __base__=Facts, __doc__="Truth and prediction of one test face.", **_face_fields())
+    DifferenceMetrics = create_model(
+        "DifferenceMetrics",
+        __base__=Facts,
+        **dict.fromkeys(HEADLINES, (Interval, ...)),
+        **dict.fromkeys(NAMED, (dict[str, Interval], ...)),
+    )
+
+
+class Differences(DifferenceMetrics):
+    """Every metric of a row less that of the reference, paired."""
+
+    seeds: list[int] = Field(description="The seeds that both have.")
+    natural: dict[str, Interval] = Field(description="Empty unless both have the same seeds.")
+    worst_group: dict[str, Interval]
+    group_gap: dict[str, Interval]
+
+    def overall(self, metric: Metric) -> Interval:
+        """Return the difference in a metric that is one number."""
+        difference: Interval = getattr(self, metric.name)
+        return difference
+
+    def by_name(self, metric: Metric) -> dict[str, Interval]:
+        """Return the difference in a metric of each class or age bin."""
+        differences: dict[str, Interval] = getattr(self, metric.name)
+        return differences
+
+
+class ErrorByAge(Facts):
+    """The error at each true age, over the seeds; the lists are of one length."""
+
+    age: list[int]
+    faces: list[int]
+    bias: list[Number]
+    mae: list[Number]
+
+
+class Box(Facts):
+    """The distribution of the signed age error in one age bin, in years, over the seeds; for a box plot."""
+
+    low: Number = Field(description="Lowest error that is no lower than the 5th percentile.")
+    q1: Number
+    median: Number
+    q3: Number
+    high: Number = Field(description="Highest error that is no higher than the 95th percentile.")
+
+
+class WorstErrors(Facts):
+    """The surest mistakes on the class that is found least, from the first seed."""
+
+    output: str
+    name: str = Field(description="The class.")
+    faces: list[Face]
+
+
+class Row(RowMetrics):
+    """One variant, trained, or adjusted post hoc: its numbers and how it came about."""
+
+    title: str
+    kind: Literal["trained", "posthoc"]
+    source: str
+    cures: dict[str, str]
+    status: Literal["complete", "incomplete"]
+    seeds: list[int]
+    missing_seeds: list[int]
+    derived_from: str | None = Field(None, description="Of a post-hoc row, the variant that was trained.")
+    tau: float | None = Field(None, description="Of a post-hoc row, the strength of the adjustment.")
+    difference_to_reference: Differences | None = Field(
+        description="Null for the reference itself, and without a common seed."
+    )
+    age_error_by_age: ErrorByAge
+    age_error_boxes: dict[str, Box | None] = Field(description="By age bin; null for a bin without faces.")
+    examples: list[Face]
+    worst_errors: WorstErrors
+    epochs_run: dict[str, int]
+    best_epoch: dict[str, int]
+    train_seconds: Number
+    train_seconds_by_seed: dict[str, float]
+    train_faces: int
+    validation_faces: int
+    parameters: int
+    hyperparameters: Hyperparameters
+    class_priors: dict[str, Number] = Field(
+        description=f"Shares of the classes of {FOCUS.name} in training; of a post-hoc row, those that were taken off."
+    )
+    statistics: dict[str, Any]
+    history: dict[str, dict[str, list[Number]]] = Field(description="By seed and column, a value per epoch.")
+
+    @property
+    def is_posthoc(self) -> bool:
+        """Whether nothing was trained for this row."""
+        return self.kind == "posthoc"
+
+    def changes(self, metric: Metric) -> bool:
+        """Return whether the row has a value of its own: post-hoc adjustment leaves every other output alone."""
+        return not self.is_posthoc or metric.output == FOCUS.name
+
+
+class DummyRow(RowMetrics):
+    """The dummy predictor, which answers every face alike."""
+
+    predicts: dict[str, str | float]
+
+
+class DatasetLabels(Facts):
+    """Names of the classes, age bins and groups."""
+
+    genders: list[str]
+    ethnicities: list[str]
+    max_age: int
+    age_bin_width: int
+    age_bins: list[str]
+    groups: list[str]
+
+
+class CellShare(Facts):
+    """One gender × ethnicity × age-bin cell."""
+
+    name: str
+    test: int
+    population: int
+    share: Number
+
+
+class NaturalCoverage(Facts):
+    """How much of the natural population the test set covers."""
+
+    covered_share: float
+    absent_cells: list[str]
+
+
+class DatasetFacts(Facts):
+    """The data that the runs were trained and tested on."""
+
+    fingerprint: str
+    faces: int
+    rejected: int
+    train: int
+    validation: int
+    test: int
+    labels: DatasetLabels
+    preprocess: PreprocessSummary
+    test_set: TestSetSummary
+    splits: dict[str, dict[str, dict[str, int]]] = Field(description="Faces by split, column and name.")
+    cells: list[CellShare]
+    natural: NaturalCoverage
+
+
+class McNemarCounts(Facts):
+    """McNemar's test of one seed: faces that only one of two networks has right."""
+
+    a_only: int
+    b_only: int
+    p: float
+
+
+class PairedTestFacts(Facts):
+    """A test of row ``a`` against row ``b`` in one metric, over their common seeds."""
+
+    a: str
+    b: str
+    metric: str
+    better: Better
+    test: Literal["permutation", "mcnemar_exact", "sign_flip_exact"]
+    seeds: list[int]
+    faces: int
+    difference: Number
+    low: Number
+    high: Number
+    std: Number
+    p: float
+    by_seed: dict[str, McNemarCounts]
+    p_adjusted: float
+    significant: bool
+    verdict: Verdict
+
+
+class RunKey(Facts):
+    """One training run."""
+
+    variant: str
+    seed: int
+
+
+class RunPlace(RunKey):
+    """Where one run's model and predictions are."""
+
+    model: str
+    predictions: str
+
+
+class Guard(Facts):
+    """A loss against the reference, and whether it is tolerated."""
+
+    metric: str
+    scope: Literal["overall", "worst group"]
+    loss: Number
+    low: Number
+    high: Number
+    margin: float
+    holds: bool
+
+
+class Candidate(Facts):
+    """How one row fares under the rule."""
+
+    variant: str
+    kind: str
+    gain: float
+    p_adjusted: float | None
+    significant: bool
+    consistent_over_seeds: bool | None = Field(description="Null with one common seed.")
+    better: bool
+    guards: list[Guard]
+    safe: bool
+    eligible: bool
+
+
+class Adjustment(Facts):
+    """What a post-hoc row does to the probabilities."""
+
+    tau: float
+    class_priors: dict[str, Number]
+
+
+class GuardMargin(Facts):
+    """The loss that a guard tolerates."""
+
+    metric: str
+    scope: Literal["overall", "worst group"]
+    margin: float
+
+
+class Rule(Facts):
+    """The rule of the recommendation, as settings and as a text."""
+
+    primary_metric: str
+    significance: float
+    every_seed: bool
+    guard_evidence: str
+    guards: list[GuardMargin]
+    posthoc: bool
+    text: str
+
+
+class Recommendation(Facts):
+    """Which variant to ship, and why."""
+
+    variant: str | None
+    because: str
+    kind: str | None
+    model: str | None = Field(description="The variant whose trained model it is.")
+    deployable: bool = Field(description="Whether that model, as saved, answers like this.")
+    adjustment: Adjustment | None
+    rule: Rule
+    candidates: list[Candidate]
+    indistinguishable: list[str]
+
+
+class Tuning(Facts):
+    """How fairly the variants' hyperparameters were chosen."""
+
+    scope: str | None = Field(description="per_variant, or the variant that was searched for all.")
+    fixed: bool
+    trials: int
+    searches: dict[str, dict[str, Any]]
+    note: str
+
+
+class Provenance(Facts):
+    """What made the comparison."""
+
+    fingerprint: str
+    settings: ComparisonSettings
+    training: dict[str, Any]
+    versions: dict[str, str]
+    methods: dict[str, str]
+
+
+class Comparison(Facts):
+    """All runs side by side."""
+
+    schema_version: Literal[1] = 1
+    dataset: DatasetFacts
+    variants: dict[str, Row]
+    posthoc: dict[str, Row]
+    dummy: DummyRow
+    paired: list[PairedTestFacts] = Field(description="Every test against the reference, adjusted by Holm for all.")
+    missing: list[RunKey] = Field(description="Runs that were asked for and gave no results.")
+    recommended: Recommendation
+    tuning: Tuning
+    notes: list[str] = Field(description="What a reader of the numbers must know.")
+    provenance: Provenance
+    runs: list[RunPlace]
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """All rows by name: each variant in its order, its post-hoc row below it."""
+        ordered = {}
+        for name, row in self.variants.items():
+            ordered[name] = row
+            ordered |= {key: adjusted for key, adjusted in self.posthoc.items() if adjusted.derived_from == name}
+        return ordered
+
+    @property
+    def reference(self) -> str:
+        """Name of the variant that the others are compared with."""
+        return self.provenance.settings.reference
+
+    @property
+    def confidence(self) -> float:
+        """Share that the intervals cover."""
+        return self.provenance.settings.confidence
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the comparison as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a comparison.
+
+        Raises:
+            ArtifactError: If the file is missing, damaged, or of another version of the contract.
+        """
+        content = read_json(path)
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version != cls.model_fields["schema_version"].default:
+            raise ArtifactError(
+                f"{path} is no comparison of this version (schema_version {version})",
+                remedy="give the folder of a finished run, or run compare again",
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise ArtifactError(
+                f"{path} does not hold a comparison ({where}: {problem['msg']})", remedy="run compare again"
+            ) from None

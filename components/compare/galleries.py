@@ -1,0 +1,54 @@
+"""Faces that are worth looking at: examples, and the surest mistakes."""
+
+import numpy as np
+import numpy.typing as npt
+
+from components.compare.contract import Face, WorstErrors, probability_field
+from components.compare.measures import number
+from components.dataset.outputs import FOCUS, OUTPUTS, Kind
+from components.evaluation.predictions import Predictions
+from components.evaluation.scoring import Scored
+
+
+def example_rows(predictions: Predictions, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return rows of some faces to show, the same for every network; different cells first."""
+    order = np.random.default_rng(seed).permutation(len(predictions))
+    cells = predictions.cells()[order]
+    _, first_of_cell = np.unique(cells, return_index=True)
+    rows: npt.NDArray[np.int64] = np.concatenate([order[np.sort(first_of_cell)], np.delete(order, first_of_cell)])
+    return rows[:count]
+
+
+def describe_faces(predictions: Predictions, rows: npt.NDArray[np.integer]) -> list[Face]:
+    """Return truth and prediction of some faces, with names in place of codes."""
+    faces = []
+    for row in predictions.faces.iloc[rows].to_dict("records"):
+        told = {"image_id": str(row["image_id"])}
+        for output in OUTPUTS.values():
+            truth, predicted = row[output.name], row[output.predicted]
+            if output.kind is Kind.REGRESSION:
+                told |= {output.name: int(truth), output.predicted: number(predicted)}
+                continue
+            names = predictions.labels.names(output.name)
+            probability = row[output.probability]
+            told |= {
+                output.name: names[truth],
+                output.predicted: names[predicted],
+                probability_field(output): number(
+                    probability if output.kind is Kind.BINARY else probability[predicted]
+                ),
+            }
+        faces.append(Face(**told))
+    return faces
+
+
+def worst_errors(scored: Scored, count: int) -> WorstErrors:
+    """Return the surest mistakes on the class that is found least, from the first seed."""
+    predictions = scored.first
+    weakest = int(np.nanargmin(scored.mean(f"{FOCUS.name}_recall")))
+    predicted = predictions.faces[FOCUS.predicted].to_numpy(np.int64)
+    wrong = np.flatnonzero((predictions.faces[FOCUS.name] == weakest).to_numpy() & (predicted != weakest))
+    surety = predictions.probabilities(FOCUS)[wrong, predicted[wrong]]
+    rows = wrong[np.argsort(-surety, kind="stable")][:count]
+    name = predictions.labels.names(FOCUS.name)[weakest]
+    return WorstErrors(output=FOCUS.name, name=name, faces=describe_faces(predictions, rows))

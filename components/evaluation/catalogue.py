@@ -1,0 +1,156 @@
+"""The one list of metrics: what each is called, of which output, which way it is better, and how it is shown.
+
+The metrics of an output follow from its kind, so that a new output brings its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from components.dataset.labels import CELL_COLUMNS
+from components.dataset.outputs import OUTPUTS, Kind, Output
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+GROUP_COLUMNS = CELL_COLUMNS[:2]
+"""Columns that make a group: a cell without its age bin."""
+
+
+class Better(StrEnum):
+    """Which way a metric is better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    ZERO = "zero"
+
+    def badness(self, values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+        """Return values on a scale where larger is worse, same shape."""
+        return {Better.LOWER: values, Better.HIGHER: -values, Better.ZERO: abs(values)}[self]
+
+    def gain(self, difference: float) -> float:
+        """Return a difference with the sign of an improvement: above zero is better."""
+        return -difference if self is Better.LOWER else difference
+
+
+class Test(StrEnum):
+    """How a metric is tested between two variants, see :mod:`components.evaluation.paired`."""
+
+    __test__ = False  # Its name is that of a test class.
+
+    MEAN = "permuted mean"
+    CORRECT = "exact, on correct answers"
+    MACRO_F1 = "permuted macro F1"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: Key in results.
+        title: Name for people, at the start of a line.
+        output: Name of the output that it judges.
+        better: Which way it is better.
+        meaning: What it says, in a sentence.
+        unit: Unit of its values; empty for a share.
+        decimals: Decimals that it is shown with.
+        per: Column whose codes it has a value for each of; None for one number.
+        test: How it is tested between variants; None where it is not.
+        by_group: Whether it is also given for each gender × ethnicity group.
+        is_share: Whether it is a share of test faces, so that its interval has an exact form at 0 and 1.
+    """
+
+    name: str
+    title: str
+    output: str
+    better: Better
+    meaning: str = ""
+    unit: str = ""
+    decimals: int = 3
+    per: str | None = None
+    test: Test | None = None
+    by_group: bool = False
+    is_share: bool = False
+
+    @property
+    def phrase(self) -> str:
+        """Name for people, inside a sentence."""
+        return self.title[0].lower() + self.title[1:]
+
+    @property
+    def is_main(self) -> bool:
+        """Whether its output's epochs and trials are chosen by it, and the table of results shows it."""
+        return self.name == f"{self.output}_{OUTPUTS[self.output].metric}"
+
+
+def _metrics_of(output: Output) -> Iterator[Metric]:
+    if output.kind is Kind.REGRESSION:
+        yield from _regression_metrics(output)
+    else:
+        yield from _class_metrics(output)
+
+
+def _regression_metrics(output: Output) -> Iterator[Metric]:
+    def metric(suffix: str, title: str, better: Better, **attributes: object) -> Metric:
+        name = f"{output.name}_{suffix}"
+        return Metric(name, f"{output.title} {title}", output.name, better, unit="years", decimals=2, **attributes)  # type: ignore[arg-type]
+
+    mae = "Mean size of the error, in years. Lower is better."
+    bias = "Mean of predicted less true age, in years. Below zero, people are taken for younger than they are."
+    yield metric("mae", "MAE", Better.LOWER, meaning=mae, test=Test.MEAN, by_group=True)
+    yield metric("bias", "bias", Better.ZERO, meaning=bias, by_group=True)
+    yield metric("error_std", "error, standard deviation", Better.LOWER)
+    yield metric("error_median", "error, median", Better.LOWER)
+    yield metric("error_p90", "error, 90th percentile", Better.LOWER)
+    yield metric("mae_bin_gap", "MAE, worst − best bin", Better.LOWER)
+    yield metric("mae_by_bin", "MAE", Better.LOWER, per="age_bin")
+    yield metric("bias_by_bin", "bias", Better.ZERO, per="age_bin")
+
+
+def _class_metrics(output: Output) -> Iterator[Metric]:
+    def metric(suffix: str, title: str, meaning: str, **attributes: object) -> Metric:
+        name = f"{output.name}_{suffix}"
+        return Metric(name, f"{output.title} {title}", output.name, Better.HIGHER, meaning, **attributes)  # type: ignore[arg-type]
+
+    has_own_class = output.kind is Kind.CATEGORICAL and output.name in GROUP_COLUMNS
+    right = "Share of faces whose class is predicted right."
+    found = "Of the faces of the class, the share that is found."
+    # Within a group everyone has the same true class of a group column: its accuracy is that class's recall.
+    yield metric("accuracy", "accuracy", right, test=Test.CORRECT, by_group=not has_own_class, is_share=True)
+    if output.kind is Kind.CATEGORICAL:
+        mean = "Mean of the classes' F1, each class counting the same however rare it is."
+        yield metric("macro_f1", "macro F1", mean, test=Test.MACRO_F1)
+    yield metric("recall", "recall", found, per=output.name, by_group=has_own_class, is_share=True)
+    if output.kind is Kind.CATEGORICAL:
+        given = "Of the faces given to the class, the share that belongs there."
+        yield metric("precision", "precision", given, per=output.name, by_group=has_own_class)
+        harmonic = "Harmonic mean of recall and precision."
+        yield metric("f1", "F1", harmonic, per=output.name, by_group=has_own_class)
+
+
+CATALOGUE: Mapping[str, Metric] = {metric.name: metric for output in OUTPUTS.values() for metric in _metrics_of(output)}
+"""Every metric by name.
+
+An error is predicted − true age: ``age_mae`` is its mean size, ``age_bias`` its mean, ``age_error_std``,
+``age_error_median`` and ``age_error_p90`` the spread of its size (standard deviation with ddof 0, median,
+90th percentile), ``age_mae_bin_gap`` the MAE of the worst age bin less that of the best. Within a gender ×
+ethnicity group, precision and F1 are those of the group's class among all faces of the group's gender.
+"""
+
+HEADLINES: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is None}
+"""The metrics that are one number."""
+
+NAMED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is not None}
+"""The metrics that have a number for each class or age bin."""
+
+TESTED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.test is not None}
+"""The metrics that are tested between variants."""
+
+GROUPED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.by_group}
+"""The metrics that are also given for each gender × ethnicity group."""
+
+MAIN: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.is_main}
+"""The metric of each output that epochs and trials are chosen by, and that the table of results shows."""

@@ -1,0 +1,281 @@
+"""Metric frames: every metric of one network, overall and by group, as functions of weighted sums per cell.
+
+A test face belongs to one gender × ethnicity × age-bin cell, and each metric here (quantiles aside)
+depends on the faces only through a few sums per cell: of the errors, of the squared errors, and of
+how often each class was predicted. Computing metrics from these sums lets one call score one test
+set, thousands of bootstrap resamples or another population alike: leading axes are carried along.
+
+Conventions, those of scikit-learn with ``zero_division=0``: precision of a class that is never
+predicted and F1 of a class that is neither present nor predicted are 0. Recall or mean of no face is
+NaN, which :mod:`components.compare` writes as null.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from components.dataset.labels import Labels
+from components.dataset.outputs import CLASSIFIED, OUTPUTS, Kind, Output
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, GROUPED
+from components.evaluation.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+Metrics = Mapping[str, Floats]
+
+QUANTILES = {"error_median": 0.5, "error_p90": 0.9}
+"""Quantiles of the size of a regression's error, by the end of their metric's name."""
+
+_ABSOLUTE, _SQUARED, _SIGNED = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class MetricFrame:
+    """Every metric of one network, for one weighting of its test faces or for many.
+
+    The leading axes ``[...]`` of every array are those of the weightings.
+
+    Attributes:
+        overall: By the metrics of :data:`~components.evaluation.catalogue.CATALOGUE`, shape ``[...]``, or
+            ``[..., names]`` for one with a value per class or age bin.
+        by_group: By the metrics of :data:`~components.evaluation.catalogue.GROUPED`, shape
+            ``[..., genders · ethnicities]``; NaN for a group without faces.
+        confusion: By classified output, counts with the truth in rows, shape ``[..., classes, classes]``.
+        confusion_by: By pair of an output and another column of the group, the same within each of that
+            column's classes, shape ``[..., names, classes, classes]``.
+    """
+
+    overall: Metrics
+    by_group: Metrics = field(default_factory=dict)
+    confusion: Metrics = field(default_factory=dict)
+    confusion_by: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
+
+    def worst_group(self, metric: str) -> Floats:
+        """Return a metric of the group that is worst in it, shape ``[...]``."""
+        values = self.by_group[metric]
+        badness = CATALOGUE[metric].better.badness(values)
+        place = np.nanargmax(np.where(np.isnan(badness), -np.inf, badness), axis=-1)
+        worst: Floats = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
+        return worst
+
+    def group_gap(self, metric: str) -> Floats:
+        """Return the distance between the highest and the lowest group in a metric, shape ``[...]``."""
+        values = self.by_group[metric]
+        gap: Floats = np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)
+        return gap
+
+    def map(self, change: Callable[[Floats], Floats]) -> "MetricFrame":
+        """Return the frame with a function applied to every array."""
+        return MetricFrame(
+            {name: change(values) for name, values in self.overall.items()},
+            {name: change(values) for name, values in self.by_group.items()},
+            {name: change(values) for name, values in self.confusion.items()},
+            {pair: change(values) for pair, values in self.confusion_by.items()},
+        )
+
+    def without_confusions(self) -> "MetricFrame":
+        """Return the frame without its counts, which are its largest arrays."""
+        return MetricFrame(self.overall, self.by_group)
+
+
+def average(frames: Sequence[MetricFrame]) -> MetricFrame:
+    """Return the mean of each metric over frames of several seeds; a worst group is that of the averages."""
+    return MetricFrame(
+        {name: np.mean([frame.overall[name] for frame in frames], axis=0) for name in frames[0].overall},
+        {name: np.mean([frame.by_group[name] for frame in frames], axis=0) for name in frames[0].by_group},
+    )
+
+
+def score(predictions: Predictions) -> MetricFrame:
+    """Return every metric of one network on its test faces."""
+    labels = predictions.labels
+    cells = predictions.cells()
+    features = face_features(predictions)
+    sums = np.zeros((1, labels.cell_count, features.shape[1]))
+    np.add.at(sums[0], cells, features)
+    counts = np.bincount(cells, minlength=labels.cell_count).astype(np.float64)
+    frame = frame_from_sums(sums, counts, labels, quantiles=error_quantiles(features, np.ones((1, len(cells))), labels))
+    return frame.map(lambda values: values[0])
+
+
+def _columns(labels: Labels) -> dict[str, slice]:
+    """Return the place of each output's columns among the features."""
+    places, start = {}, 0
+    for output in OUTPUTS.values():
+        width = _width(output, labels)
+        places[output.name] = slice(start, start + width)
+        start += width
+    return places
+
+
+def _width(output: Output, labels: Labels) -> int:
+    if output.kind is Kind.REGRESSION:
+        return 3
+    classes = len(labels.names(output.name))
+    # In a cell of an output's own classes the truth is one and the same; elsewhere it must be counted too.
+    return classes if output.name in GROUP_COLUMNS else classes**2
+
+
+def face_features(predictions: Predictions) -> Floats:
+    """Return what is summed per cell, shape ``[faces, features]``.
+
+    A regression has three columns: the size of its error, the square of the error, and the error itself. A
+    classified output has its predicted class, one-hot; or, where cells do not tell the true class, the pair
+    of true and predicted class, one-hot.
+    """
+    faces, labels = predictions.faces, predictions.labels
+    parts = []
+    for output in OUTPUTS.values():
+        if output.kind is Kind.REGRESSION:
+            error = predictions.errors(output)
+            parts.append(np.column_stack([np.abs(error), error**2, error]))
+            continue
+        code = faces[output.predicted].to_numpy(np.int64)
+        if output.name not in GROUP_COLUMNS:
+            code = code + len(labels.names(output.name)) * faces[output.name].to_numpy(np.int64)
+        parts.append(np.eye(_width(output, labels))[code])
+    return np.concatenate(parts, axis=1)
+
+
+def frame_from_sums(
+    sums: Floats, counts: Floats, labels: Labels, *, quantiles: Metrics, groups: bool = True
+) -> MetricFrame:
+    """Return every metric, from sums per cell.
+
+    Args:
+        sums: Sums of :func:`face_features` over the faces of each cell, shape ``[..., cells, features]``.
+        counts: Weight of the faces in each cell, shape ``[cells]``: how many faces were summed, or,
+            for another population, the cell's share in it (then ``sums`` are weighted likewise).
+        labels: Names of the classes; they give the shape of the cells.
+        quantiles: Of :func:`error_quantiles`: the metrics that are no function of sums.
+        groups: Whether to add what is given for each gender × ethnicity group.
+    """
+    *group_shape, bins = labels.cell_shape
+    group_count = math.prod(group_shape)
+    # Sums over cells as matrix products: several times faster than reductions over short axes.
+    cells_of_group = np.repeat(np.eye(group_count), bins, axis=1)
+    cells_of_bin = np.tile(np.eye(bins), group_count)
+    sums_of_group = np.matmul(cells_of_group, sums).reshape(*sums.shape[:-2], *group_shape, sums.shape[-1])
+    group_counts = (cells_of_group @ counts).reshape(group_shape)
+    overall: dict[str, Floats] = dict(quantiles)
+    by_group: dict[str, Floats] = {}
+    confusion: dict[str, Floats] = {}
+    confusion_by: dict[tuple[str, str], Floats] = {}
+    for name, columns in _columns(labels).items():
+        own = sums_of_group[..., columns]
+        if name not in CLASSIFIED:
+            overall |= _error_metrics(name, np.matmul(cells_of_bin, sums[..., columns]), cells_of_bin @ counts)
+            by_group |= {f"{name}_mae": _ratio(own[..., _ABSOLUTE], group_counts)}
+            by_group |= {f"{name}_bias": _ratio(own[..., _SIGNED], group_counts)}
+            continue
+        if name in GROUP_COLUMNS:
+            confusion[name], within, by_group_of = _true_by_group(own, GROUP_COLUMNS.index(name))
+            confusion_by[name, GROUP_COLUMNS[1 - GROUP_COLUMNS.index(name)]] = within
+            by_group |= {f"{name}_{end}": by_group_of(values) for end, values in _per_class(within).items()}
+            right = by_group_of(np.diagonal(within, axis1=-2, axis2=-1))
+        else:
+            classes = len(labels.names(name))
+            pairs = own.reshape(*own.shape[:-1], classes, classes)
+            confusion[name] = pairs.sum(axis=(-4, -3))
+            right = np.trace(pairs, axis1=-2, axis2=-1)
+        by_group[f"{name}_accuracy"] = _ratio(right, group_counts)
+        overall |= _class_metrics(name, confusion[name])
+    overall = {name: overall[name] for name in CATALOGUE}
+    if not groups:
+        return MetricFrame(overall, confusion=confusion)
+    flat = {name: by_group[name].reshape(*sums.shape[:-2], group_count) for name in GROUPED}
+    return MetricFrame(overall, flat, confusion, confusion_by)
+
+
+def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[Floats], Floats]]:
+    """Split the predictions of an output whose true class is one of the group's two columns.
+
+    Args:
+        own: How often each class was predicted in each group, shape ``[..., first, second, classes]``.
+        place: Which of the group's columns is the output's own.
+
+    Returns:
+        The confusion counts over all groups; those within each class of the other column, shape
+        ``[..., other, classes, classes]``; and what turns ``[..., other, classes]`` into the groups' order.
+    """
+    if place == 1:
+        return own.sum(axis=-3), own, lambda values: values
+    return own.sum(axis=-2), np.swapaxes(own, -3, -2), lambda values: np.swapaxes(values, -2, -1)
+
+
+def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: Labels) -> Metrics:
+    """Return the quantiles of :data:`QUANTILES` of each regression's error under many weightings.
+
+    A quantile is the smallest error at which the cumulated weight reaches its share: numpy's
+    ``inverted_cdf``, the only definition with whole and fractional weights alike.
+
+    Args:
+        features: Of :func:`face_features`, shape ``[faces, features]``.
+        weights: How often each face counts, shape ``[weightings, faces]``.
+        labels: Names of the classes.
+
+    Returns:
+        One array of shape ``[weightings]`` per metric.
+    """
+    quantiles = {}
+    for name, columns in _columns(labels).items():
+        if name in CLASSIFIED:
+            continue
+        errors = features[:, columns][:, _ABSOLUTE]
+        order = np.argsort(errors, kind="stable")
+        cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=np.float64)
+        for end, share in QUANTILES.items():
+            # The slack is for shares whose sum misses the quantile by rounding alone.
+            threshold = share * cumulated[:, -1] * (1 - 1e-12)
+            quantiles[f"{name}_{end}"] = errors[order][np.count_nonzero(cumulated < threshold[:, None], axis=1)]
+    return quantiles
+
+
+def macro_f1(confusion: Floats) -> Floats:
+    """Return the macro F1 of confusion counts ``[..., classes, classes]`` with the truth in rows."""
+    means: Floats = _per_class(confusion)["f1"].mean(axis=-1)
+    return means
+
+
+def _error_metrics(name: str, sums_of_bin: Floats, counts: Floats) -> Metrics:
+    """Metrics of a regression, from sums ``[..., bins, 3]`` and the weight of each bin ``[bins]``."""
+    totals = sums_of_bin.sum(axis=-2) / counts.sum()
+    mae = totals[..., _ABSOLUTE]
+    means = _ratio(sums_of_bin, counts[:, None])
+    mae_by_bin = means[..., _ABSOLUTE]
+    return {
+        f"{name}_mae": mae,
+        f"{name}_bias": totals[..., _SIGNED],
+        # The square of the absolute error is the square of the error. Rounding may leave a tiny negative.
+        f"{name}_error_std": np.sqrt(np.maximum(totals[..., _SQUARED] - mae**2, 0)),
+        f"{name}_mae_by_bin": mae_by_bin,
+        f"{name}_bias_by_bin": means[..., _SIGNED],
+        f"{name}_mae_bin_gap": np.nanmax(mae_by_bin, axis=-1) - np.nanmin(mae_by_bin, axis=-1),
+    }
+
+
+def _class_metrics(name: str, confusion: Floats) -> Metrics:
+    """Metrics of a classified output, from its confusion counts."""
+    accuracy: Floats = np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
+    per_class = {f"{name}_{end}": values for end, values in _per_class(confusion).items()}
+    return {f"{name}_accuracy": accuracy, f"{name}_macro_f1": macro_f1(confusion), **per_class}
+
+
+def _per_class(confusion: Floats) -> dict[str, Floats]:
+    """Recall, precision and F1 of each class, shape ``[..., classes]``."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    present, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return {
+        "recall": _ratio(hits, present),
+        "precision": _ratio(hits, predicted, empty=0.0),
+        "f1": _ratio(2 * hits, present + predicted, empty=0.0),
+    }
+
+
+def _ratio(numerator: Floats, denominator: Floats, empty: float = np.nan) -> Floats:
+    """Divide; where the denominator is zero the result is ``empty``."""
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    ratios: Floats = np.divide(numerator, denominator, out=np.full(shape, empty), where=denominator > 0)
+    return ratios
