@@ -124,8 +124,14 @@ def probability_field(output: Output) -> str:
 
 if TYPE_CHECKING:
     # The fields are made from the catalogue and the outputs; readers go through the accessors.
-    RowMetrics = Metrics
-    Face = DifferenceMetrics = Facts
+    class RowMetrics(Metrics):
+        """Every metric of a row."""
+
+    class DifferenceMetrics(Facts):
+        """Every metric of a row less that of the reference."""
+
+    class Face(Facts):
+        """Truth and prediction of one test face."""
 else:
     RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
     Face = create_model("Face", __base__=Facts, __doc__="Truth and prediction of one test face.", **_face_fields())

@@ -1,5 +1,7 @@
 """Faces that are worth looking at: examples, and the surest mistakes."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +25,7 @@ def describe_faces(predictions: Predictions, rows: npt.NDArray[np.integer]) -> l
     """Return truth and prediction of some faces, with names in place of codes."""
     faces = []
     for row in predictions.faces.iloc[rows].to_dict("records"):
-        told = {"image_id": str(row["image_id"])}
+        told: dict[str, Any] = {"image_id": str(row["image_id"])}
         for output in OUTPUTS.values():
             truth, predicted = row[output.name], row[output.predicted]
             if output.kind is Kind.REGRESSION:

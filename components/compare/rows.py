@@ -112,7 +112,8 @@ def _training(group: Mapping[int, Run], labels: Labels) -> dict[str, Any]:
 
 def _columns(history: pd.DataFrame) -> dict[str, list[Number]]:
     """The training history, one list per column."""
+    columns = {str(name): history[name].to_numpy() for name in history.columns}
     return {
-        str(name): column.tolist() if np.issubdtype(column.dtype, np.integer) else numbers(column.to_numpy())
-        for name, column in history.items()
+        name: values.tolist() if np.issubdtype(values.dtype, np.integer) else numbers(values)
+        for name, values in columns.items()
     }

@@ -9,9 +9,9 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from components.dataset.labels import Labels
-from components.evaluation.bootstrap import Weighting, average_over_seeds, percentile_interval, resample_counts
-from components.evaluation.metrics import point_metrics
-from components.evaluation.scoring import common_seeds, difference, exact_limit, score_seeds
+from components.evaluation.bootstrap import Weighting, percentile_interval, resample_counts
+from components.evaluation.frame import average, score
+from components.evaluation.scoring import View, common_seeds, difference, exact_limit, score_seeds
 
 SHARES = np.full(64, 1 / 64)
 
@@ -50,18 +50,19 @@ def test_a_face_alone_in_its_cell_counts_once():
 def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
     predictions = predict(per_cell=3, priors=[0.6, 0.2, 0.03, 0.17])
     weighting = Weighting.bootstrap(predictions, 15, 3)
-    replicates, _ = weighting.metrics(predictions)
+    replicates, _ = weighting.score(predictions, SHARES)
     for place, counts in enumerate(weighting.counts):
         # Of three faces two are drawn, each counting 1.5: doubled, the counts are whole.
         repeats = np.rint(2 * counts).astype(int)
         drawn = predictions.faces.loc[np.repeat(np.arange(len(predictions)), repeats)].reset_index(drop=True)
-        expected = point_metrics(type(predictions)(drawn, predictions.labels, "drawn", 0))
-        assert set(expected) == set(replicates)
-        for name, values in expected.items():
-            found = replicates[name][place] * (2 if "confusion" in name else 1)
-            np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-12, err_msg=name)
+        expected = score(type(predictions)(drawn, predictions.labels, "drawn", 0))
+        for part, factor in (("overall", 1), ("by_group", 1), ("confusion", 2), ("confusion_by", 2)):
+            assert set(getattr(expected, part)) == set(getattr(replicates, part))
+            for name, values in getattr(expected, part).items():
+                found = factor * getattr(replicates, part)[name][place]
+                np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-12, err_msg=str(name))
         sklearn_f1 = f1_score(drawn["ethnicity"], drawn["predicted_ethnicity"], average="macro")
-        assert replicates["ethnicity_macro_f1"][place] == pytest.approx(sklearn_f1)
+        assert replicates.overall["ethnicity_macro_f1"][place] == pytest.approx(sklearn_f1)
 
 
 def test_the_interval_of_a_mean_agrees_with_scipy_when_there_is_one_stratum(predict):
@@ -74,8 +75,8 @@ def test_the_interval_of_a_mean_agrees_with_scipy_when_there_is_one_stratum(pred
         predicted_age=(5 + generator.exponential(6, 200)).astype(np.float32),
     )  # fmt: skip
     predictions = type(predictions)(faces, one_cell, "one", 0)
-    replicates, _ = Weighting.bootstrap(predictions, 9999, 1).metrics(predictions)
-    ours = percentile_interval(replicates["age_mae"], 0.95)
+    replicates, _ = Weighting.bootstrap(predictions, 9999, 1).score(predictions, np.ones(1))
+    ours = percentile_interval(replicates.overall["age_mae"], 0.95)
     errors = (faces["predicted_age"] - 5).to_numpy(float)
     theirs = stats.bootstrap((errors,), np.mean, n_resamples=9999, method="percentile", rng=2).confidence_interval
     np.testing.assert_allclose(ours, theirs, rtol=0.02)
@@ -111,7 +112,7 @@ def test_a_recall_of_zero_or_one_is_not_certain(predict):
     np.testing.assert_array_equal(recall.value, [1, 0, 0, 0])
     np.testing.assert_allclose(recall.low, [limit, 0, 0, 0])
     np.testing.assert_allclose(recall.high, [1, *[1 - limit] * 3])
-    groups = scored.estimate("group_ethnicity_recall")
+    groups = scored.estimate("ethnicity_recall", View.BY_GROUP)
     assert (groups.high - groups.low > 0).all()
 
 
@@ -120,8 +121,9 @@ def test_a_difference_is_paired_by_face(predict):
     same = type(baseline)(baseline.faces, baseline.labels, "same", 1)
     other = predict("baseline", 2)
     scored = {name: _scored([each]) for name, each in (("a", baseline), ("same", same))}
-    for metric in ("age_mae", "ethnicity_macro_f1", "age_error_p90", "worst_group_ethnicity_recall"):
-        found = difference(scored["a"], scored["same"], metric)
+    worst = ("ethnicity_recall", View.WORST_GROUP)
+    for asked in (("age_mae",), ("ethnicity_macro_f1",), ("age_error_p90",), worst):
+        found = difference(scored["a"], scored["same"], *asked)
         assert (found.value, found.low, found.high) == (0, 0, 0)
     shifted = type(baseline)(
         baseline.faces.assign(predicted_age=other.faces["predicted_age"]), baseline.labels, "other", 1
@@ -136,9 +138,9 @@ def test_seeds_are_averaged_within_each_resample(predict):
     weighting = Weighting.bootstrap(networks[0], 200, 5)
     scored = _scored(networks)
     assert scored.seeds == [2, 4]
-    mean = average_over_seeds([weighting.metrics(each)[0] for each in networks])
-    np.testing.assert_allclose(scored.mean_replicates("ethnicity_macro_f1"), mean["ethnicity_macro_f1"])
-    values = [point_metrics(each)["ethnicity_macro_f1"] for each in networks]
+    mean = average([weighting.score(network, SHARES)[0] for network in networks])
+    np.testing.assert_allclose(scored.mean_replicates("ethnicity_macro_f1"), mean.overall["ethnicity_macro_f1"])
+    values = [score(each).overall["ethnicity_macro_f1"] for each in networks]
     assert scored.estimate("ethnicity_macro_f1").value == pytest.approx(np.mean(values))
 
 
@@ -146,5 +148,5 @@ def test_a_difference_uses_the_common_seeds_alone(predict):
     ours = _scored([predict("ins", seed) for seed in (1, 2)])
     theirs = _scored([predict("baseline", seed) for seed in (2, 3)])
     assert common_seeds(ours, theirs) == [2]
-    expected = [point_metrics(predict(name, 2))["age_mae"] for name in ("ins", "baseline")]
+    expected = [score(predict(name, 2)).overall["age_mae"] for name in ("ins", "baseline")]
     assert difference(ours, theirs, "age_mae").value == pytest.approx(expected[0] - expected[1])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score
 
+from components.evaluation.catalogue import TESTED
 from components.evaluation.paired import (
     holm,
     mcnemar_exact,
@@ -85,7 +86,7 @@ def test_the_permutation_of_macro_f1_equals_a_loop_over_the_same_swaps():
 def test_equal_networks_give_a_p_of_one(predict):
     network = predict()
     swaps = random_swaps(len(network), 199, 0)
-    for metric in ("age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1"):
+    for metric in TESTED.values():
         assert paired_test(metric, [network], [network], swaps).p == 1
 
 
@@ -101,13 +102,13 @@ def test_a_better_network_is_found_better_in_every_metric(predict):
     better = predict("good", 1, age_error=4, gender_skill=0.95, signal=4)
     worse = predict("poor", 1, age_error=12, gender_skill=0.75, signal=1)
     swaps = random_swaps(len(better), 999, 0)
-    for metric in ("age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1"):
+    for metric in TESTED.values():
         assert paired_test(metric, [better], [worse], swaps).p <= 0.001
 
 
 def test_several_seeds_are_tested_together_and_each_has_its_mcnemar(predict):
     ours, theirs = [predict("a", seed) for seed in (1, 2)], [predict("b", seed) for seed in (1, 2)]
-    found = paired_test("gender_accuracy", ours, theirs, random_swaps(640, 99, 0))
+    found = paired_test(TESTED["gender_accuracy"], ours, theirs, random_swaps(640, 99, 0))
     assert (found.test, list(found.by_seed)) == ("sign_flip_exact", [1, 2])
     right = [[(each.faces["predicted_gender"] == each.faces["gender"]).to_numpy() for each in side]
              for side in (ours, theirs)]  # fmt: skip

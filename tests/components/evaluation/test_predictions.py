@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.dataset.labels import Labels
+from components.dataset.outputs import OUTPUTS
 from components.errors import ArtifactError, DataError
 from components.evaluation.predictions import SCHEMA, Predictions, align
 
@@ -21,7 +22,7 @@ def test_written_predictions_are_read_back(tmp_path, predict):
     pd.testing.assert_frame_equal(
         read.faces.drop(columns="ethnicity_probabilities"), predictions.faces.drop(columns="ethnicity_probabilities")
     )
-    assert (read.probabilities() == predictions.probabilities()).all()
+    assert (read.probabilities(OUTPUTS["ethnicity"]) == predictions.probabilities(OUTPUTS["ethnicity"])).all()
     assert pq.read_schema(tmp_path / "predictions.parquet").names == SCHEMA.names
 
 

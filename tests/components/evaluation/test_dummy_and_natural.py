@@ -1,4 +1,4 @@
-"""The constant predictor and the estimate for the natural population."""
+"""The dummy predictor and the estimate for the natural population."""
 
 import dataclasses
 
@@ -7,18 +7,20 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 
+from components.dataset.outputs import OUTPUTS
 from components.errors import DataError
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.dummy import constant_predictions
-from components.evaluation.metrics import HEADLINES, point_metrics
+from components.evaluation.catalogue import HEADLINES
+from components.evaluation.dummy import dummy_predictions
+from components.evaluation.frame import score
 from components.evaluation.natural import natural_population
 
 PRIORS = [0.55, 0.24, 0.04, 0.17]
 
 
-def test_the_floor_is_that_of_sklearns_dummies(predict, make_manifest):
+def test_the_dummy_is_that_of_sklearns_dummies(predict, make_manifest):
     train, test = make_manifest(501, priors=PRIORS), predict()
-    found = point_metrics(constant_predictions(train, test))
+    found = score(dummy_predictions(train, test)).overall
     nothing, faces = np.zeros((len(train), 1)), test.faces
     median = DummyRegressor(strategy="median").fit(nothing, train.faces["age"]).predict(faces[["age"]])
     assert found["age_mae"] == pytest.approx(mean_absolute_error(faces["age"], median))
@@ -29,17 +31,17 @@ def test_the_floor_is_that_of_sklearns_dummies(predict, make_manifest):
     assert found["ethnicity_macro_f1"] == pytest.approx(f1_score(faces["ethnicity"], majority, average="macro"))
 
 
-def test_the_floor_predicts_the_training_shares_and_writes_as_predictions(tmp_path, predict, make_manifest):
+def test_the_dummy_predicts_the_training_shares_and_writes_as_predictions(tmp_path, predict, make_manifest):
     train = make_manifest(300, priors=PRIORS)
-    floor = constant_predictions(train, predict())
-    floor.write(tmp_path / "floor")
+    dummy = dummy_predictions(train, predict())
+    dummy.write(tmp_path / "dummy")
     shares = np.bincount(train.faces["ethnicity"], minlength=4) / 300
-    np.testing.assert_allclose(floor.probabilities()[5], shares, rtol=1e-6)
+    np.testing.assert_allclose(dummy.probabilities(OUTPUTS["ethnicity"])[5], shares, rtol=1e-6)
 
 
 def _natural(predictions, population):
-    _, natural = Weighting.observed(predictions).metrics(predictions, population.shares)
-    return {name: float(natural[name][0]) for name in HEADLINES}
+    _, natural = Weighting.observed(predictions).score(predictions, population.shares)
+    return {name: float(natural.overall[name][0]) for name in HEADLINES}
 
 
 def test_a_population_with_equal_cells_gives_the_metrics_of_the_test_set(predict, make_manifest):
@@ -47,7 +49,7 @@ def test_a_population_with_equal_cells_gives_the_metrics_of_the_test_set(predict
     manifest = make_manifest(10)
     balanced = dataclasses.replace(manifest, faces=predictions.faces[["age", "gender", "ethnicity", "age_bin"]])
     found = _natural(predictions, natural_population(balanced, predictions.cells()))
-    expected = point_metrics(predictions)
+    expected = score(predictions).overall
     for name in HEADLINES:
         assert found[name] == pytest.approx(float(expected[name])), name
 

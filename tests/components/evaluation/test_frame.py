@@ -4,21 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fairlearn.metrics import MetricFrame
+from fairlearn.metrics import MetricFrame as FairlearnFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from components.dataset.labels import Labels
-from components.evaluation.metrics import (
-    GROUP_METRICS,
-    HEADLINES,
-    error_quantiles,
-    metrics_from_sums,
-    point_metrics,
-    score,
-    worst_and_gap,
-)
+from components.evaluation.catalogue import CATALOGUE, GROUPED, HEADLINES, Better
+from components.evaluation.frame import MetricFrame, error_quantiles, frame_from_sums, score
 
 CLASSES = [0, 1, 2, 3]
 
@@ -31,7 +24,7 @@ def predictions(predict):
 def test_age_metrics_match_sklearn_and_numpy(predictions):
     truth, predicted = predictions.faces["age"], predictions.faces["predicted_age"].astype(float)
     errors = predicted - truth
-    found = point_metrics(predictions)
+    found = score(predictions).overall
     assert found["age_mae"] == pytest.approx(reference.mean_absolute_error(truth, predicted))
     assert found["age_bias"] == pytest.approx(errors.mean())
     assert found["age_error_std"] == pytest.approx(errors.abs().std(ddof=0))
@@ -43,7 +36,7 @@ def test_age_metrics_match_sklearn_and_numpy(predictions):
 
 
 def test_class_metrics_match_sklearn(predictions):
-    faces, found = predictions.faces, point_metrics(predictions)
+    faces, found = predictions.faces, score(predictions).overall
     truth, predicted = faces["ethnicity"], faces["predicted_ethnicity"]
     precision, recall, f1, _ = reference.precision_recall_fscore_support(truth, predicted, labels=CLASSES)
     np.testing.assert_allclose(found["ethnicity_precision"], precision)
@@ -54,21 +47,22 @@ def test_class_metrics_match_sklearn(predictions):
     assert found["gender_accuracy"] == pytest.approx(
         reference.accuracy_score(faces["gender"], faces["predicted_gender"])
     )
-    np.testing.assert_array_equal(found["ethnicity_confusion"], reference.confusion_matrix(truth, predicted))
+    confusion = score(predictions).confusion
+    np.testing.assert_array_equal(confusion["ethnicity"], reference.confusion_matrix(truth, predicted))
     np.testing.assert_array_equal(
-        found["gender_confusion"], reference.confusion_matrix(faces["gender"], faces["predicted_gender"])
+        confusion["gender"], reference.confusion_matrix(faces["gender"], faces["predicted_gender"])
     )
 
 
 def test_group_metrics_match_sklearn_group_by_group(predictions):
-    found = point_metrics(predictions)
+    frame = score(predictions)
     for gender in (0, 1):
         half = predictions.faces[predictions.faces["gender"] == gender]
         precision, recall, f1, _ = reference.precision_recall_fscore_support(
             half["ethnicity"], half["predicted_ethnicity"], labels=CLASSES
         )
         np.testing.assert_array_equal(
-            found["ethnicity_confusion_by_gender"][gender],
+            frame.confusion_by["ethnicity", "gender"][gender],
             reference.confusion_matrix(half["ethnicity"], half["predicted_ethnicity"]),
         )
         for ethnicity in CLASSES:
@@ -81,8 +75,8 @@ def test_group_metrics_match_sklearn_group_by_group(predictions):
                 "ethnicity_precision": precision[ethnicity],
                 "ethnicity_f1": f1[ethnicity],
             }
-            for name in GROUP_METRICS:
-                assert found[f"group_{name}"][gender * 4 + ethnicity] == pytest.approx(expected[name], abs=1e-6), name
+            for name in GROUPED:
+                assert frame.by_group[name][gender * 4 + ethnicity] == pytest.approx(expected[name], abs=1e-6), name
 
 
 def test_the_worst_group_and_the_gap_match_fairlearn(predictions):
@@ -93,18 +87,18 @@ def test_the_worst_group_and_the_gap_match_fairlearn(predictions):
         ("gender_accuracy", reference.accuracy_score, 0 * gender_error, gender_error),
         ("ethnicity_recall", reference.accuracy_score, faces["ethnicity"], faces["predicted_ethnicity"]),
     ):
-        frame = MetricFrame(
+        theirs = FairlearnFrame(
             metrics=function, y_true=truth, y_pred=predicted, sensitive_features=faces[["gender", "ethnicity"]]
         )
-        worst, gap = worst_and_gap(point_metrics(predictions)[f"group_{metric}"], GROUP_METRICS[metric])
-        by_hand = frame.group_max() if GROUP_METRICS[metric] == "lower" else frame.group_min()
-        assert worst == pytest.approx(by_hand), metric
-        assert gap == pytest.approx(frame.difference(method="between_groups")), metric
-        assert gap > 0
+        ours = score(predictions)
+        worst = theirs.group_max() if CATALOGUE[metric].better is Better.LOWER else theirs.group_min()
+        assert ours.worst_group(metric) == pytest.approx(worst), metric
+        assert ours.group_gap(metric) == pytest.approx(theirs.difference(method="between_groups")), metric
+        assert ours.group_gap(metric) > 0
 
 
 def test_gender_confusion_by_ethnicity_matches_sklearn(predictions):
-    found = point_metrics(predictions)["gender_confusion_by_ethnicity"]
+    found = score(predictions).confusion_by["gender", "ethnicity"]
     for ethnicity in CLASSES:
         group = predictions.faces[predictions.faces["ethnicity"] == ethnicity]
         np.testing.assert_array_equal(
@@ -122,15 +116,15 @@ def test_a_perfect_network_scores_perfectly(predict):
             predicted_ethnicity=faces["ethnicity"],
         ),
     )
-    found = point_metrics(perfect)
-    for name, better in HEADLINES.items():
-        assert found[name] == (1 if better == "higher" else 0), name
+    found = score(perfect).overall
+    for name, metric in HEADLINES.items():
+        assert found[name] == (1 if metric.better is Better.HIGHER else 0), name
 
 
 def test_a_class_never_predicted_has_precision_and_f1_zero_as_in_sklearn(predict):
     predictions = predict()
     constant = dataclasses.replace(predictions, faces=predictions.faces.assign(predicted_ethnicity=np.int8(0)))
-    found = point_metrics(constant)
+    found = score(constant).overall
     assert found["ethnicity_precision"].tolist() == [0.25, 0, 0, 0]
     assert found["ethnicity_macro_f1"] == pytest.approx(0.4 / 4)  # F1 of the one class: 2 · ¼ / (1 + ¼)
 
@@ -138,19 +132,21 @@ def test_a_class_never_predicted_has_precision_and_f1_zero_as_in_sklearn(predict
 def test_a_class_without_faces_has_no_recall(predict):
     predictions = predict()
     kept = predictions.faces[predictions.faces["ethnicity"] != 2].reset_index(drop=True)
-    found = point_metrics(dataclasses.replace(predictions, faces=kept))
+    found = score(dataclasses.replace(predictions, faces=kept)).overall
     assert np.isnan(found["ethnicity_recall"][2])
     assert np.isfinite(found["ethnicity_macro_f1"])
 
 
-def test_leading_axes_are_carried_along(predict):
+def test_leading_axes_are_carried_along():
     labels = Labels()
     sums = np.random.default_rng(0).random((3, 2, labels.cell_count, 9))
     counts = np.full(labels.cell_count, 4.0)
-    together = metrics_from_sums(sums, counts, labels)
-    alone = metrics_from_sums(sums[2, 1], counts, labels)
-    for name, values in alone.items():
-        np.testing.assert_allclose(together[name][2, 1], values, err_msg=name)
+    quantiles = {name: np.zeros((3, 2)) for name in ("age_error_median", "age_error_p90")}
+    together = frame_from_sums(sums, counts, labels, quantiles=quantiles).map(lambda values: values[2, 1])
+    alone = frame_from_sums(sums[2, 1], counts, labels, quantiles={name: np.zeros(()) for name in quantiles})
+    for part in ("overall", "by_group", "confusion", "confusion_by"):
+        for name, values in getattr(alone, part).items():
+            np.testing.assert_allclose(getattr(together, part)[name], values, err_msg=str(name))
 
 
 @given(
@@ -162,22 +158,15 @@ def test_leading_axes_are_carried_along(predict):
 def test_quantiles_equal_those_of_the_repeated_errors(pairs):
     errors, counts = (np.array(column) for column in zip(*pairs, strict=True))
     repeated = np.repeat(errors, counts)
-    found = error_quantiles(errors.astype(float), counts[None, :])
+    features = np.zeros((len(errors), 9))
+    features[:, 0] = errors
+    found = error_quantiles(features, counts[None, :], Labels())
     assert found["age_error_median"][0] == np.quantile(repeated, 0.5, method="inverted_cdf")
     assert found["age_error_p90"][0] == np.quantile(repeated, 0.9, method="inverted_cdf")
 
 
 def test_the_worst_group_is_the_highest_error_the_lowest_accuracy_and_the_largest_bias():
     values = np.array([[0.2, -0.9, 0.7, np.nan]])
-    assert [float(worst_and_gap(values, better)[0][0]) for better in ("lower", "higher", "zero")] == [0.7, -0.9, -0.9]
-    assert worst_and_gap(values, "lower")[1][0] == pytest.approx(1.6)
-
-
-def test_score_gives_plain_numbers_and_confusions_with_names(predict):
-    predictions = predict("ins", 3)
-    scores = score(predictions)
-    assert scores.run == {"variant": "ins", "seed": 3, "faces": 640}
-    assert scores.headline["ethnicity_recall_Asian"] == pytest.approx(scores.ethnicity_confusion[1][2][2] / 160)
-    assert scores.gender_confusion[0] == ["Male", "Female"]
-    assert all(type(value) is float for value in scores.headline.values())
-    assert sum(map(sum, scores.gender_confusion[1])) == 640
+    frame = MetricFrame({}, dict.fromkeys(("age_mae", "gender_accuracy", "age_bias"), values))
+    assert [float(frame.worst_group(metric)[0]) for metric in frame.by_group] == [0.7, -0.9, -0.9]
+    assert frame.group_gap("age_mae")[0] == pytest.approx(1.6)
