@@ -7,7 +7,7 @@ import zlib
 
 from PIL import Image, UnidentifiedImageError
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 
 _FORMATS = ("JPEG", "PNG")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
