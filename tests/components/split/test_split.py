@@ -120,5 +120,5 @@ def test_a_pool_too_small_to_divide_is_refused(label, run, tmp_path):
 
 def test_a_class_without_training_faces_is_named(label, run):
     pool = label([(0, 0, 0, number) for number in range(4)] + [(1, 1, 1, 7)])
-    with pytest.raises(DataError, match="class Black has no face left for training"):
+    with pytest.raises(DataError, match="No face of Female or Black is left for training"):
         run(pool, validation_fraction=0.8)
