@@ -1,8 +1,9 @@
 """From a source of image files to packed images, a manifest and the list of rejects."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,33 +102,25 @@ def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
     return _Selected(faces.reset_index(drop=True), pd.concat(removed), steps)
 
 
-def _drops(settings: PreprocessSettings) -> list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
-    """Return name, reason and function of each drop."""
-    drops: list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]] = []
+def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
+    """Yield name, reason and function of each drop."""
     if settings.duplicates == "drop":
-        tolerance = settings.duplicate_age_tolerance
-        why = f"one copy stays, none where gender, ethnicity or more than {tolerance} years conflict"
-        drops.append(("duplicates", why, lambda faces: selection.copies(faces, tolerance)))
-    classes = ", ".join(settings.drop_ethnicities) or "none"
-    drops += [
-        (
-            "drop_ethnicities",
-            f"classes not used: {classes}",
-            lambda faces: selection.dropped_classes(faces, settings.drop_ethnicities),
-        ),
-        ("max_age", f"older than {settings.max_age}", lambda faces: selection.too_old(faces, settings.max_age)),
-    ]
+        years = settings.duplicate_age_tolerance
+        why = f"one copy stays, none where gender, ethnicity or more than {years} years conflict"
+        yield "duplicates", why, partial(selection.copies, age_tolerance_years=years)
+    why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
+    yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
+    yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
     fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
-    drops.append(
-        (
-            "undersample",
-            f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin",
-            lambda faces: selection.undersampled(
-                faces, settings.undersample, settings.floor_per_cell, settings.labels, settings.seed
-            ),
-        )
+    why = f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin"
+    undersampled = partial(
+        selection.undersampled,
+        fractions=settings.undersample,
+        floor_per_cell=settings.floor_per_cell,
+        labels=settings.labels,
+        seed=settings.seed,
     )
-    return drops
+    yield "undersample", why, undersampled
 
 
 def _step(name: str, faces: int, removed: int, why: str) -> Step:

@@ -35,7 +35,7 @@ def run(tmp_path):
     return run_stage
 
 
-def test_the_decks_test_set_has_ten_faces_in_each_of_64_cells(fill, run):
+def test_the_test_set_of_the_proof_of_concept_has_ten_faces_in_each_of_64_cells(fill, run):
     outcome = run(fill(12, Labels()))
     assert outcome.facts == {"test": 640, "pool": 128, "cells": 64, "shortfall": 0}
     assert (np.bincount(outcome.read("test").cells(), minlength=64) == 10).all()

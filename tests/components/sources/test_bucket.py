@@ -1,3 +1,4 @@
+import hashlib
 import os
 import zipfile
 
@@ -10,6 +11,7 @@ from components.errors import DataError
 from components.gs_uri import GsUri
 from components.sources.bucket import list_blobs, read_bucket
 from components.sources.limits import SourceLimits
+from components.sources.source import parse_source
 
 FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
 
@@ -87,12 +89,13 @@ def test_what_does_not_exist_is_named(bucket, source):
         read(source)
 
 
-def test_listed_objects_carry_what_identifies_their_content(upload):
-    upload({"x/20_0_1_1.jpg": b"content"})
+def test_a_bucket_is_known_by_the_names_generations_and_checksums_of_its_objects(upload):
+    upload({"x/20_0_1_1.jpg": b"content", "y/20_0_1_1.jpg": b"other"})
     (blob,) = list_blobs(GsUri.parse("gs://faces/x"))
-    assert blob.name == "x/20_0_1_1.jpg"
     assert blob.generation
     assert blob.crc32c
+    identity = f"x/20_0_1_1.jpg\0{blob.generation}\0{blob.crc32c}\0"
+    assert parse_source("gs://faces/x").fingerprint() == hashlib.sha256(identity.encode()).hexdigest()
 
 
 def test_missing_credentials_are_explained(monkeypatch, tmp_path):
