@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import EvenfaceError
+from components.gs_uri import GsUri
 from pipeline.platforms.resources import ACCELERATORS
 from pipeline.platforms.submission import Target, load_platform
 
@@ -221,7 +222,7 @@ def check_bucket(uri: str) -> Check:
     from google.api_core.exceptions import GoogleAPICallError
     from google.cloud import storage
 
-    name = uri.removeprefix("gs://").split("/")[0]
+    name = GsUri.parse(uri).bucket
     wanted = {f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete")}
     try:
         client = storage.Client()

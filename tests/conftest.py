@@ -60,8 +60,11 @@ class SmallData:
 
     images: str
     manifest: str
+    rejects: str
+    summary: str
     test: str
     pool: str
+    test_summary: str
     train: str
     validation: str
 
@@ -70,17 +73,13 @@ class SmallData:
 def small_data(tmp_path_factory):
     """Send a few synthetic faces through preprocess, build_test_set and split."""
     folder = tmp_path_factory.mktemp("small")
-    paths = {name: str(folder / name) for name in (*SmallData.__dataclass_fields__, "rejects", "summary")}
+    data = SmallData(*(str(folder / name) for name in SmallData.__dataclass_fields__))
     faces = SyntheticSettings(faces=400, image_side=32)
-    preprocess(
-        "synthetic",
-        PreprocessSettings(synthetic=faces, floor_per_cell=2, max_reject_fraction=0.2),
-        *(paths[name] for name in ("images", "manifest", "rejects", "summary")),
-    )
-    test_set = TestSetSettings(faces_per_cell=1)
-    build_test_set(paths["manifest"], test_set, *(paths[name] for name in ("test", "pool", "summary")))
-    split(paths["pool"], SplitSettings(), paths["train"], paths["validation"])
-    return SmallData(*(paths[name] for name in SmallData.__dataclass_fields__))
+    section = PreprocessSettings(synthetic=faces, floor_per_cell=2, max_reject_fraction=0.2)
+    preprocess("synthetic", section, data.images, data.manifest, data.rejects, data.summary)
+    build_test_set(data.manifest, TestSetSettings(faces_per_cell=1), data.test, data.pool, data.test_summary)
+    split(data.pool, SplitSettings(), data.train, data.validation)
+    return data
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""The balanced test set: as many faces in every gender × ethnicity × age-bin cell."""
+"""The balanced test set: the same number of faces from every gender × ethnicity × age-bin cell."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import pandas as pd
 from components.build_test_set.settings import TestSetSettings
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
+from components.dataset.summaries import CellCount, TestSetSummary
 from components.errors import DataError
-from components.files import write_json
 
 _log = logging.getLogger(__name__)
 
@@ -49,17 +49,13 @@ def build_test_set(
     _check_pool(pool)
     about = {"stage": "build_test_set", "settings": settings.to_parameter()}
     for part, path in ((test, test_path), (pool, pool_path)):
-        Manifest(part.faces, part.labels, part.fingerprint, about).write(path)
-    facts = {"test": len(test), "pool": len(pool), "cells": len(draw.taken), "shortfall": len(short)}
-    write_json(summary_path, facts | _cell_counts(manifest, draw, settings))
+        replace(part, made_by=about).write(path)
+    summary = _summarise(manifest, draw, settings)
+    summary.write(summary_path)
     _log.info(
-        "test set: %d faces, %d left in the pool, %d of %d cells short",
-        len(test),
-        len(pool),
-        len(short),
-        len(draw.taken),
+        "test set: %(test)d faces, %(pool)d left in the pool, %(shortfall)d of %(cells)d cells short", summary.facts
     )
-    return facts
+    return summary.facts
 
 
 @dataclass(frozen=True)
@@ -149,29 +145,34 @@ def _check_pool(pool: Manifest) -> None:
     """Check that there is something of every class left to learn from.
 
     Raises:
-        DataError: Naming the class.
+        DataError: Naming the classes.
     """
-    for column, names in (("ethnicity", pool.labels.ethnicities), ("gender", pool.labels.genders)):
-        present = set(pool.faces[column])
-        for code, name in enumerate(names):
-            if code not in present:
-                raise DataError(
-                    f"The class {name} has no face left beside the test set",
-                    remedy=("lower test_set.faces_per_cell or use more faces"),
-                )
+    if absent := pool.absent_classes():
+        raise DataError(
+            f"No face of {' or '.join(absent)} is left beside the test set",
+            remedy="lower test_set.faces_per_cell or use more faces",
+        )
 
 
-def _cell_counts(manifest: Manifest, draw: TestSetDraw, settings: TestSetSettings) -> dict[str, Any]:
+def _summarise(manifest: Manifest, draw: TestSetDraw, settings: TestSetSettings) -> TestSetSummary:
     faces = np.bincount(manifest.cells(), minlength=len(draw.taken))
-    rows: list[dict[str, Any]] = [
-        {
-            "cell": manifest.labels.cell_name(cell),
-            "faces": int(faces[cell]),
-            "drawable": int(draw.drawable[cell]),
-            "test": int(draw.taken[cell]),
-            "pool": int(faces[cell] - draw.taken[cell]),
-        }
+    by_cell = tuple(
+        CellCount(
+            cell=manifest.labels.cell_name(cell),
+            faces=int(faces[cell]),
+            drawable=int(draw.drawable[cell]),
+            test=int(draw.taken[cell]),
+            pool=int(faces[cell] - draw.taken[cell]),
+        )
         for cell in range(len(faces))
-    ]
-    shortfalls = [row for row in rows if row["test"] < settings.faces_per_cell]
-    return {"faces_per_cell": settings.faces_per_cell, "by_cell": rows, "shortfalls": shortfalls}
+    )
+    shortfalls = tuple(count for count in by_cell if count.test < settings.faces_per_cell)
+    return TestSetSummary(
+        test=int(draw.in_test.sum()),
+        pool=int((~draw.in_test).sum()),
+        cells=len(by_cell),
+        shortfall=len(shortfalls),
+        faces_per_cell=settings.faces_per_cell,
+        by_cell=by_cell,
+        shortfalls=shortfalls,
+    )

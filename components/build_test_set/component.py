@@ -15,7 +15,7 @@ def build_test_set(
     Args:
         manifest: Every face.
         settings: The section `test_set`.
-        test: As many faces in every gender x ethnicity x age-bin cell.
+        test: The same number of faces from every gender x ethnicity x age-bin cell.
         pool: The other faces.
         summary: Faces per cell, and shortfalls where the settings allow them.
     """

@@ -6,7 +6,7 @@ from components.section import Section
 
 
 class TestSetSettings(Section):
-    """How the test set is drawn. The defaults are the deck's."""
+    """How the test set is drawn. The defaults are those of the proof of concept."""
 
     __test__ = False  # Its name starts like that of a test class.
 

@@ -1,1 +1,1 @@
-"""Faces and their labels: sources, packed images, manifests, loading, augmentation, synthetic faces."""
+"""What a data set is: images in shards, manifests, what their codes mean, and what was rejected or counted."""

@@ -53,11 +53,11 @@ def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
     for shard, faces in places.groupby("shard", sort=True):
         path = folder / str(shard)
         rows = faces["row"].to_numpy()
-        for image_id, (found_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
-            if image_id != found_id:
+        for image_id, (actual_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
+            if image_id != actual_id:
                 raise ArtifactError(
-                    f"{path} holds image {found_id} where the manifest says {image_id}",
-                    remedy=("images and manifest are of different runs; run preprocess again"),
+                    f"{path} holds image {actual_id} where the manifest says {image_id}, so they are of different runs",
+                    remedy="run preprocess again",
                 )
             yield content
 

@@ -1,8 +1,6 @@
-"""Why an input file was not used, and the table that says so for every such file."""
+"""The rejects: the table of every file that was not used, and why."""
 
 import os
-from dataclasses import dataclass
-from enum import StrEnum
 
 import pandas as pd
 import pyarrow as pa
@@ -18,84 +16,6 @@ REJECTS_SCHEMA = pa.schema(
     ]
 )
 """Columns of the rejects: one row per file that was not used, sorted by ``file_name``."""
-
-
-class Reason(StrEnum):
-    """Why a file was not used; the value is what the rejects table and the closing table show."""
-
-    SYSTEM_FILE = "hidden or system file"
-    OTHER_FILE = "not an image file name"
-
-    NOT_REGULAR = "link or special file"
-    UNREADABLE = "unreadable file"
-    TOO_LARGE = "file too large"
-    REPEATED_NAME = "name repeated"
-    MISSING_FIELD = "name lacks a field"
-    EXTRA_FIELD = "name has an extra field"
-    NON_NUMERIC_FIELD = "name has a non-numeric field"
-    UNKNOWN_GENDER = "unknown gender code"
-    UNKNOWN_RACE = "unknown race code"
-    IMPLAUSIBLE_AGE = "implausible age"
-    ZERO_BYTES = "zero bytes"
-    OTHER_CONTENT = "neither JPEG nor PNG"
-    TRUNCATED = "truncated image"
-    DAMAGED = "damaged image"
-    CMYK = "CMYK image"
-    TOO_SMALL = "image too small"
-    TOO_MANY_PIXELS = "image too big"
-
-    DUPLICATE = "duplicate"
-    CONFLICTING_DUPLICATE = "duplicate with conflicting labels"
-    DROPPED_CLASS = "ethnicity dropped"
-    ABOVE_MAX_AGE = "above the age limit"
-    UNDERSAMPLED = "undersampled"
-
-    @property
-    def is_fault(self) -> bool:
-        """Whether the file itself is at fault: not a foreign file, and not dropped because the settings say so."""
-        return self not in _FOREIGN and self not in _PLANNED
-
-    @property
-    def is_candidate(self) -> bool:
-        """Whether the file could have been a face: everything but foreign files."""
-        return self not in _FOREIGN
-
-
-_FOREIGN = frozenset({Reason.SYSTEM_FILE, Reason.OTHER_FILE})
-_PLANNED = frozenset(
-    {
-        Reason.DUPLICATE,
-        Reason.CONFLICTING_DUPLICATE,
-        Reason.DROPPED_CLASS,
-        Reason.ABOVE_MAX_AGE,
-        Reason.UNDERSAMPLED,
-    }
-)
-
-NAME_FAULTS = frozenset(
-    {
-        Reason.MISSING_FIELD,
-        Reason.EXTRA_FIELD,
-        Reason.NON_NUMERIC_FIELD,
-        Reason.UNKNOWN_GENDER,
-        Reason.UNKNOWN_RACE,
-        Reason.IMPLAUSIBLE_AGE,
-    }
-)
-"""Faults of the file name alone."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with one file.
-
-    Attributes:
-        reason: The kind of fault.
-        detail: What was found in this file.
-    """
-
-    reason: Reason
-    detail: str = ""
 
 
 def write_rejects(path: str | os.PathLike[str], rejects: pd.DataFrame) -> None:

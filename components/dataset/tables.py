@@ -65,19 +65,19 @@ def read_described(
     return table.select(schema.names).to_pandas(), description
 
 
-def check_schema(path: str | os.PathLike[str], found: pa.Schema, expected: pa.Schema) -> None:
+def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.Schema) -> None:
     """Check that a table has the expected columns.
 
     Raises:
         ArtifactError: Naming the file, the column and what was expected.
     """
     for column in expected:
-        if column.name not in found.names:
+        if column.name not in actual.names:
             raise ArtifactError(
                 f"{path} has no column '{column.name}' ({column.type} expected)", remedy="write it again"
             )
-        actual = found.field(column.name).type
-        if actual != column.type:
+        column_type = actual.field(column.name).type
+        if column_type != column.type:
             raise ArtifactError(
-                f"{path}: column '{column.name}' is {actual}, {column.type} expected", remedy="write it again"
+                f"{path}: column '{column.name}' is {column_type}, {column.type} expected", remedy="write it again"
             )

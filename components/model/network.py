@@ -8,6 +8,7 @@ import keras
 
 from components.dataset.age_scale import AgeScale
 from components.errors import RequestError
+from components.gs_uri import is_gs_uri
 from components.model.heads import StraightThroughClip
 from components.model.settings import Hyperparameters, ModelSettings
 
@@ -86,7 +87,7 @@ def _build_backbone(settings: ModelSettings) -> keras.Model:
 def _load_weights(backbone: keras.Model, source: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(source)
-        if source.startswith("gs://"):
+        if is_gs_uri(source):
             from google.cloud import storage
 
             path = Path(folder) / Path(source).name

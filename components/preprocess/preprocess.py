@@ -1,18 +1,21 @@
 """From a source of image files to packed images, a manifest and the list of rejects."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from components.dataset.labels import ETHNICITIES, GENDERS, Labels
+from components.dataset.labels import ETHNICITIES, Labels
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import CLASSIFIED
 from components.dataset.rejects import write_rejects
+from components.dataset.summaries import Correlation, Distributions, PreprocessSummary, Step
 from components.errors import DataError
-from components.files import atomic_path, write_json
+from components.files import atomic_path
 from components.preprocess import selection
 from components.preprocess.reading import Reading, read_faces
 from components.preprocess.settings import PreprocessSettings
@@ -31,7 +34,7 @@ def preprocess(
     """Read the source, verify and label every face, drop and undersample, pack the images.
 
     The steps: 1. read names and images; 2. treat copies; 3. drop classes; 4. drop ages above the
-    limit; 5. undersample. The deck limits the age after undersampling; here it comes before, so that
+    limit; 5. undersample. The proof of concept limits the age after undersampling; here it comes before, so that
     undersampling counts, and leaves its floor among, the faces that can be used. Copies are treated
     before anything is dropped, because the label of a dropped copy still tells a conflict.
 
@@ -48,8 +51,9 @@ def preprocess(
         ``fingerprint`` and the numbers of ``files``, ``faces``, ``faults`` and ``rejected`` files.
 
     Raises:
-        DataError: If the source is missing, refused or damaged, has no face or too many faults, or
-            if a class has no face left. Nothing is written then.
+        RequestError: If the source does not exist. Nothing is written then.
+        DataError: If the source is refused or damaged, has no face or too many faults, or if a class
+            has no face left. Nothing is written then.
     """
     with atomic_path(images_path) as draft:
         reading = read_faces(source, settings, draft)
@@ -59,29 +63,27 @@ def preprocess(
     manifest.write(manifest_path)
     rejects = pd.concat([reading.rejects, selected.removed])
     write_rejects(rejects_path, rejects)
-    facts = {
-        "fingerprint": manifest.fingerprint,
-        "files": reading.files,
-        "faces": len(manifest),
-        "faults": len(reading.faults),
-        "rejected": len(rejects),
-    }
-    summary = facts | {
-        "steps": selected.steps,
-        "rejects": {str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
-        "before": _distributions(reading.faces, reading.faces["race"], ETHNICITIES),
-        "after": _distributions(manifest.faces, manifest.faces["ethnicity"], manifest.labels.ethnicities),
-        "correlation": _correlation(manifest.faces),
-    }
-    write_json(summary_path, summary)
-    return facts
+    summary = PreprocessSummary(
+        fingerprint=manifest.fingerprint,
+        files=reading.files,
+        faces=len(manifest),
+        faults=len(reading.faults),
+        rejected=len(rejects),
+        steps=tuple(selected.steps),
+        rejects={str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
+        before=_distributions(reading.faces.rename(columns={"race": "ethnicity"}), Labels(ethnicities=ETHNICITIES)),
+        after=_distributions(manifest.faces, manifest.labels),
+        correlation=_correlation(manifest.faces),
+    )
+    summary.write(summary_path)
+    return summary.facts
 
 
 @dataclass(frozen=True)
 class _Selected:
     faces: pd.DataFrame
     removed: pd.DataFrame
-    steps: list[dict[str, Any]]
+    steps: list[Step]
 
 
 def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
@@ -100,38 +102,30 @@ def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
     return _Selected(faces.reset_index(drop=True), pd.concat(removed), steps)
 
 
-def _drops(settings: PreprocessSettings) -> list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
-    """Return name, reason and function of each drop."""
-    drops: list[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]] = []
+def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
+    """Yield name, reason and function of each drop."""
     if settings.duplicates == "drop":
-        tolerance = settings.duplicate_age_tolerance
-        why = f"one copy stays, none where gender, ethnicity or more than {tolerance} years conflict"
-        drops.append(("duplicates", why, lambda faces: selection.copies(faces, tolerance)))
-    classes = ", ".join(settings.drop_ethnicities) or "none"
-    drops += [
-        (
-            "drop_ethnicities",
-            f"classes not used: {classes}",
-            lambda faces: selection.dropped_classes(faces, settings.drop_ethnicities),
-        ),
-        ("max_age", f"older than {settings.max_age}", lambda faces: selection.too_old(faces, settings.max_age)),
-    ]
+        years = settings.duplicate_age_tolerance
+        why = f"one copy stays, none where gender, ethnicity or more than {years} years conflict"
+        yield "duplicates", why, partial(selection.copies, age_tolerance_years=years)
+    why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
+    yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
+    yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
     fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
-    drops.append(
-        (
-            "undersample",
-            f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin",
-            lambda faces: selection.undersampled(
-                faces, settings.undersample, settings.floor_per_cell, settings.labels, settings.seed
-            ),
-        )
+    why = f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin"
+    undersampled = partial(
+        selection.undersampled,
+        fractions=settings.undersample,
+        floor_per_cell=settings.floor_per_cell,
+        labels=settings.labels,
+        seed=settings.seed,
     )
-    return drops
+    yield "undersample", why, undersampled
 
 
-def _step(name: str, faces: int, removed: int, why: str) -> dict[str, Any]:
+def _step(name: str, faces: int, removed: int, why: str) -> Step:
     _log.info("%s: %d removed, %d left (%s)", name, removed, faces, why)
-    return {"step": name, "faces": faces, "removed": removed, "why": why}
+    return Step(step=name, faces=faces, removed=removed, why=why)
 
 
 def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSettings) -> Manifest:
@@ -144,50 +138,37 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
         ethnicity=faces["race"].map(codes).astype(np.int8),
         age_bin=labels.age_bin(faces["age"].to_numpy()),
     ).drop(columns="race")
-    about = {"stage": "preprocess", "settings": settings.to_parameter()}
-    return Manifest(table, labels, fingerprint, about)
+    return Manifest(table, labels, fingerprint, {"stage": "preprocess", "settings": settings.to_parameter()})
 
 
 def _check_classes(manifest: Manifest) -> None:
     """Check that no class went empty.
 
     Raises:
-        DataError: Naming the class.
+        DataError: Naming the classes.
     """
-    labels: Labels = manifest.labels
     if len(manifest) == 0:
         raise DataError(
-            "No face is left",
-            remedy=(
-                f"every one is above {labels.max_age} years or of a dropped class; change "
-                "preprocess.max_age or preprocess.drop_ethnicities"
-            ),
+            f"No face is left: every one is above {manifest.labels.max_age} years or of a class that is dropped",
+            remedy="change preprocess.max_age or preprocess.drop_ethnicities",
         )
-    for code, name in enumerate(labels.ethnicities):
-        if not (manifest.faces["ethnicity"] == code).any():
-            raise DataError(
-                f"The class {name} has no face left",
-                remedy=("add it to preprocess.drop_ethnicities, or use a source that has such faces"),
-            )
-    for code, name in enumerate(labels.genders):
-        if not (manifest.faces["gender"] == code).any():
-            raise DataError(f"The gender {name} has no face left", remedy="use a source that has both")
+    if absent := manifest.absent_classes():
+        raise DataError(
+            f"No face of {' or '.join(absent)} is left",
+            remedy="use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities",
+        )
 
 
-def _distributions(faces: pd.DataFrame, ethnicity: "pd.Series[int]", names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the faces of each gender, class and age."""
-    return {
-        "gender": {name: int((faces["gender"] == code).sum()) for code, name in enumerate(GENDERS)},
-        "ethnicity": {name: int((ethnicity == code).sum()) for code, name in enumerate(names)},
-        "age": {str(age): int(count) for age, count in faces["age"].value_counts().sort_index().items()},
+def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:
+    classes = {
+        output: dict(zip(names, np.bincount(faces[output], minlength=len(names)).tolist(), strict=True))
+        for output, names in ((output, labels.names(output)) for output in CLASSIFIED)
     }
+    return classes | {"age": {str(age): int(count) for age, count in faces["age"].value_counts().sort_index().items()}}
 
 
-def _correlation(faces: pd.DataFrame) -> dict[str, Any]:
-    """Return Pearson's correlations of the labels; null where a label does not vary."""
-    columns = ["age", "log_age", "gender", "ethnicity"]
-    matrix = faces[columns].astype(np.float64).corr().to_numpy()
-    return {
-        "columns": columns,
-        "matrix": [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in matrix],
-    }
+def _correlation(faces: pd.DataFrame) -> Correlation:
+    columns = ("age", "log_age", *CLASSIFIED)
+    matrix = faces[list(columns)].astype(np.float64).corr().to_numpy()
+    rounded = tuple(tuple(None if np.isnan(value) else round(float(value), 6) for value in row) for row in matrix)
+    return Correlation(columns=columns, matrix=rounded)

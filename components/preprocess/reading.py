@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.dataset.rejects import NAME_FAULTS, Fault, Reason
+from components.dataset.reasons import NAME_FAULTS, Fault, Reason
 from components.dataset.shards import ShardWriter
 from components.errors import DataError
 from components.preprocess.settings import PreprocessSettings
 from components.preprocess.verification import image_fault
 from components.sources.ordered_map import map_in_order
-from components.sources.source import read_source
+from components.sources.source import parse_source
 from components.sources.source_file import IMAGE_SUFFIXES, SourceFile
 from components.sources.utkface import NAME_PATTERN, NameLabels, parse_name
 
@@ -69,19 +69,20 @@ class Reading:
 class _Examined:
     file: SourceFile
     content_hash: str
-    found: NameLabels | Fault
+    verdict: NameLabels | Fault
 
 
 def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
     """Read, verify and pack every file of a source.
 
     Args:
-        source: See :func:`components.sources.source.read_source`.
+        source: See :func:`components.sources.source.parse_source`.
         settings: The stage's section.
         images_folder: Directory of the shards to write. They hold every readable face in the order
             of arrival, also those that are dropped later: a stream does not know yet which ones.
 
     Raises:
+        RequestError: If the source does not exist.
         DataError: If the source holds no face or too many faulty files, or can't be read.
     """
     faces: list[tuple[str | int, ...]] = []
@@ -89,16 +90,16 @@ def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -
     names: set[str] = set()
     with ShardWriter(images_folder, settings.shard_bytes) as shards:
         for count, examined in enumerate(_examine_all(source, settings), 1):
-            name, content_hash, found = examined.file.name, examined.content_hash, examined.found
-            if name in names and isinstance(found, NameLabels):
-                found = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
+            name, content_hash, verdict = examined.file.name, examined.content_hash, examined.verdict
+            if name in names and isinstance(verdict, NameLabels):
+                verdict = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
             names.add(name)
-            if isinstance(found, Fault):
-                rejects.append((name, content_hash, found.reason, found.detail))
+            if isinstance(verdict, Fault):
+                rejects.append((name, content_hash, verdict.reason, verdict.detail))
             else:
                 image_id = _image_id(name, content_hash)
                 place = shards.add(image_id, examined.file.content)
-                faces.append((name, content_hash, image_id, *place, found.age, found.gender, found.race))
+                faces.append((name, content_hash, image_id, *place, verdict.age, verdict.gender, verdict.race))
             if count % _PROGRESS_EVERY == 0:
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
     reading = Reading(
@@ -115,12 +116,12 @@ def _examine_all(source: str, settings: PreprocessSettings) -> Iterator[_Examine
     def examine(file: SourceFile) -> _Examined:
         if file.fault is not None:
             return _Examined(file, "", file.fault)
-        found = parse_name(file.name, settings.max_plausible_age)
-        if isinstance(found, NameLabels):
-            found = image_fault(file.content, settings.min_side, settings.max_pixels) or found
-        return _Examined(file, hashlib.sha256(file.content).hexdigest(), found)
+        verdict = parse_name(file.name, settings.max_plausible_age)
+        if isinstance(verdict, NameLabels):
+            verdict = image_fault(file.content, settings.min_side, settings.max_pixels) or verdict
+        return _Examined(file, hashlib.sha256(file.content).hexdigest(), verdict)
 
-    files = read_source(source, settings.limits, settings.synthetic)
+    files = parse_source(source).read(settings.limits, settings.synthetic)
     return map_in_order(examine, files, settings.workers)
 
 
@@ -136,20 +137,20 @@ def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
         DataError: If it is not.
     """
     if reading.files == 0:
-        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
+        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass another --source")
     faults = reading.faults
     candidates = len(reading.faces) + len(faults)
     if candidates == 0:
         raise DataError(
             f"The source {source} holds {reading.files} files and none is an image ({', '.join(IMAGE_SUFFIXES)})",
-            remedy="pass --source the folder or archive with the faces",
+            remedy="pass the folder or archive with the faces as --source",
         )
     misnamed = faults[faults["reason"].isin(NAME_FAULTS)]
     if len(misnamed) == candidates:
         raise DataError(
             f"None of the {candidates} images in {source} is named like a UTKFace file, {NAME_PATTERN} "
             f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]})",
-            remedy="pass --source UTKFace-like files",
+            remedy="name them like that, or pass another --source",
         )
     top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
     if len(faults) == candidates:

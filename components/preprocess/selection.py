@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from components.dataset.labels import ETHNICITIES, Labels
-from components.dataset.rejects import Reason
+from components.dataset.reasons import Reason
 
 
 def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame
         faces: Faces.
         names: Names of the classes.
     """
-    ethnicity = pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
+    ethnicity = _ethnicity(faces)
     return _removed(ethnicity[ethnicity.isin(names)], Reason.DROPPED_CLASS)
 
 
@@ -70,20 +70,24 @@ def undersampled(
         seed: Fixes the draw; each class has its own stream.
     """
     has_copy = faces["content_hash"].duplicated(keep=False).to_numpy()
-    cell = faces["gender"].to_numpy().astype(np.int64) * len(labels.age_bins) + labels.age_bin(faces["age"].to_numpy())
+    cells = faces[["gender"]].assign(age_bin=labels.age_bin(faces["age"]))
     removed = np.zeros(len(faces), bool)
     for name, fraction in fractions.items():
         race = ETHNICITIES.index(name)
         members = np.flatnonzero(faces["race"].to_numpy() == race)
         shuffled = np.random.default_rng((seed, race)).permutation(members)
         shuffled = shuffled[np.argsort(has_copy[shuffled], kind="stable")]
-        rank = pd.Series(cell[shuffled]).groupby(cell[shuffled]).cumcount().to_numpy()
+        rank = cells.iloc[shuffled].groupby(["gender", "age_bin"]).cumcount().to_numpy()
         floored = shuffled[rank < floor_per_cell]
         others = shuffled[rank >= floor_per_cell]
         kept = max(round((1 - fraction) * len(members)), len(floored))
         removed[others[kept - len(floored) :]] = True
-    ethnicity = pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
-    return _removed(ethnicity[removed], Reason.UNDERSAMPLED)
+    return _removed(_ethnicity(faces)[removed], Reason.UNDERSAMPLED)
+
+
+def _ethnicity(faces: pd.DataFrame) -> "pd.Series[str]":
+    """Return the name of each face's class."""
+    return pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
 
 
 def _removed(detail: "pd.Series[str]", reason: Reason) -> pd.DataFrame:

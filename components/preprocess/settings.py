@@ -11,7 +11,7 @@ from components.sources.synthetic_settings import SyntheticSettings
 
 
 class PreprocessSettings(Section):
-    """Which faces are used. The defaults are the deck's."""
+    """Which faces are used. The defaults are those of the proof of concept."""
 
     drop_ethnicities: tuple[str, ...] = Field(("Other",), description="Ethnicity classes that are not used.")
     max_age: int = Field(80, ge=1, description="Highest age that is used, in years.")
@@ -61,7 +61,7 @@ class PreprocessSettings(Section):
             for name in names:
                 if name not in ETHNICITIES:
                     raise SettingError(
-                        f"{key} names an unknown class '{name}'", remedy=f"known: {', '.join(ETHNICITIES)}"
+                        f"{key} names an unknown class '{name}'", remedy=f"choose from {', '.join(ETHNICITIES)}"
                     )
         for name, fraction in self.undersample.items():
             if name in self.drop_ethnicities:
@@ -69,13 +69,13 @@ class PreprocessSettings(Section):
                     f"undersample names '{name}', which drop_ethnicities drops", remedy="keep it in one of them"
                 )
             if not 0 <= fraction < 1:
-                raise ValueError(f"undersample.{name} must be a fraction from 0 to below 1, not {fraction:g}")
+                raise SettingError(f"undersample.{name} is {fraction:g}", remedy="set a fraction from 0 to below 1")
         if len(self.kept_ethnicities) < 2:
             raise SettingError("drop_ethnicities leaves fewer than two classes", remedy="drop fewer")
         if self.max_age > self.max_plausible_age:
             raise SettingError(
                 f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}",
-                remedy=("lower the one or raise the other"),
+                remedy="lower the one or raise the other",
             )
         return self
 

@@ -7,7 +7,7 @@ import zlib
 
 from PIL import Image, UnidentifiedImageError
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 
 _FORMATS = ("JPEG", "PNG")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -54,11 +54,11 @@ def image_fault(content: bytes, min_side: int, max_pixels: int) -> Fault | None:
 
 
 def _size_fault(image: Image.Image, min_side: int, max_pixels: int) -> Fault | None:
-    found = f"{image.width} × {image.height} pixels"
+    size = f"{image.width} × {image.height} pixels"
     if image.width * image.height > max_pixels:
-        return Fault(Reason.TOO_MANY_PIXELS, f"{found}, {max_pixels} in all allowed")
+        return Fault(Reason.TOO_MANY_PIXELS, f"{size}, {max_pixels} in all allowed")
     if min(image.size) < min_side:
-        return Fault(Reason.TOO_SMALL, f"{found}, {min_side} on each side needed")
+        return Fault(Reason.TOO_SMALL, f"{size}, {min_side} on each side needed")
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Self
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.sources.limits import SourceLimits
 from components.sources.source_file import SourceFile, foreign_fault, printable
@@ -19,6 +19,7 @@ from components.sources.source_file import SourceFile, foreign_fault, printable
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """How the name of an archive ends, in any case."""
 
+_NOT_REGULAR = Fault(Reason.NOT_REGULAR, "a link or special file in the archive")
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _RATIO_APPLIES_FROM = 16 * _BLOCK
@@ -56,22 +57,21 @@ def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
     total = 0
     with zipfile.ZipFile(stream) as archive:
         # In the order of their offsets the members are read in one pass, over a network too.
-        for member in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
             member_name = _checked_name(member.filename, name)
             kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():
                 continue
             if kind not in (0, stat.S_IFREG):
-                yield SourceFile(member_name, fault=Fault(Reason.NOT_REGULAR, "a link or special file in the archive"))
-                continue
-            if fault := foreign_fault(member_name):
+                yield SourceFile(member_name, fault=_NOT_REGULAR)
+            elif fault := foreign_fault(member_name):
                 yield SourceFile(member_name, fault=fault)
-                continue
-            _check_member_size(member_name, member.file_size, name, limits)
-            total += member.file_size
-            _check_total(total, name, limits)
-            _check_ratio(member.file_size, member.compress_size, name, limits)
-            yield SourceFile(member_name, archive.read(member))
+            else:
+                _check_member_size(member_name, member.file_size, name, limits)
+                total += member.file_size
+                _check_total(total, name, limits)
+                _check_ratio(member.file_size, member.compress_size, name, limits)
+                yield SourceFile(member_name, archive.read(member))
 
 
 def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
@@ -83,7 +83,7 @@ def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
                 continue
             content = archive.extractfile(member) if member.isreg() else None
             if content is None:
-                yield SourceFile(member_name, fault=Fault(Reason.NOT_REGULAR, "a link or special file in the archive"))
+                yield SourceFile(member_name, fault=_NOT_REGULAR)
             elif fault := foreign_fault(member_name):
                 yield SourceFile(member_name, fault=fault)
             else:
@@ -150,46 +150,44 @@ class _BoundedStream(io.BufferedIOBase):
 def _checked_name(member_name: str, archive_name: str) -> str:
     parts = re.split(r"[/\\]", member_name)
     if parts[0] == "" or re.match(r"[A-Za-z]:", member_name) or ".." in parts:
-        raise DataError(
-            f"The archive {archive_name} is refused",
-            remedy=(
-                f"its member '{printable(member_name)}' points outside of it; pack the faces again with relative paths"
-            ),
+        raise _refusal(
+            archive_name,
+            f"its member '{printable(member_name)}' points outside of it",
+            "pack the faces again with relative paths",
         )
     return printable("/".join(part for part in member_name.split("/") if part not in ("", ".")))
 
 
 def _check_member_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:
     if size > limits.max_file_bytes:
-        raise DataError(
-            f"The archive {archive_name} is refused",
-            remedy=(
-                f"its member '{member_name}' has {size / 2**20:.0f} MB, "
-                f"{limits.max_file_megabytes:g} MB allowed; raise preprocess.limits.max_file_megabytes if you trust it"
-            ),
+        allowed = f"{limits.max_file_megabytes:g} MB"
+        raise _refusal(
+            archive_name,
+            f"its member '{member_name}' has {size / 2**20:.0f} MB and {allowed} are allowed",
+            "raise preprocess.limits.max_file_megabytes if you trust it",
         )
 
 
 def _check_total(total: int, archive_name: str, limits: SourceLimits) -> None:
     if total > limits.max_total_bytes:
-        raise DataError(
-            f"The archive {archive_name} is refused",
-            remedy=(
-                f"it holds more than {limits.max_total_gigabytes:g} GB once "
-                "decompressed; raise preprocess.limits.max_total_gigabytes if you trust it"
-            ),
+        raise _refusal(
+            archive_name,
+            f"it holds more than {limits.max_total_gigabytes:g} GB once decompressed",
+            "raise preprocess.limits.max_total_gigabytes if you trust it",
         )
 
 
 def _check_ratio(decompressed: int, compressed: int, archive_name: str, limits: SourceLimits) -> None:
     if decompressed > max(_RATIO_APPLIES_FROM, limits.max_compression_ratio * compressed):
-        raise DataError(
-            f"The archive {archive_name} is refused",
-            remedy=(
-                f"it decompresses to more than {limits.max_compression_ratio:g} "
-                "times its size, which no photo does; raise preprocess.limits.max_compression_ratio if you trust it"
-            ),
+        raise _refusal(
+            archive_name,
+            f"it decompresses to more than {limits.max_compression_ratio:g} times its size, which no photo does",
+            "raise preprocess.limits.max_compression_ratio if you trust it",
         )
+
+
+def _refusal(archive_name: str, reason: str, remedy: str) -> DataError:
+    return DataError(f"The archive {archive_name} is refused because {reason}", remedy=remedy)
 
 
 @contextmanager

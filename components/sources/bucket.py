@@ -9,69 +9,65 @@ from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unau
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
+from components.gs_uri import GsUri
 from components.sources.archive import is_archive_name, read_archive
 from components.sources.limits import SourceLimits
 from components.sources.ordered_map import map_in_order
 from components.sources.source_file import SourceFile, foreign_fault, too_large_fault
 
-SCHEME = "gs://"
-"""How the URI of a bucket's content starts."""
-
 _CHUNK_BYTES = 8 << 20
 _LISTED_FIELDS = "items(name,bucket,generation,size,crc32c),nextPageToken"
 
 
-def list_blobs(source: str) -> Iterator[storage.Blob]:
-    """Yield the objects that a source names, in the order of their names.
+def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
+    """Yield the objects that a URI names, in the order of their names.
 
     Args:
-        source: ``gs://bucket/prefix`` for everything below a prefix, or the URI of one archive. With
-            ``STORAGE_EMULATOR_HOST`` set, the emulator is asked, without credentials.
+        uri: A prefix for everything below it, or one archive. With ``STORAGE_EMULATOR_HOST`` set, the
+            emulator is asked, without credentials.
 
     Raises:
         DataError: If the bucket or the archive does not exist or can't be read.
     """
-    bucket_name, path = _parse(source)
-    with _failure_explained(source):
-        bucket = storage.Client(project="evenface").bucket(bucket_name)
-        if is_archive_name(path):
-            blob = bucket.get_blob(path)
-            if blob is None:
+    with _failure_explained(uri):
+        bucket = storage.Client(project="evenface").bucket(uri.bucket)
+        if is_archive_name(uri.path):
+            archive = bucket.get_blob(uri.path)
+            if archive is None:
                 raise DataError(
-                    f"The source {source} does not exist", remedy="check the name of the bucket and the archive"
+                    f"The source {uri} does not exist", remedy="check the names of the bucket and the archive"
                 )
-            yield blob
+            yield archive
             return
-        for blob in bucket.list_blobs(prefix=_folder(path), fields=_LISTED_FIELDS):
+        for blob in bucket.list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS):
             # Consoles create an empty object with a trailing slash to show a folder.
             if not blob.name.endswith("/"):
                 yield blob
 
 
-def read_bucket(source: str, limits: SourceLimits) -> Iterator[SourceFile]:
-    """Yield every file that a ``gs://`` URI names.
+def read_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[SourceFile]:
+    """Yield every file that a URI names.
 
     Objects below a prefix are downloaded by several threads and arrive in the order of their names;
     an archive is read as a stream. The client checks checksums and retries what may pass.
 
     Args:
-        source: ``gs://bucket/prefix`` or ``gs://bucket/archive.tar.gz``.
+        uri: A prefix, or one archive.
         limits: Size limits and the number of parallel downloads.
 
     Raises:
         DataError: If the bucket or the archive does not exist, can't be read, or the archive is refused.
     """
-    _, path = _parse(source)
-    blobs = list_blobs(source)
-    with _failure_explained(source):
-        if is_archive_name(path):
+    blobs = list_blobs(uri)
+    with _failure_explained(uri):
+        if is_archive_name(uri.path):
             # Raw: an object stored with a gzip encoding would be decompressed outside of the limits.
             with next(blobs).open("rb", chunk_size=_CHUNK_BYTES, raw_download=True) as stream:
-                yield from read_archive(stream, source, limits)
+                yield from read_archive(stream, str(uri), limits)
             return
-        start = len(_folder(path))
+        start = len(_folder(uri.path))
         yield from map_in_order(lambda blob: _download(blob, start, limits), blobs, limits.download_workers)
 
 
@@ -86,37 +82,28 @@ def _download(blob: Any, start: int, limits: SourceLimits) -> SourceFile:
         return SourceFile(name, fault=Fault(Reason.UNREADABLE, "the object was deleted or replaced while reading"))
 
 
-def _parse(source: str) -> tuple[str, str]:
-    bucket_name, _, path = source.removeprefix(SCHEME).partition("/")
-    if not bucket_name:
-        raise DataError(
-            f"The source {source} names no bucket", remedy="write gs://bucket/prefix or gs://bucket/archive.tar.gz"
-        )
-    return bucket_name, path
-
-
 def _folder(path: str) -> str:
     """Return a prefix that ends in a slash, so that ``faces`` does not match ``faces-old/``."""
     return path.rstrip("/") + "/" if path.strip("/") else ""
 
 
 @contextmanager
-def _failure_explained(source: str) -> Iterator[None]:
+def _failure_explained(uri: GsUri) -> Iterator[None]:
     try:
         yield
     except NotFound:
-        raise DataError(f"The source {source} does not exist", remedy="check the name of the bucket") from None
+        raise DataError(f"The source {uri} does not exist", remedy="check the name of the bucket") from None
     except (Forbidden, Unauthorized) as error:
         raise DataError(
-            f"The source {source} can't be read with these credentials ({error.message})",
-            remedy=("grant them the role Storage Object Viewer on the bucket"),
+            f"The source {uri} can't be read with these credentials ({error.message})",
+            remedy="grant them the role Storage Object Viewer on the bucket",
         ) from None
     except GoogleAuthError as error:
         raise DataError(
-            f"There are no working Google credentials to read {source} ({error})",
-            remedy=("run 'gcloud auth application-default login' or set GOOGLE_APPLICATION_CREDENTIALS"),
+            f"There are no working Google credentials to read {uri} ({error})",
+            remedy="run 'gcloud auth application-default login' or set GOOGLE_APPLICATION_CREDENTIALS",
         ) from None
     except (GoogleAPIError, requests.RequestException) as error:
         raise DataError(
-            f"Reading {source} failed after retries ({error})", remedy="check the network and try again"
+            f"Reading {uri} failed after retries ({error})", remedy="check the network and try again"
         ) from error

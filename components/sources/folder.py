@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.sources.limits import SourceLimits
 from components.sources.source_file import SourceFile, foreign_fault, printable, too_large_fault
@@ -29,30 +29,29 @@ def read_folder(folder: Path, limits: SourceLimits) -> Iterator[SourceFile]:
         entries = _list(root)
     except OSError as error:
         raise DataError(
-            f"The folder {folder} can't be listed ({error.strerror})", remedy="give the process read access to it"
+            f"The folder {folder} can't be listed ({error.strerror})", remedy="give this user read access to it"
         ) from None
     yield from _walk(root, entries, limits)
 
 
-def _list(folder: Path) -> list[str]:
+def _list(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries)
+        return sorted(entries, key=lambda entry: entry.name)
 
 
-def _walk(root: Path, entries: list[str], limits: SourceLimits, below: Path | None = None) -> Iterator[SourceFile]:
-    folder = below or root
+def _walk(root: Path, entries: list[os.DirEntry[str]], limits: SourceLimits) -> Iterator[SourceFile]:
     for entry in entries:
-        path = folder / entry
+        path = Path(entry.path)
         name = printable(path.relative_to(root).as_posix())
-        if path.is_dir() and not path.is_symlink():
-            try:
-                inner = _list(path)
-            except OSError as error:
-                yield SourceFile(name, fault=Fault(Reason.UNREADABLE, f"the folder can't be listed: {error.strerror}"))
-                continue
-            yield from _walk(root, inner, limits, path)
-        else:
+        try:
+            inner = _list(path) if entry.is_dir(follow_symlinks=False) else None
+        except OSError as error:
+            yield SourceFile(name, fault=Fault(Reason.UNREADABLE, f"the folder can't be listed: {error.strerror}"))
+            continue
+        if inner is None:
             yield _read(root, path, name, limits)
+        else:
+            yield from _walk(root, inner, limits)
 
 
 def _read(root: Path, path: Path, name: str, limits: SourceLimits) -> SourceFile:

@@ -1,9 +1,19 @@
-"""Where faces come from: one function that reads any kind of source as a stream of files."""
+"""Where faces come from: what ``--source`` names, parsed once into one of four kinds.
 
-from collections.abc import Iterator
+Parsing looks at no content and imports no reader, so that the command line can parse at once.
+"""
+
+import hashlib
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from components.errors import DataError
+from components.errors import RequestError
+from components.gs_uri import GsUri, is_gs_uri
 from components.sources.archive import ARCHIVE_SUFFIXES, is_archive_name, read_archive
 from components.sources.folder import read_folder
 from components.sources.limits import SourceLimits
@@ -11,58 +21,209 @@ from components.sources.source_file import SourceFile
 from components.sources.synthetic_settings import SyntheticSettings
 
 SYNTHETIC = "synthetic"
-"""The source whose faces are made on the spot."""
+"""How a user names the faces that are made on the spot."""
 
 
-def read_source(source: str, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
-    """Yield every file of a source, one at a time, always in the same order.
+def parse_source(text: str) -> "Source":
+    """Return the source that a user names, whether it exists or not: a path may be there for the stages alone.
 
     Args:
-        source: A folder, a ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` archive, ``gs://bucket/prefix``,
+        text: A folder, a ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` archive, ``gs://bucket/prefix``,
             ``gs://bucket/archive.tar.gz``, or ``"synthetic"``.
-        limits: Limits on what is read.
-        synthetic: What made-up faces look like.
-
-    Yields:
-        Every regular file: those that are no images or can't be delivered carry a fault.
 
     Raises:
-        DataError: If the source is missing, of an unknown kind, refused or damaged.
+        RequestError: If a ``gs://`` URI names no bucket.
     """
-    if source == SYNTHETIC:
-        # Drawing faces needs modules that a real source does not.
+    if text == SYNTHETIC:
+        return SyntheticSource(text)
+    if is_gs_uri(text):
+        return BucketSource(text, GsUri.parse(text))
+    if is_archive_name(Path(text).name) and not stat.S_ISDIR(_mode(text)):
+        return ArchiveSource(text)
+    return FolderSource(text)
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """Where faces come from.
+
+    Attributes:
+        name: As the user wrote it.
+    """
+
+    name: str
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is, or would be, on this machine's disk; None for what does not lie on a disk."""
+        return None
+
+    @property
+    def is_visible_here(self) -> bool:
+        """Whether this process can look at it."""
+        return True
+
+    @property
+    def is_visible_on_cluster(self) -> bool:
+        """Whether the stages on a cluster see it for certain; a path has to be mounted there under the same name."""
+        return self.path is None
+
+    def absolute(self) -> str:
+        """Return a name that means the same in another working folder."""
+        return str(self.path.resolve()) if self.path else self.name
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return the identity of the content, so that caches hit exactly when the data is the same.
+
+        Raises:
+            RequestError: If the source does not exist or can't be read.
+            DataError: If a bucket does not exist or can't be read.
+        """
+
+    @abstractmethod
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Yield every file, one at a time, always in the same order.
+
+        Args:
+            limits: Limits on what is read.
+            synthetic: What faces made on the spot look like.
+
+        Yields:
+            Every file: those that are no images or can't be delivered carry a fault.
+
+        Raises:
+            RequestError: If the source does not exist or is neither a folder nor an archive.
+            DataError: If it can't be read, is refused or is damaged.
+        """
+
+
+class SyntheticSource(Source):
+    """Faces made on the spot. They follow from the settings, which every cache key holds anyway."""
+
+    def fingerprint(self) -> str:
+        """Return the source's name."""
+        return self.name
+
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Yield the files that the settings describe."""
         from components.sources.synthetic import generate
 
-        yield from (SourceFile(name, content) for name, content in generate(synthetic))
-    elif source.startswith("gs://"):
-        # The client takes a second to import.
+        for name, content in generate(synthetic):
+            yield SourceFile(name, content)
+
+
+@dataclass(frozen=True)
+class BucketSource(Source):
+    """Objects below a prefix of a bucket, or one archive in it, known by names and generations.
+
+    Attributes:
+        uri: The bucket and the prefix or archive.
+    """
+
+    uri: GsUri
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the objects' names, generations and checksums."""
+        from components.sources.bucket import list_blobs
+
+        digest = hashlib.sha256()
+        for blob in list_blobs(self.uri):
+            digest.update(f"{blob.name}\0{blob.generation}\0{blob.crc32c}\0".encode())
+        return digest.hexdigest()
+
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Download the objects, or read the archive as a stream."""
         from components.sources.bucket import read_bucket
 
-        yield from read_bucket(source, limits)
-    else:
-        yield from _read_local(source, limits)
+        return read_bucket(self.uri, limits)
 
 
-def _read_local(source: str, limits: SourceLimits) -> Iterator[SourceFile]:
-    path = Path(source)
-    if not source or not path.exists():
-        raise DataError(
-            f"The source '{source}' does not exist",
-            remedy=f"pass --source a folder, an archive, a gs:// URI or '{SYNTHETIC}'",
-        )
-    if path.is_dir():
-        yield from read_folder(path, limits)
-    elif path.is_file() and is_archive_name(path.name):
-        try:
-            stream = path.open("rb")
-        except OSError as error:
-            raise DataError(
-                f"The archive {source} can't be opened ({error.strerror})", remedy="give the process read access to it"
-            ) from None
+class _LocalSource(Source):
+    """What lies on a disk, known by the names and contents of its files."""
+
+    _type: ClassVar[int]
+    """Type of file that it has to be, as in a file's mode."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
+
+    @property
+    def is_visible_here(self) -> bool:
+        return _mode(self.name) != 0
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the names and contents of all files."""
+        self._check()
+        digest = hashlib.sha256()
+        with _failure_explained(self.path):
+            for file in self._files():
+                with _failure_explained(file), file.open("rb") as stream:
+                    content = hashlib.file_digest(stream, "sha256").digest()
+                name = file.relative_to(self.path).as_posix()
+                digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        return digest.hexdigest()
+
+    @abstractmethod
+    def _files(self) -> Iterable[Path]:
+        """Return the files, sorted."""
+
+    def _check(self) -> None:
+        if not self.is_visible_here:
+            raise RequestError(f"The source {self.name} does not exist", remedy="check --source")
+        if stat.S_IFMT(_mode(self.name)) != self._type:
+            raise RequestError(
+                f"The source {self.name} is neither a folder nor an archive",
+                remedy=f"pass a folder or a file that ends in {', '.join(ARCHIVE_SUFFIXES)}",
+            )
+
+
+class FolderSource(_LocalSource):
+    """Every file below a folder."""
+
+    _type = stat.S_IFDIR
+
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Yield the files in the order of their names."""
+        self._check()
+        return read_folder(self.path, limits)
+
+    def _files(self) -> Iterable[Path]:
+        return sorted(item for item in self.path.rglob("*") if item.is_file())
+
+
+class ArchiveSource(_LocalSource):
+    """Every file in a zip or tar."""
+
+    _type = stat.S_IFREG
+
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Yield the files in the archive's own order."""
+        self._check()
+        with _failure_explained(self.path):
+            stream = self.path.open("rb")
         with stream:
-            yield from read_archive(stream, source, limits)
-    else:
-        raise DataError(
-            f"The source {source} is neither a folder nor an archive",
-            remedy=(f"pass a folder or a file that ends in {', '.join(ARCHIVE_SUFFIXES)}"),
-        )
+            yield from read_archive(stream, self.name, limits)
+
+    def _files(self) -> Iterable[Path]:
+        return [self.path]
+
+
+def _mode(name: str) -> int:
+    """Return the mode of what a path names, 0 where there is nothing or it can't be reached."""
+    try:
+        return Path(name).stat().st_mode if name else 0
+    except (OSError, ValueError):
+        return 0
+
+
+@contextmanager
+def _failure_explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(
+            f"{path} can't be read ({error.strerror or error})",
+            remedy="check that it exists and that this user may read it",
+        ) from None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 from components.sources.limits import SourceLimits
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")

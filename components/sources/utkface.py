@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from components.dataset.labels import ETHNICITIES, GENDERS
-from components.dataset.rejects import Fault, Reason
+from components.dataset.reasons import Fault, Reason
 
 NAME_PATTERN = "[age]_[gender]_[race]_[timestamp].jpg"
 """The expected file name, for messages."""

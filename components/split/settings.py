@@ -6,7 +6,7 @@ from components.section import Section
 
 
 class SplitSettings(Section):
-    """How the pool is divided. The defaults are the deck's."""
+    """How the pool is divided. The defaults are those of the proof of concept."""
 
     validation_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the pool that validates.")
     seed: int = Field(0, ge=0, description="Fixes which faces validate.")

@@ -1,6 +1,7 @@
 """Train and validation: the pool divided within each cell, copies never parted."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def split(pool_path: str, settings: SplitSettings, train_path: str, validation_p
     _check(pool, train, validation)
     about = {"stage": "split", "settings": settings.to_parameter()}
     for part, path in ((train, train_path), (validation, validation_path)):
-        Manifest(part.faces, part.labels, part.fingerprint, about).write(path)
+        replace(part, made_by=about).write(path)
     facts = {"train": len(train), "validation": len(validation)}
     _log.info("split: %d faces train, %d validate", *facts.values())
     return facts
@@ -130,12 +131,10 @@ def _check(pool: Manifest, train: Manifest, validation: Manifest) -> None:
         if len(part) == 0:
             raise DataError(
                 f"The {len(pool)} faces of the pool leave no face for {name}",
-                remedy=("use more faces, or another split.validation_fraction"),
+                remedy="use more faces, or another split.validation_fraction",
             )
-    for column, names in (("ethnicity", pool.labels.ethnicities), ("gender", pool.labels.genders)):
-        for code, name in enumerate(names):
-            if not (train.faces[column] == code).any():
-                raise DataError(
-                    f"The class {name} has no face left for training",
-                    remedy=("use more faces, lower test_set.faces_per_cell or lower split.validation_fraction"),
-                )
+    if absent := train.absent_classes():
+        raise DataError(
+            f"No face of {' or '.join(absent)} is left for training",
+            remedy="use more faces, lower test_set.faces_per_cell or lower split.validation_fraction",
+        )

@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 
 from components.dataset.labels import Labels
-from components.dataset.manifest import Manifest
 from components.evaluation.predictions import Predictions
+from tests.components.manifests import build_manifest
 from tests.components.pictures import encode_picture, pack_tar, pack_zip
 
 
 def _truth(labels, per_cell):
-    shape = (len(labels.genders), len(labels.ethnicities), len(labels.age_bins))
-    codes = np.repeat(np.indices(shape).reshape(3, -1), per_cell, axis=1)
+    codes = np.repeat(np.indices(labels.cell_shape).reshape(3, -1), per_cell, axis=1)
     ages = 1 + codes[2] * labels.age_bin_width + np.arange(codes.shape[1]) % per_cell % labels.age_bin_width
     return pd.DataFrame(
         {
@@ -59,26 +58,9 @@ def simulate_manifest(faces, *, labels=None, priors=None, seed=0):
     labels = labels or Labels()
     generator = np.random.default_rng(seed)
     ages = generator.integers(1, labels.max_age + 1, faces)
-    names = np.array([f"pool-{place}" for place in range(faces)])
-    return Manifest(
-        pd.DataFrame(
-            {
-                "image_id": names,
-                "shard": "shard-0",
-                "row": np.arange(faces, dtype=np.int32),
-                "file_name": names,
-                "content_hash": names,
-                "duplicate_group": np.arange(faces, dtype=np.int32),
-                "age": ages.astype(np.int16),
-                "log_age": np.log(ages).astype(np.float32),
-                "gender": generator.integers(0, 2, faces).astype(np.int8),
-                "ethnicity": generator.choice(len(labels.ethnicities), faces, p=priors).astype(np.int8),
-                "age_bin": labels.age_bin(ages),
-            }
-        ),
-        labels,
-        "fingerprint",
-    )
+    genders = generator.integers(0, 2, faces)
+    ethnicities = generator.choice(len(labels.ethnicities), faces, p=priors)
+    return build_manifest(ages, genders, ethnicities, labels=labels)
 
 
 @pytest.fixture(scope="session")
@@ -99,24 +81,7 @@ SMALL = Labels(ethnicities=("White", "Black"), max_age=20)
 def label_faces(faces, labels=SMALL):
     """Return the manifest of (gender, ethnicity, age bin, duplicate group) for each face."""
     gender, ethnicity, age_bin, group = np.array(faces, int).reshape(-1, 4).T
-    names = np.array([f"face-{place:05d}" for place in range(len(gender))], dtype=str)
-    age = 1 + age_bin * labels.age_bin_width
-    table = pd.DataFrame(
-        {
-            "image_id": names,
-            "shard": "images-00000.parquet",
-            "row": np.arange(len(gender), dtype=np.int32),
-            "file_name": names,
-            "content_hash": group.astype(str),
-            "duplicate_group": group.astype(np.int32),
-            "age": age.astype(np.int16),
-            "log_age": np.log(age).astype(np.float32),
-            "gender": gender.astype(np.int8),
-            "ethnicity": ethnicity.astype(np.int8),
-            "age_bin": age_bin.astype(np.int8),
-        }
-    )
-    return Manifest(table, labels, "fingerprint")
+    return build_manifest(1 + age_bin * labels.age_bin_width, gender, ethnicity, groups=group, labels=labels)
 
 
 @pytest.fixture(scope="session")
@@ -127,11 +92,10 @@ def label():
 
 @pytest.fixture(scope="session")
 def fill():
-    """Give a function that returns a manifest with as many faces in every cell."""
+    """Give a function that returns a manifest with the same number of faces in every cell."""
 
     def fill_cells(per_cell, labels=SMALL):
-        shape = (len(labels.genders), len(labels.ethnicities), len(labels.age_bins))
-        cells = np.repeat(np.indices(shape).reshape(3, -1).T, per_cell, axis=0)
+        cells = np.repeat(np.indices(labels.cell_shape).reshape(3, -1).T, per_cell, axis=0)
         return label_faces(np.column_stack([cells, np.arange(len(cells))]), labels)
 
     return fill_cells

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from components.errors import RequestError
+from components.gs_uri import is_gs_uri
 from pipeline.platforms.submission import Submission
 from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX, VertexSettings
 
@@ -85,7 +86,7 @@ def job_of(submission: Submission, settings: VertexSettings, specification: dict
         RequestError: If the artifacts have no bucket to go to.
     """
     root = submission.pipeline_root
-    if root is None or not root.startswith("gs://"):
+    if root is None or not is_gs_uri(root):
         stated = "none is set" if root is None else f"it is {root}"
         raise RequestError(
             f"Vertex AI keeps artifacts in a bucket, and {stated}",

@@ -35,7 +35,7 @@ def run(tmp_path):
     return run_stage
 
 
-def test_the_decks_test_set_has_ten_faces_in_each_of_64_cells(fill, run):
+def test_the_test_set_of_the_proof_of_concept_has_ten_faces_in_each_of_64_cells(fill, run):
     outcome = run(fill(12, Labels()))
     assert outcome.facts == {"test": 640, "pool": 128, "cells": 64, "shortfall": 0}
     assert (np.bincount(outcome.read("test").cells(), minlength=64) == 10).all()
@@ -134,5 +134,7 @@ def test_an_allowed_shortfall_is_recorded(fill, run):
 
 
 def test_a_test_set_that_takes_all_of_a_class_is_refused(fill, label, run):
-    with pytest.raises(DataError, match="class White has no face left beside the test set: lower"):
+    with pytest.raises(
+        DataError, match="No face of Male or Female or White or Black is left beside the test set: lower"
+    ):
         run(fill(2), faces_per_cell=2)

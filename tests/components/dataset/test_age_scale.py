@@ -10,6 +10,6 @@ def test_ages_survive_encoding_and_decoding(target):
     assert AgeScale(target, 80).decode(AgeScale(target, 80).encode(ages)) == pytest.approx(ages, rel=1e-5)
 
 
-def test_the_bounds_are_those_of_the_deck():
+def test_the_bounds_are_those_of_the_proof_of_concept():
     scale = AgeScale("log_age", 80)
     assert (scale.lower, scale.upper) == (0.0, pytest.approx(np.log(80)))

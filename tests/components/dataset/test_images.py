@@ -1,6 +1,4 @@
 import os
-import threading
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,7 +7,6 @@ import pytest
 from components.dataset.images import read_encoded
 from components.dataset.shards import ShardWriter
 from components.errors import ArtifactError
-from components.sources.ordered_map import map_in_order
 
 
 @pytest.fixture
@@ -18,7 +15,7 @@ def packed(tmp_path, make_manifest):
     manifest = make_manifest(50)
     contents = [os.urandom(200_000 + row) for row in range(50)]
     with ShardWriter(tmp_path / "images", shard_bytes=5 << 20) as shards:
-        places = [shards.add(name, one) for name, one in zip(manifest.faces["image_id"], contents, strict=True)]
+        places = [shards.add(name, content) for name, content in zip(manifest.faces["image_id"], contents, strict=True)]
     manifest.faces[["shard", "row"]] = places
     return tmp_path / "images", manifest, contents
 
@@ -48,7 +45,7 @@ def test_images_come_in_the_order_of_the_manifest(packed):
 def test_shards_of_another_run_are_noticed(packed):
     images, manifest, _ = packed
     manifest.faces.loc[7, "image_id"] = "someone-else"
-    with pytest.raises(ArtifactError, match="are of different runs; run preprocess again"):
+    with pytest.raises(ArtifactError, match="so they are of different runs: run preprocess again"):
         list(read_encoded(images, manifest))
 
 
@@ -67,24 +64,3 @@ def test_a_row_beyond_the_shard_is_named(packed):
     manifest.faces.loc[49, "row"] = 1000
     with pytest.raises(ArtifactError, match="the manifest names row 1000"):
         list(read_encoded(images, manifest))
-
-
-def test_the_ordered_map_keeps_order_and_takes_items_only_as_results_are_taken():
-    taken = []
-
-    def items():
-        for item in range(100):
-            taken.append(item)
-            yield item
-
-    results = map_in_order(lambda item: (time.sleep(0.001 * (item % 3)), item)[1], items(), workers=3)
-    assert [next(results) for _ in range(10)] == list(range(10))
-    assert len(taken) <= 10 + 2 * 3
-    assert list(results) == list(range(10, 100))
-
-
-def test_the_ordered_map_raises_what_a_thread_raises_and_ends_its_threads():
-    before = threading.active_count()
-    with pytest.raises(ZeroDivisionError):
-        list(map_in_order(lambda item: 1 // (item - 5), range(100), workers=2))
-    assert threading.active_count() == before

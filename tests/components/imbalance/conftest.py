@@ -8,11 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
-from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
+from tests.components.manifests import build_manifest
 
 
 @pytest.fixture(scope="session")
@@ -75,24 +74,10 @@ def make_faces() -> Callable[..., Manifest]:
         drawn_age = np.clip(generator.normal(32, 16, count).round(), 1, 80).astype(int)
         drawn_gender = (generator.random(count) < 0.4).astype(int)
         drawn_ethnicity = generator.choice(4, count, p=[0.55, 0.25, 0.05, 0.15])
-        ages = np.asarray(drawn_age if age is None else age)
-        labels = Labels()
-        rows = np.arange(count)
-        faces = pd.DataFrame(
-            {
-                "image_id": [f"face-{row:05d}" for row in rows],
-                "shard": "images-00000.parquet",
-                "row": rows.astype(np.int32),
-                "file_name": [f"{row}.jpg" for row in rows],
-                "content_hash": [f"{row:x}" for row in rows],
-                "duplicate_group": rows.astype(np.int32),
-                "age": ages.astype(np.int16),
-                "log_age": np.log(ages).astype(np.float32),
-                "gender": np.asarray(drawn_gender if gender is None else gender, np.int8),
-                "ethnicity": np.asarray(drawn_ethnicity if ethnicity is None else ethnicity, np.int8),
-                "age_bin": labels.age_bin(ages),
-            }
+        return build_manifest(
+            drawn_age if age is None else age,
+            drawn_gender if gender is None else gender,
+            drawn_ethnicity if ethnicity is None else ethnicity,
         )
-        return Manifest(faces, labels, fingerprint="test")
 
     return build

@@ -1,31 +1,17 @@
 """Folders of abstract pictures named like UTKFace files, and a preprocess that knows where to write."""
 
-import io
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from components.dataset.manifest import Manifest
 from components.files import read_json
 from components.preprocess.preprocess import preprocess
 from components.preprocess.settings import PreprocessSettings
-
-
-def encode_picture(seed, *, size=(32, 32), mode="RGB", file_format="JPEG"):
-    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(buffer, file_format)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="session")
-def picture():
-    return encode_picture
+from tests.components.pictures import encode_picture
 
 
 @pytest.fixture

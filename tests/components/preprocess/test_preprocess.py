@@ -86,20 +86,22 @@ def test_folder_and_archives_give_the_same_faces_whatever_their_order(packings, 
         assert outcome.rejects.equals(outcomes[0].rejects)
 
 
-def test_a_bucket_gives_the_same_faces_as_the_folder_it_was_filled_from(packings, run, monkeypatch):
+def test_a_bucket_gives_the_same_faces_as_the_folder_it_was_filled_from(source, tar, run, monkeypatch):
+    for path in source.glob("[!2]*"):
+        path.unlink()
+    files = [(path.name, path.read_bytes()) for path in source.iterdir()]
     server = create_server("localhost", 0, in_memory=True, default_bucket="faces")
     server.start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://localhost:{server._api._httpd.server_port}")
     try:
         bucket = storage.Client(project="test").bucket("faces")
-        for path in packings["folder"].iterdir():
-            bucket.blob(f"data/{path.name}").upload_from_filename(path)
-        bucket.blob("faces.tar.gz").upload_from_filename(packings["tar"])
-        expected = run(packings["folder"]).manifest
+        for name, content in [*((f"data/{name}", content) for name, content in files), ("faces.tar.gz", tar(files))]:
+            bucket.blob(name).upload_from_string(content)
+        expected = run(source).manifest
         for uri in ("gs://faces/data", "gs://faces/faces.tar.gz"):
-            found = run(uri).manifest
-            assert found.fingerprint == expected.fingerprint
-            assert found.faces["image_id"].equals(expected.faces["image_id"])
+            manifest = run(uri).manifest
+            assert manifest.fingerprint == expected.fingerprint
+            assert manifest.faces["image_id"].equals(expected.faces["image_id"])
     finally:
         server.stop()
 

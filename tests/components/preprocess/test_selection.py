@@ -22,7 +22,7 @@ def cell_counts(faces):
     return faces.groupby(["gender", (faces["age"] - 1) // 10]).size()
 
 
-def test_the_decks_asian_class_keeps_837_of_3348():
+def test_the_asian_class_of_the_proof_of_concept_keeps_837_of_3348():
     rng = np.random.default_rng(0)
     faces = table(rng.integers(1, 81, 3348), rng.integers(0, 2, 3348), np.full(3348, 2))
     removed = undersampled(faces, {"Asian": 0.75}, 10, LABELS, seed=0)

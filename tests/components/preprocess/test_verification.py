@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.dataset.rejects import Reason
+from components.dataset.reasons import Reason
 from components.preprocess.verification import image_fault
 
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from components.dataset.rejects import Reason
+from components.dataset.reasons import Reason
 from components.errors import DataError
 from components.sources.archive import read_archive
 from components.sources.limits import SourceLimits
@@ -43,7 +43,7 @@ def test_a_gzipped_tar_is_recognised_whatever_its_name_says(tar):
     "name", ["../20_0_1_7.jpg", "a/../../20_0_1_7.jpg", "/etc/20_0_1_7.jpg", "..\\x.jpg", "C:/x.jpg"]
 )
 def test_an_archive_with_a_path_that_points_outside_is_refused_whole(pack, name):
-    with pytest.raises(DataError, match="points outside of it; pack the faces again"):
+    with pytest.raises(DataError, match="points outside of it: pack the faces again"):
         read(*pack([*FACES, (name, b"evil")]))
 
 

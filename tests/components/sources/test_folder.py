@@ -1,13 +1,11 @@
 import os
+from pathlib import Path
 
 import pytest
 
-from components.dataset.rejects import Reason
-from components.errors import DataError
+from components.dataset.reasons import Fault, Reason
 from components.sources.folder import read_folder
 from components.sources.limits import SourceLimits
-from components.sources.source import read_source
-from components.sources.synthetic_settings import SyntheticSettings
 
 
 @pytest.fixture
@@ -64,14 +62,25 @@ def test_a_large_file_is_rejected_alone(folder):
     assert files["a.PNG"].fault is None
 
 
-def test_a_source_that_is_no_source_is_explained(tmp_path):
-    def read_all(source):
-        return list(read_source(str(source), SourceLimits(), SyntheticSettings()))
+def test_what_can_not_be_read_is_rejected_alone(folder, monkeypatch):
+    def refuse(path, read=Path.read_bytes):
+        if path.name == "b.jpg":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
 
-    with pytest.raises(DataError, match="does not exist: pass --source"):
-        read_all(tmp_path / "missing")
-    with pytest.raises(DataError, match="does not exist: pass --source"):
-        read_all("")
-    (tmp_path / "face.jpg").touch()
-    with pytest.raises(DataError, match="neither a folder nor an archive: pass a folder or a file that ends in"):
-        read_all(tmp_path / "face.jpg")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    files = read(folder)
+    assert files["b.jpg"].fault == Fault(Reason.UNREADABLE, "Permission denied")
+    assert files["a.PNG"].fault is None
+
+
+def test_a_folder_inside_that_can_not_be_listed_is_rejected_alone(folder, monkeypatch):
+    def refuse(path, scan=os.scandir):
+        if str(path).endswith("more"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    files = read(folder)
+    assert files["more"].fault == Fault(Reason.UNREADABLE, "the folder can't be listed: Permission denied")
+    assert files["b.jpg"].fault is None

@@ -1,6 +1,6 @@
 import pytest
 
-from components.dataset.rejects import Reason
+from components.dataset.reasons import Reason
 from components.sources.utkface import NameLabels, parse_name
 
 

@@ -33,7 +33,7 @@ def share_error(pool, validates, fraction):
     return np.abs(np.bincount(cells[validates], minlength=pool.labels.cell_count) - fraction * faces)
 
 
-def test_the_decks_pool_of_18324_gives_14659_and_3665(label, run):
+def test_the_18324_faces_of_the_proof_of_concept_give_14659_and_3665(label, run):
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.ones(64))
     cells = np.array(np.unravel_index(rng.choice(64, 18324, p=shares), (2, 4, 8))).T
@@ -49,7 +49,7 @@ def test_train_and_validation_partition_the_pool_in_its_order(fill, run):
     _, train, validation = run(pool)
     names = [part.faces["image_id"].tolist() for part in (train, validation)]
     assert sorted(names[0] + names[1]) == pool.faces["image_id"].tolist()
-    assert all(one == sorted(one) for one in names)
+    assert all(part == sorted(part) for part in names)
     assert (np.bincount(validation.cells()) == 2).all()
 
 
@@ -120,5 +120,5 @@ def test_a_pool_too_small_to_divide_is_refused(label, run, tmp_path):
 
 def test_a_class_without_training_faces_is_named(label, run):
     pool = label([(0, 0, 0, number) for number in range(4)] + [(1, 1, 1, 7)])
-    with pytest.raises(DataError, match="class Black has no face left for training"):
+    with pytest.raises(DataError, match="No face of Female or Black is left for training"):
         run(pool, validation_fraction=0.8)

@@ -1,0 +1,48 @@
+"""URIs of Google Cloud Storage, taken apart in one place."""
+
+from dataclasses import dataclass
+
+from components.errors import RequestError
+
+_SCHEME = "gs://"
+
+
+def is_gs_uri(text: str) -> bool:
+    """Return whether a text is written as a URI of a bucket or of something in it."""
+    return text.startswith(_SCHEME)
+
+
+@dataclass(frozen=True)
+class GsUri:
+    """A bucket, or a place in it.
+
+    Attributes:
+        bucket: Name of the bucket.
+        path: An object's name or a prefix of several, without a leading slash; empty for the whole bucket.
+    """
+
+    bucket: str
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "GsUri":
+        """Return the parts of a URI.
+
+        Args:
+            text: ``gs://bucket`` or ``gs://bucket/path``; the scheme may be left out.
+
+        Raises:
+            RequestError: If it names no bucket.
+
+        Example:
+            >>> GsUri.parse("gs://faces/UTKFace.tar.gz")
+            GsUri(bucket='faces', path='UTKFace.tar.gz')
+        """
+        bucket, _, path = text.removeprefix(_SCHEME).partition("/")
+        if not bucket:
+            raise RequestError(f"The URI '{text}' names no bucket", remedy="write gs://BUCKET or gs://BUCKET/PATH")
+        return cls(bucket, path)
+
+    def __str__(self) -> str:
+        """Return the URI as text."""
+        return f"{_SCHEME}{self.bucket}/{self.path}" if self.path else f"{_SCHEME}{self.bucket}"
