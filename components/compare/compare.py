@@ -18,7 +18,7 @@ from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.evaluation.predictions import Predictions
 from components.files import read_json, write_json
-from components.model.artifact import HISTORY_FILE, read_variant
+from components.training.record import HISTORY_FILE, TrainingRecord
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +148,9 @@ def _write_report(
 
 
 def _read_run(model: str, predictions: str) -> Run:
-    about = read_variant(model)
+    about = TrainingRecord.read(model).model_dump(mode="json")
+    about["class_priors"] = list(about["statistics"]["priors"]["ethnicity"].values())
+    about["settings"] = about.pop("recipe")
     found = Predictions.read(predictions)
     if (found.variant, found.seed) != (about["variant"], int(about["seed"])):
         raise ArtifactError(

@@ -22,7 +22,7 @@ from components.compare.runs import Priors, Run
 from components.compare.settings import ComparisonSettings
 from components.dataset.labels import Labels
 from components.evaluation.scoring import Scored
-from components.imbalance.registry import KINDS, VARIANTS
+from components.imbalance.registry import SLOTS, VARIANTS
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RowBuilder:
             "title": first.about.get("title") or (known.title if known else name),
             "kind": "trained",
             "source": known.source if known else "",
-            "cures": {kind: getattr(known, kind) for kind in KINDS} if known else {},
+            "cures": {slot: known.cure(slot) for slot in SLOTS} if known else {},
             "status": "incomplete" if missing_seeds else "complete",
             "seeds": scored.seeds,
             "missing_seeds": list(missing_seeds),

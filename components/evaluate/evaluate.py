@@ -11,8 +11,8 @@ from components.errors import ArtifactError
 from components.evaluate.settings import EvaluationSettings
 from components.evaluation.metrics import Scores, score
 from components.evaluation.predictions import Predictions
-from components.model.artifact import read_variant
 from components.model.serving import ServedModel
+from components.training.record import TrainingRecord
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ def evaluate(
         ArtifactError: If the model was trained on other classes than the test set has.
     """
     test = Manifest.read(test_path)
-    about = read_variant(model_path)
-    if about["labels"] != test.labels.to_dict():
+    record = TrainingRecord.read(model_path)
+    if record.labels != test.labels:
         raise ArtifactError(
-            f"The model {model_path} was trained on {about['labels']} and the test set has {test.labels.to_dict()}",
+            f"The model {model_path} was trained on {record.labels} and the test set has {test.labels}",
             remedy="train it again on this data",
         )
     scores = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
@@ -62,7 +62,7 @@ def evaluate(
             "predicted_ethnicity": scores["ethnicity"].argmax(axis=1).astype(np.int8),
         }
     )
-    predictions = Predictions(faces=table, labels=test.labels, variant=about["variant"], seed=int(about["seed"]))
+    predictions = Predictions(faces=table, labels=test.labels, variant=record.variant, seed=record.seed)
     predictions.write(predictions_path)
-    _log.info("%s, seed %d: %d test faces scored", about["variant"], about["seed"], len(table))
+    _log.info("%s, seed %d: %d test faces scored", record.variant, record.seed, len(table))
     return score(predictions)

@@ -145,7 +145,9 @@ def find_variant(name: str) -> Variant:
         RequestError: If there is none of this name; names the nearest.
     """
     if name not in VARIANTS:
-        raise RequestError(f"There is no variant '{name}'", remedy=_suggestion(name, VARIANTS))
+        raise RequestError(
+            f"There is no variant '{name}'{_nearest(name, VARIANTS)}", remedy=f"use one of {', '.join(VARIANTS)}"
+        )
     return VARIANTS[name]
 
 
@@ -169,7 +171,9 @@ def load_cure(slot: str, name: str) -> ModuleType:
         if _cures(module, slot):
             return module
     known = sorted({used for variant in VARIANTS.values() for used in variant.cure_names(slot)})
-    raise RequestError(f"There is no {slot} cure '{name}'", remedy=_suggestion(name, known))
+    raise RequestError(
+        f"There is no {slot} cure '{name}'{_nearest(name, known)}", remedy=f"use one of {', '.join(known)}"
+    )
 
 
 def _cures(module: ModuleType, slot: str) -> bool:
@@ -178,6 +182,6 @@ def _cures(module: ModuleType, slot: str) -> bool:
     return OUTPUTS[slot].kind in getattr(module, "TREATS", ())
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{nearest[0]}'?" if nearest else f"use one of {', '.join(known)}"
+def _nearest(name: str, known: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 
-
 @keras.saving.register_keras_serializable(package="evenface")
 class BalancedMSE(keras.losses.Loss):
     """Squared error against the chance that another target of the batch explains the prediction.

@@ -1,0 +1,54 @@
+"""What a search of hyperparameters chose; tune writes it, train and compare read it."""
+
+import os
+
+from pydantic import JsonValue
+
+from components.contract import Contract
+from components.files import read_json, write_json
+from components.model.settings import Hyperparameters
+
+
+class SearchResult(Contract):
+    """The hyperparameters of one variant and where they came from.
+
+    Attributes:
+        variant: The variant whose losses and weights the trials trained with.
+        values: The hyperparameters.
+        source: Where they came from, for people.
+        trials: Number of trials; 0 where the settings fix the values, and then nothing follows.
+        score: Sum of the objectives in the best trial.
+        objectives: Direction of each metric that was optimised.
+        space: What was searched, a section of the settings.
+        budget: Trials, initial points and epochs of each trial.
+    """
+
+    variant: str
+    values: Hyperparameters
+    source: str
+    trials: int
+    score: float | None = None
+    objectives: dict[str, str] | None = None
+    space: dict[str, JsonValue] | None = None
+    budget: dict[str, int] | None = None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the facts as JSON values, without those that only a search has where there was none."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
+    """Return the searches of all tuned variants, by variant.
+
+    Args:
+        path: JSON that the tune stage gathered.
+
+    Raises:
+        ArtifactError: If the file is missing or a search has another form.
+    """
+    return {variant: SearchResult.parse(content, path) for variant, content in read_json(path).items()}
+
+
+def write_searches(path: str | os.PathLike[str], searches: list[SearchResult]) -> None:
+    """Write the searches of all tuned variants as one JSON file."""
+    write_json(path, {search.variant: search.to_json() for search in searches})
