@@ -44,6 +44,10 @@ class Contract(BaseModel):
         """
         return cls.parse(read_json(path), path)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values."""
+        return self.model_dump(mode="json")
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the facts as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
+        write_json(path, self.to_json())

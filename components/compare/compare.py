@@ -148,7 +148,7 @@ def _write_report(
 
 
 def _read_run(model: str, predictions: str) -> Run:
-    about = TrainingRecord.read(model).model_dump(mode="json")
+    about = TrainingRecord.read(model).to_json()
     about["class_priors"] = list(about["statistics"]["priors"]["ethnicity"].values())
     about["settings"] = about.pop("recipe")
     found = Predictions.read(predictions)

@@ -68,8 +68,7 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
         DataError: If the faces do not allow a cure, such as a class without any face.
     """
     settings = settings.with_overrides(variant.overrides)
-    sampler = variant.cure("resampling")
-    resampling: Resampling = load_cure("resampling", sampler).resample(train, settings.of_cure(sampler))
+    resampling = _resample(variant, train, settings)
     faces = TrainingFaces(train.subset(resampling.rows), _expected_draws(resampling), age_scale)
     treatments = {name: _treat(variant, output, faces, settings) for name, output in OUTPUTS.items()}
     deferred_fraction = max(treatment.deferred_fraction for treatment in treatments.values())
@@ -97,7 +96,7 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
                 else None
                 for name, output in CLASSIFIED.items()
             },
-            resampling=ResamplingStatistics(cure=sampler, details=resampling.details),
+            resampling=ResamplingStatistics(cure=variant.cure("resampling"), details=resampling.details),
             treatments={
                 name: TreatmentStatistics(
                     cure=variant.cure(name),
@@ -109,6 +108,14 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
             },
         ),
     )
+
+
+def _resample(variant: Variant, train: "Manifest", settings: ImbalanceSettings) -> Resampling:
+    if "resampling" not in variant.cures:
+        return Resampling(np.arange(len(train)))
+    name = variant.cures["resampling"]
+    resampling: Resampling = load_cure("resampling", name).resample(train, settings.of_cure(name))
+    return resampling
 
 
 def _expected_draws(resampling: Resampling) -> FloatArray:
@@ -137,7 +144,7 @@ def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: Imb
         deferred_weights=_product(faces, [weights, *(treatment.deferred_weights for treatment in deferred)])
         if deferred
         else None,
-        deferred_fraction=max(treatment.deferred_fraction for treatment in treatments),
+        deferred_fraction=max((treatment.deferred_fraction for treatment in treatments), default=0.0),
         class_offset=losses[0].class_offset if losses else None,
         prior_known=all(treatment.prior_known for treatment in treatments),
         details={key: value for treatment in treatments for key, value in treatment.details.items()},

@@ -26,7 +26,7 @@ SLOTS = (*OUTPUTS, "resampling")
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to train: one cure per output and a resampling.
+    """A way to train: a cure for each output and a resampling, or none.
 
     An output may have several cures joined by ``+``, of which one at most sets the loss:
     ``"ldam+drw"`` is the LDAM loss with deferred re-weighting.
@@ -35,7 +35,8 @@ class Variant:
         name: Key in settings, file names and results.
         title: Name for people.
         source: Where the method comes from.
-        cures: Cure by slot, one of :data:`SLOTS`; a slot that is not named has none.
+        cures: Cure by slot, one of :data:`SLOTS`. Without, an output keeps its plain loss, and every face is
+            seen once an epoch.
         overrides: Values that make this variant what it is, by ``"section.key"``; they win over the
             settings, so that two variants can use one cure with two strengths.
     """
@@ -47,12 +48,12 @@ class Variant:
     overrides: Mapping[str, float | bool | str] = field(default_factory=dict, hash=False)
 
     def cure(self, slot: str) -> str:
-        """Return the cure of a slot, such as ``"ldam+drw"`` or ``"none"``."""
+        """Return the cure of a slot for people, such as ``"ldam+drw"`` or ``"none"``."""
         return self.cures.get(slot, "none")
 
     def cure_names(self, slot: str) -> tuple[str, ...]:
         """Return the name of each cure of a slot."""
-        return tuple(self.cure(slot).split("+"))
+        return tuple(self.cures[slot].split("+")) if slot in self.cures else ()
 
 
 _POC = "proof of concept"

@@ -17,8 +17,7 @@ def _sections() -> dict[str, Any]:
     for variant in VARIANTS.values():
         for slot in variant.cures:
             for name in variant.cure_names(slot):
-                section = getattr(load_cure(slot, name), "Settings", None)
-                if section is not None:
+                if section := getattr(load_cure(slot, name), "Settings", None):
                     fields[name] = (section, Field(default_factory=section, description=section.__doc__))
     return fields
 
@@ -70,18 +69,14 @@ class ImbalanceSettings(_Sections, Section):
         }
 
 
-def list_variants(settings: ImbalanceSettings | None = None) -> list[dict[str, str]]:
-    """Return a table of the variants: name, title, a cure per slot, settings and source.
-
-    Args:
-        settings: Parameters of the cures. Default: those of the proof of concept.
-    """
-    settings = settings or ImbalanceSettings()
+def list_variants() -> list[dict[str, str]]:
+    """Return a table of the variants: name, title, a cure per slot, the default parameters and source."""
+    settings = ImbalanceSettings()
     return [
         {
             "name": variant.name,
             "title": variant.title,
-            **{slot: " + ".join(variant.cure_names(slot)) for slot in SLOTS},
+            **{slot: " + ".join(variant.cure_names(slot)) or "none" for slot in SLOTS},
             "settings": ", ".join(f"{key}={value}" for key, value in settings.of_variant(variant).items()),
             "source": variant.source,
         }

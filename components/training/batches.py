@@ -11,6 +11,7 @@ from components.training.augmentation import augment
 from components.training.settings import AugmentationSettings
 
 Arrays = Mapping[str, np.ndarray]
+_Columns = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,11 @@ def _gather_images(images: npt.NDArray[np.uint8], rows: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
 
-def _columns(targets: Arrays, weights: Arrays) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    as_tensors = {name: tf.constant(value) for name, value in targets.items()}
-    return as_tensors, {name: tf.constant(value, tf.float32) for name, value in weights.items()}
+def _columns(targets: Arrays, weights: Arrays) -> _Columns:
+    as_tensors = {name: tf.constant(values) for name, values in targets.items()}
+    return as_tensors, {name: tf.constant(values, tf.float32) for name, values in weights.items()}
 
 
-def _gather(
-    columns: tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]], rows: tf.Tensor
-) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    targets, weights = columns
-    return (
-        {name: tf.gather(value, rows) for name, value in targets.items()},
-        {name: tf.gather(value, rows) for name, value in weights.items()},
-    )
+def _gather(columns: _Columns, rows: tf.Tensor) -> _Columns:
+    gathered: _Columns = tf.nest.map_structure(lambda column: tf.gather(column, rows), columns)
+    return gathered

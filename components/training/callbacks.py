@@ -1,7 +1,6 @@
-"""What happens at the end of every epoch: a score, a line in the log, a call."""
+"""What happens at the end of every epoch: a score and a line in the log."""
 
 import logging
-from collections.abc import Callable
 
 import keras
 
@@ -43,15 +42,3 @@ class EpochLog(keras.callbacks.Callback):
         shown = ("loss", "val_loss", *SELECTION_METRICS)
         numbers = "  ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
         _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, numbers)
-
-
-class AfterEachEpoch(keras.callbacks.Callback):
-    """Call a function with the epoch (from 0) and its logs."""
-
-    def __init__(self, function: Callable[[int, dict[str, float]], None]) -> None:
-        super().__init__()
-        self.function = function
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Call the function."""
-        self.function(epoch, dict(logs or {}))

@@ -1,11 +1,12 @@
 """What a search of hyperparameters chose; tune writes it, train and compare read it."""
 
 import os
+from typing import Any
 
 from pydantic import JsonValue
 
 from components.contract import Contract
-from components.files import read_json, write_json
+from components.files import read_json
 from components.model.settings import Hyperparameters
 
 
@@ -32,7 +33,7 @@ class SearchResult(Contract):
     space: dict[str, JsonValue] | None = None
     budget: dict[str, int] | None = None
 
-    def to_json(self) -> dict[str, JsonValue]:
+    def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values, without those that only a search has where there was none."""
         return self.model_dump(mode="json", exclude_none=True)
 
@@ -47,8 +48,3 @@ def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
         ArtifactError: If the file is missing or a search has another form.
     """
     return {variant: SearchResult.parse(content, path) for variant, content in read_json(path).items()}
-
-
-def write_searches(path: str | os.PathLike[str], searches: list[SearchResult]) -> None:
-    """Write the searches of all tuned variants as one JSON file."""
-    write_json(path, {search.variant: search.to_json() for search in searches})

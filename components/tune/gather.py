@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from components.files import atomic_path
-from components.training.search import SearchResult, write_searches
+from components.files import atomic_path, write_json
+from components.training.search import SearchResult
 
 
 def gather_hyperparameters(
@@ -18,7 +18,7 @@ def gather_hyperparameters(
         trials_path: Parquet to write: all trials, with a column ``variant``.
     """
     searches = [SearchResult.read(path) for path in search_paths]
-    write_searches(hyperparameters_path, searches)
+    write_json(hyperparameters_path, {search.variant: search.to_json() for search in searches})
     tables = [
         pd.read_parquet(path).assign(variant=search.variant) for path, search in zip(table_paths, searches, strict=True)
     ]

@@ -13,10 +13,10 @@ import pandas as pd
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
-from components.files import atomic_path, write_json
+from components.files import atomic_path
 from components.imbalance.registry import find_variant
 from components.model.settings import Hyperparameters
-from components.training.callbacks import AfterEachEpoch, EpochLog
+from components.training.callbacks import EpochLog
 from components.training.compiled import build_compiled
 from components.training.data import TrainingData, load_training_data
 from components.training.fit import fit_network, seed_everything
@@ -67,7 +67,7 @@ def tune(
         result, trials = _search(
             images_path, Manifest.read(train_path), Manifest.read(validation_path), variant, tuning, recipe, state_path
         )
-    write_json(hyperparameters_path, result.to_json())
+    result.write(hyperparameters_path)
     with atomic_path(trials_path) as draft:
         trials.to_parquet(draft, index=False)
     values = result.values.model_dump()  # noqa: PD011 - no data frame
@@ -188,7 +188,11 @@ class _Trial(keras_tuner.HyperModel):
             self.data,
             self.recipe,
             self.tuning.seed,
-            [*callbacks, EpochLog(title, self.recipe.training.epochs), AfterEachEpoch(remember)],
+            [
+                *callbacks,
+                EpochLog(title, self.recipe.training.epochs),
+                keras.callbacks.LambdaCallback(on_epoch_end=remember),
+            ],
         )
         # KerasTuner would score a trial by any epoch's metrics; the one that training keeps is what counts.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)

@@ -19,9 +19,8 @@ class BalancedMSE(keras.losses.Loss):
 
     Args:
         noise_sigma: Noise scale sigma, above 0, in the unit of the predictions.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
         name: Name of the loss. Default ``"balanced_mse"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
+        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
 
     Example:
         >>> round(float(BalancedMSE(1.0)([[3.0], [3.0]], [[3.0], [5.0]])), 4)
@@ -32,11 +31,10 @@ class BalancedMSE(keras.losses.Loss):
         self,
         noise_sigma: float,
         *,
-        reduction: str | None = "sum_over_batch_size",
         name: str = "balanced_mse",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **options)
         self.noise_sigma = noise_sigma
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -18,9 +18,8 @@ class Focal(keras.losses.Loss):
     Args:
         gamma: Focusing exponent, at least 0. Default 2; 0 is cross-entropy.
         class_weights: Weight of each class, or None for all 1.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
         name: Name of the loss. Default ``"focal"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
+        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
 
     Example:
         >>> round(float(Focal(gamma=1.0)([0], [[0.0, 0.0]])), 4)
@@ -32,21 +31,15 @@ class Focal(keras.losses.Loss):
         gamma: float = 2.0,
         *,
         class_weights: Sequence[float] | None = None,
-        reduction: str | None = "sum_over_batch_size",
         name: str = "focal",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **options)
         self.gamma = gamma
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
+        """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         logits = class_logits(y_pred)
         true = true_class(y_true, logits)
         log_odds = log_odds_against(logits, true)

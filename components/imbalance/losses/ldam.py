@@ -44,9 +44,8 @@ class LDAM(keras.losses.Loss):
             features; on plain logits that multiplies the gradient by 30 and the loss at the start by 9.
         class_weights: Weight of each class, or None. The weighted loss is divided by the batch's mean
             weight, so that its mean is the weighted mean, as in the authors' code.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
         name: Name of the loss. Default ``"ldam"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
+        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
 
     Example:
         >>> loss = LDAM([100, 100], max_margin=0.0)
@@ -61,11 +60,10 @@ class LDAM(keras.losses.Loss):
         max_margin: float = 0.5,
         scale: float = 1.0,
         class_weights: Sequence[float] | None = None,
-        reduction: str | None = "sum_over_batch_size",
         name: str = "ldam",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **options)
         self.class_counts = [float(count) for count in class_counts]
         self.max_margin = max_margin
         self.scale = scale
@@ -73,12 +71,7 @@ class LDAM(keras.losses.Loss):
         self.margins = ldam_margins(self.class_counts, max_margin).tolist()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
+        """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         logits = class_logits(y_pred)
         true = true_class(y_true, logits)
         margins = ops.where(true, ops.convert_to_tensor(self.margins, "float32"), 0.0)

@@ -24,9 +24,8 @@ class LMF(keras.losses.Loss):
         class_weighted: Weigh the classes by their margins: LDAM as a weighted mean over the batch, the
             focal loss as a plain mean of weighted losses. The authors' code does, their formula does not.
             Default False.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
         name: Name of the loss. Default ``"lmf"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
+        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
 
     Example:
         >>> loss = LMF([100, 100], alpha=1.0, beta=0.0, max_margin=0.0)
@@ -44,11 +43,10 @@ class LMF(keras.losses.Loss):
         max_margin: float = 0.5,
         scale: float = 1.0,
         class_weighted: bool = False,
-        reduction: str | None = "sum_over_batch_size",
         name: str = "lmf",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **options)
         require_every_class(class_counts, "lmf")
         self.class_counts = [float(count) for count in class_counts]
         self.alpha = alpha
@@ -62,12 +60,7 @@ class LMF(keras.losses.Loss):
         self.focal = Focal(gamma, class_weights=weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
+        """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         return self.alpha * self.ldam.call(y_true, y_pred) + self.beta * self.focal.call(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:

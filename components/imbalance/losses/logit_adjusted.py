@@ -25,9 +25,8 @@ class LogitAdjusted(keras.losses.Loss):
         class_priors: Share of each class in training, or its count, all above 0; a common factor
             changes nothing.
         tau: Strength, at least 0. Default 1; 0 is cross-entropy.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
         name: Name of the loss. Default ``"logit_adjusted"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
+        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
 
     Example:
         >>> round(float(LogitAdjusted([0.75, 0.25])([1], [[0.0, 0.0]])), 4)
@@ -39,23 +38,17 @@ class LogitAdjusted(keras.losses.Loss):
         class_priors: Sequence[float],
         *,
         tau: float = 1.0,
-        reduction: str | None = "sum_over_batch_size",
         name: str = "logit_adjusted",
-        dtype: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **options)
         require_every_class(class_priors, "logit_adjusted")
         self.class_priors = [float(prior) for prior in class_priors]
         self.tau = tau
         self.offset = (tau * np.log(self.class_priors)).tolist()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
+        """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         logits = class_logits(y_pred)
         return cross_entropy(logits + ops.convert_to_tensor(self.offset, "float32"), true_class(y_true, logits))
 

@@ -81,9 +81,7 @@ def test_gathering_keeps_every_variant_apart(tmp_path):
     searches, tables = [], []
     for variant in ("baseline", "ins"):
         search_path, table_path = tmp_path / f"{variant}.json", tmp_path / f"{variant}.parquet"
-        search_path.write_text(
-            json.dumps({"variant": variant, "values": {"dense_units": 8}, "source": "a test", "trials": 0})
-        )
+        SearchResult(variant=variant, values=Hyperparameters(), source="a test", trials=0).write(search_path)
         pd.DataFrame({"trial": ["1"], "epoch": [1]}).to_parquet(table_path)
         searches.append(str(search_path))
         tables.append(str(table_path))
