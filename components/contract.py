@@ -12,7 +12,7 @@ from components.files import read_json, write_json
 class Contract(BaseModel):
     """Facts with a fixed form: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @classmethod
     def parse(cls, content: Any, path: str | os.PathLike[str]) -> Self:

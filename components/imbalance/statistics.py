@@ -30,41 +30,35 @@ class ResamplingStatistics(Contract):
 
 
 class TreatmentStatistics(Contract):
-    """What the cures of one output computed.
-
-    Attributes:
-        cure: Their names, such as ``"ldam+drw"``.
-        weights: Weights from the first epoch on.
-        deferred_weights: Weights of the last epochs, where the cures have such.
-        details: What each cure tells besides.
-    """
+    """What the cures of one output computed."""
 
     cure: str
+    """Their names, such as ``"ldam+drw"``."""
     weights: WeightRange
+    """Weights from the first epoch on."""
     deferred_weights: WeightRange | None
+    """Weights of the last epochs, where the cures have such."""
     details: dict[str, JsonValue]
+    """What each cure tells besides."""
 
 
 class Statistics(Contract):
-    """What a variant computed from the training faces.
-
-    Attributes:
-        parameters: Parameters of its cures, by ``"section.key"``.
-        faces: How many faces there were and how many are used.
-        counts: Faces as drawn, by output and group.
-        priors: Their shares.
-        output_priors: The class shares that the trained logits of a classified output carry: the priors as
-            far as weights and logit adjustment have not corrected them. A post-hoc adjustment has to take
-            off these, or it corrects twice; None where the loss has no such shares in closed form. For LDAM
-            and LMF, whose margins are left out, they are approximate.
-        resampling: The choice of the faces.
-        treatments: What was done to each output.
-    """
+    """What a variant computed from the training faces."""
 
     parameters: dict[str, bool | int | float | str]
+    """Parameters of its cures, by ``"section.key"``."""
     faces: FaceCounts
+    """How many faces there were and how many are used."""
     counts: dict[str, ByGroup]
+    """Faces as drawn, by output and group."""
     priors: dict[str, ByGroup]
+    """Their shares."""
     output_priors: dict[str, ByGroup | None]
+    """The class shares that the trained logits of a classified output carry: the priors as far as weights and logit
+    adjustment have not corrected them. A post-hoc adjustment has to take off these, or it corrects twice; None
+    where the loss has no such shares in closed form. For LDAM and LMF, whose margins are left out, they are
+    approximate."""
     resampling: ResamplingStatistics
+    """The choice of the faces."""
     treatments: dict[str, TreatmentStatistics]
+    """What was done to each output."""

@@ -18,45 +18,42 @@ HISTORY_FILE = "history.parquet"
 
 
 class TrainingRecord(Contract):
-    """How one model was made.
-
-    Attributes:
-        variant: Name of the variant.
-        seed: Seed of the training.
-        title: The variant's name for people.
-        source: Where its method comes from.
-        cures: Names of its cures, for each output and the resampling.
-        hyperparameters: What tuning chose.
-        labels: Names of the classes and age bins.
-        fingerprint: Identity of the data set.
-        statistics: What the cures computed from the training faces.
-        epochs_run: Number of epochs trained.
-        best_epoch: The epoch, from 1, whose weights the model has.
-        train_seconds: Time of the fit, in seconds.
-        train_faces: Number of faces trained on.
-        validation_faces: Number of faces that the best epoch was chosen on.
-        parameters: Number of the network's weights.
-        recipe: The settings that the training followed.
-        schema_version: Version of this form.
-    """
+    """How one model was made."""
 
     variant: str
+    """Name of the variant."""
     seed: int
+    """Seed of the training."""
     title: str
+    """The variant's name for people."""
     source: str
+    """Where its method comes from."""
     cures: dict[str, tuple[str, ...]]
+    """Names of its cures, for each output and the resampling."""
     hyperparameters: Hyperparameters
+    """What tuning chose."""
     labels: Labels
+    """Names of the classes and age bins."""
     fingerprint: str
+    """Identity of the data set."""
     statistics: Statistics
+    """What the cures computed from the training faces."""
     epochs_run: int
+    """Number of epochs trained."""
     best_epoch: int
+    """The epoch, from 1, whose weights the model has."""
     train_seconds: float
+    """Time of the fit, in seconds."""
     train_faces: int
+    """Number of faces trained on."""
     validation_faces: int
+    """Number of faces that the best epoch was chosen on."""
     parameters: int
+    """Number of the network's weights."""
     recipe: Recipe
+    """The settings that the training followed."""
     schema_version: Literal[1] = 1
+    """Version of this form."""
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:

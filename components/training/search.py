@@ -11,27 +11,24 @@ from components.model.settings import Hyperparameters
 
 
 class SearchResult(Contract):
-    """The hyperparameters of one variant and where they came from.
-
-    Attributes:
-        variant: The variant whose losses and weights the trials trained with.
-        values: The hyperparameters.
-        source: Where they came from, for people.
-        trials: Number of trials; 0 where the settings fix the values, and then nothing follows.
-        score: Sum of the objectives in the best trial.
-        objectives: Direction of each metric that was optimised.
-        space: What was searched, a section of the settings.
-        budget: Trials, initial points and epochs of each trial.
-    """
+    """The hyperparameters of one variant and where they came from."""
 
     variant: str
+    """The variant whose losses and weights the trials trained with."""
     values: Hyperparameters
+    """The hyperparameters."""
     source: str
+    """Where they came from, for people."""
     trials: int
+    """Number of trials; 0 where the settings fix the values, and then nothing follows."""
     score: float | None = None
+    """Sum of the objectives in the best trial."""
     objectives: dict[str, str] | None = None
+    """Direction of each metric that was optimised."""
     space: dict[str, JsonValue] | None = None
+    """What was searched, a section of the settings."""
     budget: dict[str, int] | None = None
+    """Trials, initial points and epochs of each trial."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON values, without those that only a search has where there was none."""
