@@ -55,7 +55,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         return created
 
     # Every default is a value, not a reference: a compiled pipeline stands alone.
-    default = {name: section.to_parameter() for name, section in settings if hasattr(section, "to_parameter")}
+    sections = {**dict(settings), "recipe": settings.recipe}
+    default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
 
     @dsl.pipeline(name="evenface", description="Train one face model with several cures for imbalance and compare.")
     def evenface(
@@ -68,10 +69,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         test_set_settings: dict = default["test_set"],
         split_settings: dict = default["split"],
         tuning_settings: dict = default["tuning"],
-        model_settings: dict = default["model"],
-        augmentation_settings: dict = default["augmentation"],
-        training_settings: dict = default["training"],
-        imbalance_settings: dict = default["imbalance"],
+        recipe_settings: dict = default["recipe"],
         evaluation_settings: dict = default["evaluation"],
         comparison_settings: dict = default["comparison"],
     ) -> Outputs:
@@ -95,10 +93,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             test_set_settings: Section `test_set`.
             split_settings: Section `split`.
             tuning_settings: Section `tuning`.
-            model_settings: Section `model`.
-            augmentation_settings: Section `augmentation`.
-            training_settings: Section `training`.
-            imbalance_settings: Section `imbalance`.
+            recipe_settings: Sections `model`, `training`, `augmentation` and `imbalance`.
             evaluation_settings: Section `evaluation`.
             comparison_settings: Section `comparison`.
         """
@@ -124,9 +119,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             "images": faces["images"],
             "train": parts["train"],
             "validation": parts["validation"],
-            "training": training_settings,
-            "augmentation": augmentation_settings,
-            "imbalance": imbalance_settings,
+            "recipe": recipe_settings,
         }
         with dsl.ParallelFor(tuned_variants, name="tune-variants") as variant:
             search = task(
@@ -135,7 +128,6 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 "Tune hyperparameters",
                 variant=variant,
                 tuning=tuning_settings,
-                model=model_settings,
                 state=state,
                 **training_inputs,
             ).outputs
@@ -154,7 +146,6 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 hyperparameters=tuned["hyperparameters"],
                 variant=run.variant,
                 seed=run.seed,
-                model_settings=model_settings,
                 **training_inputs,
             ).outputs
             scored = task(

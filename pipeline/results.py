@@ -109,10 +109,11 @@ def _interval(number: dict[str, float | None], digits: int) -> str:
 
 def print_variants() -> None:
     """Print every variant of the registry: its cures in a row, and below it its title, source and parameters."""
-    from components.imbalance.registry import KINDS, list_variants
+    from components.imbalance.registry import SLOTS
+    from components.imbalance.settings import list_variants
 
     rows = list_variants()
-    columns = ("name", *KINDS)
+    columns = ("name", *SLOTS)
     widths = {column: max(len(row[column]) for row in [*rows, {column: column}]) for column in columns}
 
     def line(cells: dict[str, str]) -> str:
@@ -139,10 +140,10 @@ def print_predictions(images: list[Path], model: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from components.model.artifact import read_variant
     from components.model.serving import ServedModel
+    from components.training.record import TrainingRecord
 
-    labels = read_variant(model)["labels"]
+    labels = TrainingRecord.read(model).labels
     served = ServedModel(model)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("image", "age (years)", "gender", "ethnicity"):
@@ -153,8 +154,8 @@ def print_predictions(images: list[Path], model: Path) -> None:
         except tf.errors.InvalidArgumentError:
             raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy="convert it, or leave it out") from None
         female = float(scores["gender"][0])
-        gender = labels["genders"][int(female >= 0.5)]
-        shares = sorted(zip(scores["ethnicity"][0], labels["ethnicities"], strict=True), reverse=True)
+        gender = labels.genders[int(female >= 0.5)]
+        shares = sorted(zip(scores["ethnicity"][0], labels.ethnicities, strict=True), reverse=True)
         table.add_row(
             str(image),
             f"{float(scores['age'][0]):.1f}",

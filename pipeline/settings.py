@@ -20,6 +20,7 @@ from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
 from components.section import Section, SettingError
 from components.split.settings import SplitSettings
+from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuningSettings
 from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
@@ -72,6 +73,13 @@ class Settings(Section):
                 remedy="add it to variants or name another reference",
             )
         return self
+
+    @property
+    def recipe(self) -> Recipe:
+        """What tune and train follow."""
+        return Recipe(
+            model=self.model, training=self.training, augmentation=self.augmentation, imbalance=self.imbalance
+        )
 
     def runs(self) -> list[dict[str, Any]]:
         """Return every training run, one dict of ``variant`` and ``seed`` each."""

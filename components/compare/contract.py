@@ -5,18 +5,19 @@ Numbers are rounded to six decimals; what is undefined is None. Metrics have the
 is :meth:`Comparison.model_json_schema`.
 """
 
-import os
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import Field, create_model
 
 from components.compare.settings import ComparisonSettings
+from components.contract import Contract
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
-from components.errors import ArtifactError
 from components.evaluation.catalogue import GROUP_COLUMNS, HEADLINES, NAMED, Better, Metric
-from components.files import read_json, write_json
+from components.imbalance.statistics import Statistics
 from components.model.settings import Hyperparameters
+from components.training.recipe import Recipe
+from components.training.search import SearchResult
 
 Number = float | None
 """A JSON number; None for what is undefined."""
@@ -24,13 +25,7 @@ Number = float | None
 Verdict = Literal["better", "worse", "no difference shown"]
 
 
-class Facts(BaseModel):
-    """A part of the contract: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Interval(Facts):
+class Interval(Contract):
     """A number with the ends of its interval."""
 
     value: Number
@@ -46,8 +41,10 @@ class Interval(Facts):
 class Headline(Interval):
     """A metric that is one number: its mean over the seeds."""
 
-    std: Number = Field(None, description="Standard deviation over the seeds, ddof 1; null with one seed.")
-    by_seed: dict[str, Number] = Field(default_factory=dict, description="Value of each seed.")
+    std: Number = None
+    """Standard deviation over the seeds, ddof 1; null with one seed."""
+    by_seed: dict[str, Number] = Field(default_factory=dict)
+    """Value of each seed."""
 
 
 class GroupInterval(Interval):
@@ -62,7 +59,7 @@ class NamedInterval(Interval):
     group: str
 
 
-class GroupValues(Facts):
+class GroupValues(Contract):
     """One metric by gender × ethnicity group."""
 
     better: Better
@@ -70,15 +67,19 @@ class GroupValues(Facts):
     by_group: dict[str, GroupInterval]
     worst: NamedInterval
     best: NamedInterval
-    difference: Interval = Field(description="Highest less lowest group.")
+    difference: Interval
+    """Highest less lowest group."""
 
 
-class Metrics(Facts):
+class Metrics(Contract):
     """What every row has a number for. The fields of the metrics are made from the catalogue."""
 
-    intervals: dict[str, dict[str, Interval]] = Field(description="By metric, and by class or age bin.")
-    groups: dict[str, GroupValues] = Field(description="By metric.")
-    natural: dict[str, Interval] = Field(description="By metric: estimates for the natural population.")
+    intervals: dict[str, dict[str, Interval]]
+    """By metric, and by class or age bin."""
+    groups: dict[str, GroupValues]
+    """By metric."""
+    natural: dict[str, Interval]
+    """By metric: estimates for the natural population."""
 
     def headline(self, metric: Metric) -> Headline:
         """Return a metric that is one number."""
@@ -127,17 +128,17 @@ if TYPE_CHECKING:
     class RowMetrics(Metrics):
         """Every metric of a row."""
 
-    class DifferenceMetrics(Facts):
+    class DifferenceMetrics(Contract):
         """Every metric of a row less that of the reference."""
 
-    class Face(Facts):
+    class Face(Contract):
         """Truth and prediction of one test face."""
 else:
     RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
-    Face = create_model("Face", __base__=Facts, __doc__="Truth and prediction of one test face.", **_face_fields())
+    Face = create_model("Face", __base__=Contract, __doc__="Truth and prediction of one test face.", **_face_fields())
     DifferenceMetrics = create_model(
         "DifferenceMetrics",
-        __base__=Facts,
+        __base__=Contract,
         **dict.fromkeys(HEADLINES, (Interval, ...)),
         **dict.fromkeys(NAMED, (dict[str, Interval], ...)),
     )
@@ -146,8 +147,10 @@ else:
 class Differences(DifferenceMetrics):
     """Every metric of a row less that of the reference, paired."""
 
-    seeds: list[int] = Field(description="The seeds that both have.")
-    natural: dict[str, Interval] = Field(description="Empty unless both have the same seeds.")
+    seeds: list[int]
+    """The seeds that both have."""
+    natural: dict[str, Interval]
+    """Empty unless both have the same seeds."""
     worst_group: dict[str, Interval]
     group_gap: dict[str, Interval]
 
@@ -162,7 +165,7 @@ class Differences(DifferenceMetrics):
         return differences
 
 
-class ErrorByAge(Facts):
+class ErrorByAge(Contract):
     """The error at each true age, over the seeds; the lists are of one length."""
 
     age: list[int]
@@ -171,21 +174,24 @@ class ErrorByAge(Facts):
     mae: list[Number]
 
 
-class Box(Facts):
+class Box(Contract):
     """The distribution of the signed age error in one age bin, in years, over the seeds; for a box plot."""
 
-    low: Number = Field(description="Lowest error that is no lower than the 5th percentile.")
+    low: Number
+    """Lowest error that is no lower than the 5th percentile."""
     q1: Number
     median: Number
     q3: Number
-    high: Number = Field(description="Highest error that is no higher than the 95th percentile.")
+    high: Number
+    """Highest error that is no higher than the 95th percentile."""
 
 
-class WorstErrors(Facts):
+class WorstErrors(Contract):
     """The surest mistakes on the class that is found least, from the first seed."""
 
     output: str
-    name: str = Field(description="The class.")
+    name: str
+    """The class."""
     faces: list[Face]
 
 
@@ -199,13 +205,15 @@ class Row(RowMetrics):
     status: Literal["complete", "incomplete"]
     seeds: list[int]
     missing_seeds: list[int]
-    derived_from: str | None = Field(None, description="Of a post-hoc row, the variant that was trained.")
-    tau: float | None = Field(None, description="Of a post-hoc row, the strength of the adjustment.")
-    difference_to_reference: Differences | None = Field(
-        description="Null for the reference itself, and without a common seed."
-    )
+    derived_from: str | None = None
+    """Of a post-hoc row, the variant that was trained."""
+    tau: float | None = None
+    """Of a post-hoc row, the strength of the adjustment."""
+    difference_to_reference: Differences | None
+    """Null for the reference itself, and without a common seed."""
     age_error_by_age: ErrorByAge
-    age_error_boxes: dict[str, Box | None] = Field(description="By age bin; null for a bin without faces.")
+    age_error_boxes: dict[str, Box | None]
+    """By age bin; null for a bin without faces."""
     examples: list[Face]
     worst_errors: WorstErrors
     epochs_run: dict[str, int]
@@ -216,11 +224,11 @@ class Row(RowMetrics):
     validation_faces: int
     parameters: int
     hyperparameters: Hyperparameters
-    class_priors: dict[str, Number] = Field(
-        description=f"Shares of the classes of {FOCUS.name} in training; of a post-hoc row, those that were taken off."
-    )
-    statistics: dict[str, Any]
-    history: dict[str, dict[str, list[Number]]] = Field(description="By seed and column, a value per epoch.")
+    class_priors: dict[str, Number]
+    """Shares of the classes in training; of a post-hoc row, those that were taken off."""
+    statistics: dict[str, Statistics]
+    history: dict[str, dict[str, list[Number]]]
+    """By seed and column, a value per epoch."""
 
     @property
     def is_posthoc(self) -> bool:
@@ -238,7 +246,7 @@ class DummyRow(RowMetrics):
     predicts: dict[str, str | float]
 
 
-class DatasetLabels(Facts):
+class DatasetLabels(Contract):
     """Names of the classes, age bins and groups."""
 
     genders: list[str]
@@ -249,7 +257,7 @@ class DatasetLabels(Facts):
     groups: list[str]
 
 
-class CellShare(Facts):
+class CellShare(Contract):
     """One gender × ethnicity × age-bin cell."""
 
     name: str
@@ -258,14 +266,14 @@ class CellShare(Facts):
     share: Number
 
 
-class NaturalCoverage(Facts):
+class NaturalCoverage(Contract):
     """How much of the natural population the test set covers."""
 
     covered_share: float
     absent_cells: list[str]
 
 
-class DatasetFacts(Facts):
+class DatasetFacts(Contract):
     """The data that the runs were trained and tested on."""
 
     fingerprint: str
@@ -277,12 +285,13 @@ class DatasetFacts(Facts):
     labels: DatasetLabels
     preprocess: PreprocessSummary
     test_set: TestSetSummary
-    splits: dict[str, dict[str, dict[str, int]]] = Field(description="Faces by split, column and name.")
+    splits: dict[str, dict[str, dict[str, int]]]
+    """Faces by split, column and name."""
     cells: list[CellShare]
     natural: NaturalCoverage
 
 
-class McNemarCounts(Facts):
+class McNemarCounts(Contract):
     """McNemar's test of one seed: faces that only one of two networks has right."""
 
     a_only: int
@@ -290,7 +299,7 @@ class McNemarCounts(Facts):
     p: float
 
 
-class PairedTestFacts(Facts):
+class PairedTestFacts(Contract):
     """A test of row ``a`` against row ``b`` in one metric, over their common seeds."""
 
     a: str
@@ -311,7 +320,7 @@ class PairedTestFacts(Facts):
     verdict: Verdict
 
 
-class RunKey(Facts):
+class RunKey(Contract):
     """One training run."""
 
     variant: str
@@ -325,7 +334,7 @@ class RunPlace(RunKey):
     predictions: str
 
 
-class Guard(Facts):
+class Guard(Contract):
     """A loss against the reference, and whether it is tolerated."""
 
     metric: str
@@ -337,7 +346,7 @@ class Guard(Facts):
     holds: bool
 
 
-class Candidate(Facts):
+class Candidate(Contract):
     """How one row fares under the rule."""
 
     variant: str
@@ -345,21 +354,22 @@ class Candidate(Facts):
     gain: float
     p_adjusted: float | None
     significant: bool
-    consistent_over_seeds: bool | None = Field(description="Null with one common seed.")
+    consistent_over_seeds: bool | None
+    """Null with one common seed."""
     better: bool
     guards: list[Guard]
     safe: bool
     eligible: bool
 
 
-class Adjustment(Facts):
+class Adjustment(Contract):
     """What a post-hoc row does to the probabilities."""
 
     tau: float
     class_priors: dict[str, Number]
 
 
-class GuardMargin(Facts):
+class GuardMargin(Contract):
     """The loss that a guard tolerates."""
 
     metric: str
@@ -367,7 +377,7 @@ class GuardMargin(Facts):
     margin: float
 
 
-class Rule(Facts):
+class Rule(Contract):
     """The rule of the recommendation, as settings and as a text."""
 
     primary_metric: str
@@ -379,41 +389,44 @@ class Rule(Facts):
     text: str
 
 
-class Recommendation(Facts):
+class Recommendation(Contract):
     """Which variant to ship, and why."""
 
     variant: str | None
     because: str
     kind: str | None
-    model: str | None = Field(description="The variant whose trained model it is.")
-    deployable: bool = Field(description="Whether that model, as saved, answers like this.")
+    model: str | None
+    """The variant whose trained model it is."""
+    deployable: bool
+    """Whether that model, as saved, answers like this."""
     adjustment: Adjustment | None
     rule: Rule
     candidates: list[Candidate]
     indistinguishable: list[str]
 
 
-class Tuning(Facts):
+class Tuning(Contract):
     """How fairly the variants' hyperparameters were chosen."""
 
-    scope: str | None = Field(description="per_variant, or the variant that was searched for all.")
+    scope: str | None
+    """per_variant, or the variant that was searched for all."""
     fixed: bool
     trials: int
-    searches: dict[str, dict[str, Any]]
+    searches: dict[str, SearchResult]
     note: str
 
 
-class Provenance(Facts):
+class Provenance(Contract):
     """What made the comparison."""
 
     fingerprint: str
     settings: ComparisonSettings
-    training: dict[str, Any]
+    training: Recipe
     versions: dict[str, str]
     methods: dict[str, str]
 
 
-class Comparison(Facts):
+class Comparison(Contract):
     """All runs side by side."""
 
     schema_version: Literal[1] = 1
@@ -421,11 +434,14 @@ class Comparison(Facts):
     variants: dict[str, Row]
     posthoc: dict[str, Row]
     dummy: DummyRow
-    paired: list[PairedTestFacts] = Field(description="Every test against the reference, adjusted by Holm for all.")
-    missing: list[RunKey] = Field(description="Runs that were asked for and gave no results.")
+    paired: list[PairedTestFacts]
+    """Every test against the reference, adjusted by Holm for all."""
+    missing: list[RunKey]
+    """Runs that were asked for and gave no results."""
     recommended: Recommendation
     tuning: Tuning
-    notes: list[str] = Field(description="What a reader of the numbers must know.")
+    notes: list[str]
+    """What a reader of the numbers must know."""
     provenance: Provenance
     runs: list[RunPlace]
 
@@ -447,30 +463,3 @@ class Comparison(Facts):
     def confidence(self) -> float:
         """Share that the intervals cover."""
         return self.provenance.settings.confidence
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the comparison as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a comparison.
-
-        Raises:
-            ArtifactError: If the file is missing, damaged, or of another version of the contract.
-        """
-        content = read_json(path)
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if version != cls.model_fields["schema_version"].default:
-            raise ArtifactError(
-                f"{path} is no comparison of this version (schema_version {version})",
-                remedy="give the folder of a finished run, or run compare again",
-            )
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(map(str, problem["loc"]))
-            raise ArtifactError(
-                f"{path} does not hold a comparison ({where}: {problem['msg']})", remedy="run compare again"
-            ) from None

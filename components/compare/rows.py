@@ -15,7 +15,6 @@ from components.compare.settings import ComparisonSettings
 from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
 from components.evaluation.scoring import Scored
-from components.imbalance.registry import KINDS, find_variant
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,12 @@ class RowBuilder:
             scored: Its scores.
             missing_seeds: Seeds that were asked for and gave no results.
         """
-        variant = find_variant(scored.first.variant)
+        record = next(iter(group.values())).record
         return Row(
-            title=variant.title,
+            title=record.title,
             kind="trained",
-            source=variant.source,
-            cures={kind: getattr(variant, kind) for kind in KINDS},
+            source=record.source,
+            cures={slot: "+".join(names) or "none" for slot, names in record.cures.items()},
             status="incomplete" if missing_seeds else "complete",
             seeds=scored.seeds,
             missing_seeds=list(missing_seeds),

@@ -13,8 +13,8 @@ from components.evaluate.settings import EvaluationSettings
 from components.evaluation.catalogue import HEADLINES
 from components.evaluation.frame import MetricFrame, score
 from components.evaluation.predictions import Predictions
-from components.model.artifact import read_variant
 from components.model.serving import ServedModel
+from components.training.record import TrainingRecord
 
 _log = logging.getLogger(__name__)
 
@@ -73,14 +73,14 @@ def evaluate(
         ArtifactError: If the model was trained on other classes than the test set has.
     """
     test = Manifest.read(test_path)
-    about = read_variant(model_path)
-    if about["labels"] != test.labels.to_dict():
+    record = TrainingRecord.read(model_path)
+    if record.labels != test.labels:
         raise ArtifactError(
-            f"The model {model_path} was trained on {about['labels']} and the test set has {test.labels.to_dict()}",
+            f"The model {model_path} was trained on {record.labels} and the test set has {test.labels}",
             remedy="train it again on this data",
         )
     served = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
-    predictions = Predictions.from_scores(test.faces, test.labels, served, about["variant"], int(about["seed"]))
+    predictions = Predictions.from_scores(test.faces, test.labels, served, record.variant, record.seed)
     predictions.write(predictions_path)
     _log.info("%s, seed %d: %d test faces scored", predictions.variant, predictions.seed, len(predictions))
     return Scores(predictions, score(predictions))

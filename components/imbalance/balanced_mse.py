@@ -1,75 +1,34 @@
 """Balanced MSE by batch-based Monte Carlo, BMC (Ren et al. 2022, arXiv 2203.16427)."""
 
-from typing import Any
-
-import keras
 import numpy as np
-from keras import ops
+from pydantic import Field
 
-from components.imbalance.settings import ImbalanceSettings
+from components.dataset.outputs import Kind, Output
 from components.imbalance.treatment import TrainingFaces, Treatment
+from components.section import Section
+
+TREATS = (Kind.REGRESSION,)
 
 
-@keras.saving.register_keras_serializable(package="evenface")
-class BalancedMSE(keras.losses.Loss):
-    """Squared error against the chance that another target of the batch explains the prediction.
+class Settings(Section):
+    """Balanced MSE with batch-based Monte Carlo (BMC)."""
 
-    A prediction picks its own target among all targets of the batch: the loss is the cross-entropy of
-    the logits ``−(prediction_i − target_j)² / (2 sigma²)`` with label i, times ``2 sigma²``, which
-    gives it the unit of a squared error.
-
-    It trains for targets that are uniform in the unit of the predictions. On the logarithm of the age
-    that is not uniform in years: half of the mass lies on ages up to 10.
-
-    Args:
-        noise_sigma: Noise scale sigma, above 0, in the unit of the predictions.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
-        name: Name of the loss. Default ``"balanced_mse"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
-
-    Example:
-        >>> round(float(BalancedMSE(1.0)([[3.0], [3.0]], [[3.0], [5.0]])), 4)
-        1.3863
-    """
-
-    def __init__(
-        self,
-        noise_sigma: float,
-        *,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "balanced_mse",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.noise_sigma = noise_sigma
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Targets, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Predictions in the same unit, same shapes.
-        """
-        targets = ops.reshape(ops.cast(y_true, "float32"), (1, -1))
-        predictions = ops.reshape(ops.cast(y_pred, "float32"), (-1, 1))
-        doubled_variance = 2.0 * self.noise_sigma**2
-        own = ops.transpose(targets)
-        # Logit j minus logit i: the difference of the squares, factored, keeps its digits where the squares are large.
-        log_odds = (targets - own) * (2.0 * predictions - targets - own) / doubled_variance
-        return doubled_variance * ops.logsumexp(log_odds, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "noise_sigma": self.noise_sigma}
+    noise_sigma_years: float = Field(
+        default=8.0,
+        gt=0,
+        description="Noise scale, in years; about the error that the model will have. On the logarithm of the age it "
+        "is divided by the mean training age.",
+    )
 
 
-def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train the age on balanced MSE, with the noise scale brought to the unit of the age head."""
-    del output
-    sigma_years = settings.balanced_mse.noise_sigma_years
+    from components.imbalance.losses.balanced_mse import BalancedMSE
+
+    sigma_years = settings.noise_sigma_years
     if faces.age_scale.target == "log_age":
         # d log(age) = d age / age, taken at the mean training age.
         sigma = sigma_years / float(np.average(faces.ages, weights=faces.draws))
     else:
         sigma = sigma_years / faces.age_scale.max_age
-    return Treatment(loss=BalancedMSE(sigma), statistics={"noise_sigma": sigma, "noise_sigma_years": sigma_years})
+    return Treatment(loss=BalancedMSE(sigma), details={"noise_sigma": sigma, "noise_sigma_years": sigma_years})

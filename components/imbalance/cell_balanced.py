@@ -1,20 +1,22 @@
 """A sampler that draws every gender × ethnicity × age-bin cell equally often."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from components.dataset.manifest import Manifest
-from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import Resampling
 
+if TYPE_CHECKING:
+    from components.dataset.manifest import Manifest
 
-def resample(train: Manifest, settings: ImbalanceSettings) -> Resampling:
+
+def resample(train: "Manifest", settings: None) -> Resampling:
     """Draw the cells that have any face with equal chance, and each face of a cell with equal chance.
 
     An epoch has as many draws as there are faces. The priors of such a training are no longer those of
     the faces but those of the draws: a class's share is its share of the non-empty cells, which is equal
     for all classes only where no cell is empty.
     """
-    del settings
     cells = train.cells()
     sizes = np.bincount(cells, minlength=train.labels.cell_count)
     filled = np.flatnonzero(sizes)

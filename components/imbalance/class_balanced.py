@@ -2,9 +2,21 @@
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from components.imbalance.settings import ImbalanceSettings
+from components.dataset.outputs import Kind, Output
 from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment, require_every_class
+from components.section import Section
+
+TREATS = (Kind.BINARY, Kind.CATEGORICAL)
+
+
+class Settings(Section):
+    """Class-balanced weights."""
+
+    beta: float = Field(
+        default=0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts."
+    )
 
 
 def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) -> FloatArray:
@@ -28,14 +40,12 @@ def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) ->
     return np.asarray(weights * (len(counts) / weights.sum()), np.float64)
 
 
-def class_balanced_faces(
-    faces: TrainingFaces, output: str, beta: float, cure: str
-) -> tuple[FloatArray, dict[str, float]]:
+def weigh_faces(faces: TrainingFaces, output: Output, beta: float, cure: str) -> tuple[FloatArray, dict[str, float]]:
     """Return the class-balanced weight of every face, mean 1, and of every class by name.
 
     Args:
         faces: The training faces.
-        output: "gender" or "ethnicity".
+        output: A classified output.
         beta: As in :func:`class_balanced_weights`.
         cure: Name of the cure that asks, for the error.
 
@@ -48,7 +58,7 @@ def class_balanced_faces(
     return faces.normalise(by_class[faces.groups(output)]), faces.name_groups(output, by_class)
 
 
-def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Weigh an output's faces by their class from the first epoch on."""
-    weights, by_class = class_balanced_faces(faces, output, settings.class_balanced.beta, "class_balanced")
-    return Treatment(weights=weights, statistics={"class_weights": by_class})
+    weights, by_class = weigh_faces(faces, output, settings.beta, "class_balanced")
+    return Treatment(weights=weights, details={"class_weights": by_class})

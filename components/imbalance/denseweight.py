@@ -1,19 +1,38 @@
 """DenseWeight (Steininger et al. 2021, doi 10.1007/s10994-021-06023-5)."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
+from pydantic import Field
 
+from components.dataset.outputs import Kind, Output
 from components.errors import DataError
-from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment
+from components.section import Section
+
+TREATS = (Kind.REGRESSION,)
 
 _GRID_POINTS = 4096
 _KERNEL_END = 1e-4
 _REACH_TOLERANCE = 1e-3
-_FLOOR = 1e-6
+_SMALLEST_WEIGHT = 1e-6
+
+
+class Settings(Section):
+    """DenseWeight."""
+
+    alpha: float = Field(
+        default=0.25,
+        ge=0,
+        description="Strength: 0 weighs all ages alike, below 1 no two weights differ by more than 1 / (1 - alpha), "
+        "above 1 the most common ages are all but ignored.",
+    )
+    space: Literal["target", "years", "log_age"] = Field(
+        default="target",
+        description="Scale on which the density of the ages is estimated; 'target' is the one that the age head uses.",
+    )
 
 
 def dense_weights(targets: npt.ArrayLike, alpha: float = 0.25, draws: npt.ArrayLike | None = None) -> FloatArray:
@@ -34,7 +53,7 @@ def dense_weights(targets: npt.ArrayLike, alpha: float = 0.25, draws: npt.ArrayL
         DataError: If all targets are equal, so that they have no density.
     """
     values, rows, masses = _distinct(targets, draws)
-    weights = np.maximum(1.0 - alpha * _scaled_density(values, masses), _FLOOR)
+    weights = np.maximum(1.0 - alpha * _scaled_density(values, masses), _SMALLEST_WEIGHT)
     return np.asarray((weights / np.average(weights, weights=masses))[rows], np.float64)
 
 
@@ -94,6 +113,8 @@ def _kernel_reach(bandwidth: float) -> float:
     Raises:
         DataError: If the kernel is lower than that everywhere.
     """
+    from scipy.optimize import brentq
+
     peak = 1.0 / (math.sqrt(2.0 * math.pi) * bandwidth)
     if peak <= _KERNEL_END:
         raise DataError(
@@ -103,11 +124,10 @@ def _kernel_reach(bandwidth: float) -> float:
     return float(root) + _REACH_TOLERANCE
 
 
-def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Weigh the age loss by the inverse density of the training ages."""
-    del output
-    space = settings.denseweight.space if settings.denseweight.space != "target" else faces.age_scale.target
+    space = faces.age_scale.target if settings.space == "target" else settings.space
     targets = faces.ages.astype(np.float64) if space == "years" else np.log(faces.ages)
-    weights = dense_weights(targets, settings.denseweight.alpha, faces.draws)
+    weights = dense_weights(targets, settings.alpha, faces.draws)
     bandwidth = density_bandwidth(targets, faces.draws)
-    return Treatment(weights=weights, statistics={"space": space, "bandwidth": bandwidth})
+    return Treatment(weights=weights, details={"space": space, "bandwidth": bandwidth})

@@ -1,13 +1,27 @@
 """Down-sampling of the majority ethnicity class."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from pydantic import Field
 
-from components.dataset.manifest import Manifest
-from components.imbalance.settings import ImbalanceSettings
 from components.imbalance.treatment import Resampling
+from components.section import Section
+
+if TYPE_CHECKING:
+    from components.dataset.manifest import Manifest
 
 
-def resample(train: Manifest, settings: ImbalanceSettings) -> Resampling:
+class Settings(Section):
+    """Down-sampling of the majority ethnicity class."""
+
+    fraction: float = Field(default=0.5, gt=0, lt=1, description="Share of the majority class that is removed.")
+    seed: int = Field(
+        default=42, ge=0, description="Fixes which faces are removed, the same for every seed of training."
+    )
+
+
+def resample(train: "Manifest", settings: Settings) -> Resampling:
     """Remove a share of the faces of the most common ethnicity, drawn at random without replacement.
 
     Of two classes with equally many faces the first is the majority.
@@ -15,11 +29,11 @@ def resample(train: Manifest, settings: ImbalanceSettings) -> Resampling:
     ethnicity = train.faces["ethnicity"].to_numpy(np.int64)
     counts = np.bincount(ethnicity, minlength=len(train.labels.ethnicities))
     majority = int(counts.argmax())
-    removed = int(settings.downsample.fraction * int(counts[majority]))  # Rounded down: one face at least stays.
-    generator = np.random.default_rng(settings.downsample.seed)
+    removed = int(settings.fraction * int(counts[majority]))  # Rounded down: one face at least stays.
+    generator = np.random.default_rng(settings.seed)
     kept = np.ones(len(train), bool)
     kept[generator.choice(np.flatnonzero(ethnicity == majority), removed, replace=False)] = False
     return Resampling(
         np.flatnonzero(kept),
-        statistics={"class": train.labels.ethnicities[majority], "removed": removed, "kept": int(kept.sum())},
+        details={"class": train.labels.ethnicities[majority], "removed": removed, "kept": int(kept.sum())},
     )

@@ -1,15 +1,27 @@
-"""Deferred re-weighting (Cao et al. 2019): class-balanced weights in the last epochs only."""
+"""Deferred re-weighting (Cao et al. 2019, arXiv 1906.07413): class-balanced weights in the last epochs only."""
 
-from components.imbalance.class_balanced import class_balanced_faces
-from components.imbalance.settings import ImbalanceSettings
+from pydantic import Field
+
+from components.dataset.outputs import Kind, Output
+from components.imbalance import class_balanced
 from components.imbalance.treatment import TrainingFaces, Treatment
 
+TREATS = (Kind.BINARY, Kind.CATEGORICAL)
 
-def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
-    """Weigh an output's faces by their class in the last epochs (arXiv 1906.07413)."""
-    weights, by_class = class_balanced_faces(faces, output, settings.drw.beta, "drw")
+
+class Settings(class_balanced.Settings):
+    """Deferred re-weighting with class-balanced weights."""
+
+    fraction: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of the epochs, the last ones, that are re-weighted."
+    )
+
+
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
+    """Weigh an output's faces by their class in the last epochs."""
+    weights, by_class = class_balanced.weigh_faces(faces, output, settings.beta, "drw")
     return Treatment(
         deferred_weights=weights,
-        deferred_fraction=settings.drw.fraction,
-        statistics={"deferred_class_weights": by_class},
+        deferred_fraction=settings.fraction,
+        details={"deferred_class_weights": by_class},
     )

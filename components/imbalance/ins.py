@@ -2,22 +2,20 @@
 
 import numpy as np
 
-from components.imbalance.settings import ImbalanceSettings
+from components.dataset.outputs import Kind, Output
 from components.imbalance.treatment import TrainingFaces, Treatment
 
+TREATS = tuple(Kind)
 
-def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+
+def treat(faces: TrainingFaces, output: Output, settings: None) -> Treatment:
     """Weigh each face by 1 / (faces of its group): its class, or its age bin for the age.
 
     An age bin without any face carries no weight and is no error; a class without any is.
     """
-    del settings
-    counts = faces.counts(output) if output == "age" else faces.class_counts(output, "ins")
+    counts = faces.class_counts(output, "ins") if output.is_classified else faces.counts(output)
     weights = faces.normalise(1.0 / counts[faces.groups(output)])
     present, first = np.unique(faces.groups(output), return_index=True)
     names = faces.group_names(output)
     by_group = {names[group]: float(weights[row]) for group, row in zip(present, first, strict=True)}
-    return Treatment(weights=weights, statistics={"group_weights": by_group})
-
-
-treat_class = treat_age
+    return Treatment(weights=weights, details={"group_weights": by_group})

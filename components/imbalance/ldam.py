@@ -1,111 +1,29 @@
 """Label-distribution-aware margins: LDAM (Cao et al. 2019, arXiv 1906.07413)."""
 
-from collections.abc import Sequence
-from typing import Any
+from pydantic import Field
 
-import keras
-import numpy as np
-import numpy.typing as npt
-from keras import ops
+from components.dataset.outputs import Kind, Output
+from components.imbalance.treatment import TrainingFaces, Treatment
+from components.section import Section
 
-from components.imbalance.log_odds import class_logits, cross_entropy, pick, true_class
-from components.imbalance.settings import ImbalanceSettings
-from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment, require_every_class
+TREATS = (Kind.BINARY, Kind.CATEGORICAL)
 
 
-def ldam_margins(class_counts: npt.ArrayLike, max_margin: float = 0.5) -> FloatArray:
-    """Return the margin of each class, proportional to count^(−1/4).
+class Settings(Section):
+    """Label-distribution-aware margins."""
 
-    Args:
-        class_counts: Training faces per class, all above 0, shape ``[classes]``.
-        max_margin: Margin of the rarest class, in logits.
-
-    Returns:
-        Margins in logits, shape ``[classes]``.
-
-    Raises:
-        DataError: If a class has no face.
-    """
-    require_every_class(class_counts, "ldam")
-    relative = np.asarray(class_counts, np.float64) ** -0.25
-    return np.asarray(relative * (max_margin / relative.max()), np.float64)
+    max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
+    scale: float = Field(default=1.0, gt=0, description="Factor on the logits after the margin. The authors use 30.")
 
 
-@keras.saving.register_keras_serializable(package="evenface")
-class LDAM(keras.losses.Loss):
-    """Cross-entropy that asks for a margin, the larger the rarer the true class.
-
-    The loss is the cross-entropy of ``scale · (logits − margin at the true class)``. The margin is part
-    of training alone: predictions use the logits as they are.
-
-    Args:
-        class_counts: Training faces per class, all above 0.
-        max_margin: Margin of the rarest class, in logits. Default 0.5.
-        scale: Factor on the logits after the margin. Default 1. The authors use 30 with normalised
-            features; on plain logits that multiplies the gradient by 30 and the loss at the start by 9.
-        class_weights: Weight of each class, or None. The weighted loss is divided by the batch's mean
-            weight, so that its mean is the weighted mean, as in the authors' code.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
-        name: Name of the loss. Default ``"ldam"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
-
-    Example:
-        >>> loss = LDAM([100, 100], max_margin=0.0)
-        >>> round(float(loss([[0], [1]], [[0.0, 0.0], [0.0, 0.0]])), 4)
-        0.6931
-    """
-
-    def __init__(
-        self,
-        class_counts: Sequence[float],
-        *,
-        max_margin: float = 0.5,
-        scale: float = 1.0,
-        class_weights: Sequence[float] | None = None,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "ldam",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.class_counts = [float(count) for count in class_counts]
-        self.max_margin = max_margin
-        self.scale = scale
-        self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
-        self.margins = ldam_margins(self.class_counts, max_margin).tolist()
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
-        logits = class_logits(y_pred)
-        true = true_class(y_true, logits)
-        margins = ops.where(true, ops.convert_to_tensor(self.margins, "float32"), 0.0)
-        losses = cross_entropy(self.scale * (logits - margins), true)
-        if self.class_weights is None:
-            return losses
-        weights = pick(ops.convert_to_tensor(self.class_weights, "float32"), true)
-        return losses * weights / ops.mean(weights)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "class_counts": self.class_counts,
-            "max_margin": self.max_margin,
-            "scale": self.scale,
-            "class_weights": self.class_weights,
-        }
-
-
-def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train an output on LDAM, with the margins of the training counts."""
-    counts = faces.class_counts(output, "ldam")
-    loss = LDAM(counts.tolist(), **settings.ldam.model_dump())
-    # The logits of a scaled loss carry the prior divided by the scale.
-    prior_known = settings.ldam.scale == 1
+    from components.imbalance.losses.ldam import LDAM
+
+    loss = LDAM(faces.class_counts(output, "ldam").tolist(), **settings.model_dump())
     return Treatment(
-        loss=loss, prior_known=prior_known, statistics={"margins": faces.name_groups(output, loss.margins)}
+        loss=loss,
+        # The logits of a scaled loss carry the prior divided by the scale.
+        prior_known=settings.scale == 1,
+        details={"margins": faces.name_groups(output, loss.margins)},
     )

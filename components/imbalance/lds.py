@@ -4,13 +4,35 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import convolve1d, gaussian_filter1d
+from pydantic import Field, field_validator
 
-from components.imbalance.settings import ImbalanceSettings
+from components.dataset.outputs import Kind, Output
 from components.imbalance.treatment import FloatArray, TrainingFaces, Treatment
+from components.section import Section, SettingError
+
+TREATS = (Kind.REGRESSION,)
 
 _LAST_AGE = 120
 _CLIPPED_COUNTS = (5, 1000)
+
+
+class Settings(Section):
+    """Label distribution smoothing."""
+
+    reweight: Literal["sqrt_inverse", "inverse"] = Field(
+        default="sqrt_inverse",
+        description="'sqrt_inverse' takes the square root of the counts before smoothing; 'inverse' clips them to "
+        "5 … 1000 instead.",
+    )
+    kernel_size: int = Field(default=5, ge=1, description="Width of the smoothing window, in years; an odd number.")
+    sigma: float = Field(default=2.0, gt=0, description="Standard deviation of the Gaussian window, in years.")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _require_odd(cls, kernel_size: int) -> int:
+        if kernel_size % 2 == 0:
+            raise SettingError(f"a window of {kernel_size} years has no middle", remedy="use an odd number")
+        return kernel_size
 
 
 def lds_kernel(size: int = 5, sigma: float = 2.0) -> FloatArray:
@@ -23,6 +45,8 @@ def lds_kernel(size: int = 5, sigma: float = 2.0) -> FloatArray:
         size: Width in years, odd.
         sigma: Standard deviation in years.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     impulse = np.zeros(size)
     impulse[size // 2] = 1.0
     window = gaussian_filter1d(impulse, sigma)
@@ -52,6 +76,8 @@ def lds_weights(
     counts = np.bincount(ages, mass, minlength=_LAST_AGE + 1)
     counts = np.sqrt(counts) if reweight == "sqrt_inverse" else np.clip(counts, *_CLIPPED_COUNTS)
     if kernel is not None:
+        from scipy.ndimage import convolve1d
+
         counts = convolve1d(counts, kernel, mode="constant")
         # The authors' code smooths plain counts as integers, and so drops the fraction.
         counts = counts if reweight == "sqrt_inverse" else np.floor(counts)
@@ -59,9 +85,8 @@ def lds_weights(
     return np.asarray(weights / np.average(weights, weights=mass), np.float64)
 
 
-def treat_age(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Weigh the age loss by the inverse smoothed counts of the training ages."""
-    del output
-    kernel = lds_kernel(settings.lds.kernel_size, settings.lds.sigma)
-    weights = lds_weights(faces.ages, settings.lds.reweight, kernel, faces.draws)
-    return Treatment(weights=weights, statistics={"kernel": kernel.tolist()})
+    kernel = lds_kernel(settings.kernel_size, settings.sigma)
+    weights = lds_weights(faces.ages, settings.reweight, kernel, faces.draws)
+    return Treatment(weights=weights, details={"kernel": kernel.tolist()})

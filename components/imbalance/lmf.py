@@ -1,95 +1,46 @@
 """Large-margin-aware focal loss: LMF (Sadi et al. 2022, arXiv 2212.12741)."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Self
 
-import keras
+from pydantic import Field, model_validator
 
-from components.imbalance.focal import Focal
-from components.imbalance.ldam import LDAM, ldam_margins
-from components.imbalance.settings import ImbalanceSettings
-from components.imbalance.treatment import TrainingFaces, Treatment, require_every_class
+from components.dataset.outputs import Kind, Output
+from components.imbalance.treatment import TrainingFaces, Treatment
+from components.section import Section, SettingError
 
-
-@keras.saving.register_keras_serializable(package="evenface")
-class LMF(keras.losses.Loss):
-    """A linear combination of two losses: ``alpha · LDAM + beta · focal``.
-
-    Args:
-        class_counts: Training faces per class, all above 0.
-        alpha: Weight of LDAM. Default 2.5.
-        beta: Weight of the focal loss. Default 0.05.
-        gamma: Focusing exponent. Default 4.
-        max_margin: LDAM's margin of the rarest class, in logits. Default 0.5.
-        scale: LDAM's factor on the logits. Default 1; the authors use 30.
-        class_weighted: Weigh the classes by their margins: LDAM as a weighted mean over the batch, the
-            focal loss as a plain mean of weighted losses. The authors' code does, their formula does not.
-            Default False.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
-        name: Name of the loss. Default ``"lmf"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
-
-    Example:
-        >>> loss = LMF([100, 100], alpha=1.0, beta=0.0, max_margin=0.0)
-        >>> round(float(loss([0], [[0.0, 0.0]])), 4)
-        0.6931
-    """
-
-    def __init__(
-        self,
-        class_counts: Sequence[float],
-        *,
-        alpha: float = 2.5,
-        beta: float = 0.05,
-        gamma: float = 4.0,
-        max_margin: float = 0.5,
-        scale: float = 1.0,
-        class_weighted: bool = False,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "lmf",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        require_every_class(class_counts, "lmf")
-        self.class_counts = [float(count) for count in class_counts]
-        self.alpha = alpha
-        self.beta = beta
-        self.gamma = gamma
-        self.max_margin = max_margin
-        self.scale = scale
-        self.class_weighted = class_weighted
-        weights = ldam_margins(self.class_counts, max_margin).tolist() if class_weighted else None
-        self.ldam = LDAM(self.class_counts, max_margin=max_margin, scale=scale, class_weights=weights)
-        self.focal = Focal(gamma, class_weights=weights)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
-        return self.alpha * self.ldam.call(y_true, y_pred) + self.beta * self.focal.call(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "class_counts": self.class_counts,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "gamma": self.gamma,
-            "max_margin": self.max_margin,
-            "scale": self.scale,
-            "class_weighted": self.class_weighted,
-        }
+TREATS = (Kind.BINARY, Kind.CATEGORICAL)
 
 
-def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+class Settings(Section):
+    """Large-margin-aware focal loss."""
+
+    alpha: float = Field(default=2.5, ge=0, description="Weight of the LDAM part.")
+    beta: float = Field(default=0.05, ge=0, description="Weight of the focal part.")
+    gamma: float = Field(default=4.0, ge=0, description="Focusing exponent of the focal part.")
+    max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
+    scale: float = Field(default=1.0, gt=0, description="Factor on the logits of the LDAM part. The authors use 30.")
+    class_weighted: bool = Field(
+        default=False, description="Weigh the classes by their margins in both parts, as the authors' code does."
+    )
+
+    @model_validator(mode="after")
+    def _require_margins_as_weights(self) -> Self:
+        if self.class_weighted and self.max_margin == 0:
+            raise SettingError(
+                "class_weighted takes the margins as weights, and max_margin is 0",
+                remedy="set max_margin above 0 or class_weighted to false",
+            )
+        return self
+
+
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train an output on LMF, with the margins of the training counts."""
-    loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.lmf.model_dump())
-    # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.
-    prior_known = settings.lmf.scale == 1 and not settings.lmf.class_weighted
+    from components.imbalance.losses.lmf import LMF
+
+    loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.model_dump())
     return Treatment(
-        loss=loss, prior_known=prior_known, statistics={"margins": faces.name_groups(output, loss.ldam.margins)}
+        loss=loss,
+        # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.
+        prior_known=settings.scale == 1 and not settings.class_weighted,
+        details={"margins": faces.name_groups(output, loss.ldam.margins)},
     )

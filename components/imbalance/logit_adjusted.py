@@ -1,73 +1,26 @@
-"""Logit-adjusted cross-entropy (Menon et al. 2021, arXiv 2007.07314).
+"""Logit-adjusted cross-entropy (Menon et al. 2021, arXiv 2007.07314)."""
 
-With tau = 1 it is balanced softmax (Ren et al. 2020, arXiv 2007.10740).
-"""
-
-from collections.abc import Sequence
-from typing import Any
-
-import keras
 import numpy as np
-from keras import ops
+from pydantic import Field
 
-from components.imbalance.log_odds import class_logits, cross_entropy, true_class
-from components.imbalance.settings import ImbalanceSettings
-from components.imbalance.treatment import TrainingFaces, Treatment, require_every_class
+from components.dataset.outputs import Kind, Output
+from components.imbalance.treatment import TrainingFaces, Treatment
+from components.section import Section
 
-
-@keras.saving.register_keras_serializable(package="evenface")
-class LogitAdjusted(keras.losses.Loss):
-    """Cross-entropy of ``logits + tau · log prior``.
-
-    The offset carries the class prior, so the logits need not: at inference they are used as they
-    are, and with tau = 1 their argmax is that of a population in which the classes are equally common.
-
-    Args:
-        class_priors: Share of each class in training, or its count, all above 0; a common factor
-            changes nothing.
-        tau: Strength, at least 0. Default 1; 0 is cross-entropy.
-        reduction: Keras's reduction. Default ``"sum_over_batch_size"``.
-        name: Name of the loss. Default ``"logit_adjusted"``.
-        dtype: Type of the reduced loss. Default float32, in which everything is computed.
-
-    Example:
-        >>> round(float(LogitAdjusted([0.75, 0.25])([1], [[0.0, 0.0]])), 4)
-        1.3863
-    """
-
-    def __init__(
-        self,
-        class_priors: Sequence[float],
-        *,
-        tau: float = 1.0,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "logit_adjusted",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        require_every_class(class_priors, "logit_adjusted")
-        self.class_priors = [float(prior) for prior in class_priors]
-        self.tau = tau
-        self.offset = (tau * np.log(self.class_priors)).tolist()
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Logits, shape ``[batch, classes]``, or ``[batch, 1]`` for a binary output.
-        """
-        logits = class_logits(y_pred)
-        return cross_entropy(logits + ops.convert_to_tensor(self.offset, "float32"), true_class(y_true, logits))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "class_priors": self.class_priors, "tau": self.tau}
+TREATS = (Kind.BINARY, Kind.CATEGORICAL)
 
 
-def treat_class(faces: TrainingFaces, output: str, settings: ImbalanceSettings) -> Treatment:
+class Settings(Section):
+    """Logit-adjusted cross-entropy."""
+
+    tau: float = Field(default=1.0, ge=0, description="Strength; 0 is cross-entropy, 1 is balanced softmax.")
+
+
+def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train an output with its logits adjusted by the training priors."""
+    from components.imbalance.losses.logit_adjusted import LogitAdjusted
+
     counts = faces.class_counts(output, "logit_adjusted")
-    loss = LogitAdjusted((counts / counts.sum()).tolist(), tau=settings.logit_adjusted.tau)
+    loss = LogitAdjusted((counts / counts.sum()).tolist(), tau=settings.tau)
     offset = np.asarray(loss.offset, np.float64)
-    return Treatment(loss=loss, class_offset=offset, statistics={"logit_offset": faces.name_groups(output, offset)})
+    return Treatment(loss=loss, class_offset=offset, details={"logit_offset": faces.name_groups(output, offset)})

@@ -1,19 +1,19 @@
 """What a cure sees, and what it answers."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.dataset.age_scale import AgeScale
-from components.dataset.manifest import Manifest
+from components.dataset.outputs import Output
 from components.errors import DataError
 
-FloatArray = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from components.dataset.manifest import Manifest
 
-OUTPUTS = ("age", "gender", "ethnicity")
-"""The network's outputs."""
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TrainingFaces:
         age_scale: Scale of the age head.
     """
 
-    manifest: Manifest
+    manifest: "Manifest"
     draws: FloatArray
     age_scale: AgeScale
 
@@ -36,25 +36,24 @@ class TrainingFaces:
         """Ages in years, shape ``[faces]``."""
         return self.manifest.faces["age"].to_numpy(np.int64)
 
-    def group_names(self, output: str) -> tuple[str, ...]:
+    def group_names(self, output: Output) -> tuple[str, ...]:
         """Return the names of an output's groups: its classes, or the age bins."""
-        labels = self.manifest.labels
-        return {"age": labels.age_bins, "gender": labels.genders, "ethnicity": labels.ethnicities}[output]
+        return self.manifest.labels.names(output.groups)
 
-    def groups(self, output: str) -> npt.NDArray[np.int64]:
+    def groups(self, output: Output) -> npt.NDArray[np.int64]:
         """Return each face's group for an output: its class, or its age bin; shape ``[faces]``."""
-        return self.manifest.faces["age_bin" if output == "age" else output].to_numpy(np.int64)
+        return self.manifest.faces[output.groups].to_numpy(np.int64)
 
-    def counts(self, output: str) -> FloatArray:
+    def counts(self, output: Output) -> FloatArray:
         """Return the number of faces drawn per group, shape ``[groups]``."""
         return self.mass(output, self.draws)
 
-    def mass(self, output: str, values: FloatArray) -> FloatArray:
+    def mass(self, output: Output, values: FloatArray) -> FloatArray:
         """Return the sum of one value per face over each of an output's groups, shape ``[groups]``."""
         sums = np.bincount(self.groups(output), values, minlength=len(self.group_names(output)))
         return sums.astype(np.float64)
 
-    def class_counts(self, output: str, cure: str) -> FloatArray:
+    def class_counts(self, output: Output, cure: str) -> FloatArray:
         """Return the counts of an output's classes for a cure that needs some faces of each.
 
         Raises:
@@ -68,7 +67,7 @@ class TrainingFaces:
         """Return weights scaled to a mean of 1 over the faces drawn, shape ``[faces]``."""
         return np.asarray(weights / np.average(weights, weights=self.draws), np.float64)
 
-    def name_groups(self, output: str, values: npt.ArrayLike) -> dict[str, float]:
+    def name_groups(self, output: Output, values: npt.ArrayLike) -> dict[str, float]:
         """Return one value per group as a dictionary by the group's name."""
         return dict(zip(self.group_names(output), np.asarray(values, np.float64).tolist(), strict=True))
 
@@ -78,7 +77,7 @@ class Treatment:
     """What one cure does to one output.
 
     Attributes:
-        loss: Loss in place of the output's plain one, or None.
+        loss: Keras loss in place of the output's plain one, or None. That of a class takes logits.
         weights: Weight of each face in the loss, mean 1, shape ``[faces]``, or None.
         deferred_weights: The same for the last part of the training, or None.
         deferred_fraction: Share of the epochs, the last ones, with the deferred weights.
@@ -86,7 +85,7 @@ class Treatment:
             with an offset learns logits from which that offset is already taken off.
         prior_known: Whether the class shares that the trained logits carry can be computed: not so where
             the loss bends the probabilities, as focusing does.
-        statistics: What the cure computed from the training faces, as JSON values.
+        details: What the cure computed from the training faces, as JSON values.
     """
 
     loss: Any = None
@@ -95,7 +94,7 @@ class Treatment:
     deferred_fraction: float = 0.0
     class_offset: FloatArray | None = None
     prior_known: bool = True
-    statistics: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,12 @@ class Resampling:
         rows: Positions of the faces that are used, ascending.
         probabilities: Chance of each of them to be drawn, shape ``[rows]``, sum 1; an epoch is as many
             draws with replacement as there are rows. None: each face once an epoch.
-        statistics: What was chosen, as JSON values.
+        details: What was chosen, as JSON values.
     """
 
     rows: npt.NDArray[np.int64]
     probabilities: FloatArray | None = None
-    statistics: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...] = ()) -> None:

@@ -1,1 +1,1 @@
-"""The network with its three heads, how it is trained, and how it is served."""
+"""The network with a head for each output, and how it is served."""

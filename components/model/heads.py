@@ -1,4 +1,4 @@
-"""The bounds of the age head."""
+"""What the heads need beyond Keras's own layers: the bounds of the age."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""MobileNetV3Small with an age, a gender and an ethnicity head."""
+"""MobileNetV3Small with a head for each output."""
 
 import tempfile
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import keras
 
 from components.dataset.age_scale import AgeScale
+from components.dataset.labels import Labels
+from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.model.heads import StraightThroughClip
@@ -18,7 +20,7 @@ _BACKBONE = "backbone"
 def build_network(
     settings: ModelSettings,
     hyperparameters: Hyperparameters,
-    ethnicity_classes: int,
+    labels: Labels,
     age_scale: AgeScale,
     initial_age: float,
 ) -> keras.Model:
@@ -27,15 +29,15 @@ def build_network(
     Args:
         settings: Image size, start of the backbone and BatchNorm momentum.
         hyperparameters: Dense layers and dropout.
-        ethnicity_classes: Number of ethnicity classes.
+        labels: Names of the classes.
         age_scale: Scale and bounds of the age head.
         initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
             targets. From a bias of zero half of the outputs would start below the lower bound.
 
     Returns:
         A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone rescales by
-        itself), to ``{"age": [batch, 1] on age_scale, "gender": [batch, 1] logit of female,
-        "ethnicity": [batch, classes] logits}``.
+        itself), to one entry per output by name: ``[batch, 1]`` on ``age_scale`` for the age,
+        ``[batch, 1]`` logit of the second of two classes, ``[batch, classes]`` logits of more.
 
     Raises:
         RequestError: If the backbone's weights can't be had.
@@ -49,15 +51,19 @@ def build_network(
     for position in range(1, hyperparameters.dense_layers + 1):
         features = keras.layers.Dense(hyperparameters.dense_units, "relu", name=f"dense_{position}")(features)
         features = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{position}")(features)
-    # The heads stay in float32 under a mixed policy: their losses are sums of small differences.
-    start = keras.initializers.Constant(initial_age)
-    unbounded_age = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name="age_unbounded")(features)
-    outputs = {
-        "age": StraightThroughClip(age_scale.lower, age_scale.upper, dtype="float32", name="age")(unbounded_age),
-        "gender": keras.layers.Dense(1, dtype="float32", name="gender")(features),
-        "ethnicity": keras.layers.Dense(ethnicity_classes, dtype="float32", name="ethnicity")(features),
-    }
-    return keras.Model(images, outputs, name="evenface")
+    heads = {name: _head(output, features, labels, age_scale, initial_age) for name, output in OUTPUTS.items()}
+    return keras.Model(images, heads, name="evenface")
+
+
+def _head(output: Output, features: Any, labels: Labels, age_scale: AgeScale, initial_age: float) -> Any:
+    """Return an output's scores; in float32 under a mixed policy too, for losses are sums of small differences."""
+    if output.kind is Kind.REGRESSION:
+        start = keras.initializers.Constant(initial_age)
+        unbounded = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name=f"{output.name}_unbounded")
+        clip = StraightThroughClip(age_scale.lower, age_scale.upper, dtype="float32", name=output.name)
+        return clip(unbounded(features))
+    units = 1 if output.kind is Kind.BINARY else len(labels.names(output.name))
+    return keras.layers.Dense(units, dtype="float32", name=output.name)(features)
 
 
 def _build_backbone(settings: ModelSettings) -> keras.Model:

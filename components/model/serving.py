@@ -1,8 +1,7 @@
 """The SavedModel: what it takes, what it gives, and how it is written and read."""
 
 import os
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -10,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.batched import batched
 from components.dataset.age_scale import AgeScale
+from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.errors import ArtifactError
 from components.model.decoding import decode_and_resize
 
@@ -20,8 +21,8 @@ def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str
 
     Its signature ``serving_default`` takes ``image_bytes``, a string tensor ``[batch]`` of JPEG or
     PNG files of any size (a name that ends in ``_bytes`` makes TensorFlow Serving's REST API decode
-    base64), and returns ``age`` in years ``[batch, 1]``, ``gender`` the probability of female
-    ``[batch, 1]``, and ``ethnicity`` probabilities ``[batch, classes]``.
+    base64), and returns each output by name: the age in years ``[batch, 1]``, the probability of the
+    second of two classes ``[batch, 1]``, probabilities of more classes ``[batch, classes]``.
 
     Args:
         network: A trained network.
@@ -31,19 +32,20 @@ def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str
     """
 
     def serve(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(lambda one: decode_and_resize(one, image_size), image_bytes, tf.uint8)
+        images = tf.map_fn(lambda encoded: decode_and_resize(encoded, image_size), image_bytes, tf.uint8)
         scores = network(tf.cast(images, tf.float32), training=False)
-        age = scores["age"]
-        return {
-            "age": tf.exp(age) if age_scale.target == "log_age" else age * age_scale.max_age,
-            "gender": tf.sigmoid(scores["gender"]),
-            "ethnicity": tf.nn.softmax(scores["ethnicity"]),
-        }
+        return {name: _served(output, scores[name], age_scale) for name, output in OUTPUTS.items()}
 
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.add_endpoint("serving_default", serve, [tf.TensorSpec([None], tf.string, name="image_bytes")])
     archive.write_out(str(path), verbose=False)
+
+
+def _served(output: Output, scores: tf.Tensor, age_scale: AgeScale) -> tf.Tensor:
+    if output.kind is Kind.REGRESSION:
+        return tf.exp(scores) if age_scale.target == "log_age" else scores * age_scale.max_age
+    return tf.sigmoid(scores) if output.kind is Kind.BINARY else tf.nn.softmax(scores)
 
 
 class ServedModel:
@@ -72,15 +74,11 @@ class ServedModel:
             batch_size: Images per call.
 
         Returns:
-            ``age`` in years ``[images]``, ``gender`` the probability of female ``[images]``,
-            ``ethnicity`` probabilities ``[images, classes]``.
+            Each output by name: the age in years ``[images]``, the probability of the second of two
+            classes ``[images]``, probabilities of more classes ``[images, classes]``.
         """
-        results = [self._signature(image_bytes=tf.constant(batch)) for batch in _batches(encoded, batch_size)]
+        results = [self._signature(image_bytes=tf.constant(batch)) for batch in batched(encoded, batch_size)]
         joined = {name: np.concatenate([result[name].numpy() for result in results]) for name in results[0]}
-        return {"age": joined["age"][:, 0], "gender": joined["gender"][:, 0], "ethnicity": joined["ethnicity"]}
-
-
-def _batches(items: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+        return {
+            name: values if OUTPUTS[name].kind is Kind.CATEGORICAL else values[:, 0] for name, values in joined.items()
+        }

@@ -10,10 +10,7 @@ def train(
     hyperparameters: Input[Artifact],
     variant: str,
     seed: int,
-    model_settings: dict,
-    training: dict,
-    augmentation: dict,
-    imbalance: dict,
+    recipe: dict,
     model: Output[Model],
 ) -> None:
     """Train one variant with one seed and export it.
@@ -25,31 +22,23 @@ def train(
         hyperparameters: What tuning chose.
         variant: A name in the registry of variants.
         seed: Fixes weights, order, dropout and augmentation.
-        model_settings: The section `model`.
-        training: The section `training`.
-        augmentation: The section `augmentation`.
-        imbalance: The section `imbalance`.
+        recipe: The sections `model`, `training`, `augmentation` and `imbalance`.
         model: SavedModel with `variant.json` and the training history.
     """
-    from components.imbalance.settings import ImbalanceSettings
     from components.logs import log_to_console
-    from components.model.settings import ModelSettings
     from components.train.train import train as run
-    from components.training.settings import AugmentationSettings, TrainingSettings
+    from components.training.recipe import Recipe
 
     log_to_console()
-    about = run(
-        images.path,
-        train.path,
-        validation.path,
-        hyperparameters.path,
-        variant,
-        seed,
-        ModelSettings.from_parameter(model_settings),
-        TrainingSettings.from_parameter(training),
-        AugmentationSettings.from_parameter(augmentation),
-        ImbalanceSettings.from_parameter(imbalance),
-        model.path,
+    record = run(
+        images_path=images.path,
+        train_path=train.path,
+        validation_path=validation.path,
+        hyperparameters_path=hyperparameters.path,
+        variant=variant,
+        seed=seed,
+        recipe=Recipe.from_parameter(recipe),
+        model_path=model.path,
     )
     model.framework = "TensorFlow"
-    model.metadata.update({name: about[name] for name in ("variant", "seed", "epochs_run", "train_seconds")})
+    model.metadata.update(record.model_dump(include={"variant", "seed", "epochs_run", "train_seconds"}))

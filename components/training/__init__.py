@@ -1,1 +1,1 @@
-"""From faces to a fitted network: batches, augmentation, the fit and its callbacks."""
+"""How a network is trained and what a training leaves; the stages tune and train both train with it."""

@@ -1,60 +1,17 @@
-"""Images from shards into memory, and from there into batches."""
+"""Batches of faces in memory."""
 
-import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.dataset.images import read_encoded
-from components.dataset.manifest import Manifest
-from components.model.decoding import decode_and_resize
 from components.training.augmentation import augment
 from components.training.settings import AugmentationSettings
 
-_CHUNK = 256
-
 Arrays = Mapping[str, np.ndarray]
-
-
-def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: int) -> npt.NDArray[np.uint8]:
-    """Decode the images of a manifest into one array backed by a temporary file.
-
-    The file is deleted at once and lives as long as the array, so decoded images fill the page
-    cache, which the kernel can empty, and not the process.
-
-    Args:
-        images_path: Directory of image shards.
-        manifest: Faces to load.
-        size: Side of the square images, in pixels.
-
-    Returns:
-        Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
-    """
-    decode = tf.function(
-        lambda batch: tf.map_fn(lambda one: decode_and_resize(one, size), batch, tf.uint8, parallel_iterations=16),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        jit_compile=False,
-    )
-    with tempfile.TemporaryFile() as storage:
-        shape = (len(manifest), size, size, 3)
-        storage.truncate(max(1, int(np.prod(shape))))
-        images = np.memmap(storage, np.uint8, "r+", shape=shape)
-    start = 0
-    for chunk in _chunks(read_encoded(images_path, manifest)):
-        images[start : start + len(chunk)] = decode(tf.constant(chunk)).numpy()
-        start += len(chunk)
-    return images
-
-
-def _chunks(encoded: Iterable[bytes]) -> Iterable[list[bytes]]:
-    iterator = iter(encoded)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk
+_Columns = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -153,16 +110,11 @@ def _gather_images(images: npt.NDArray[np.uint8], rows: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
 
-def _columns(targets: Arrays, weights: Arrays) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    as_tensors = {name: tf.constant(value) for name, value in targets.items()}
-    return as_tensors, {name: tf.constant(value, tf.float32) for name, value in weights.items()}
+def _columns(targets: Arrays, weights: Arrays) -> _Columns:
+    as_tensors = {name: tf.constant(values) for name, values in targets.items()}
+    return as_tensors, {name: tf.constant(values, tf.float32) for name, values in weights.items()}
 
 
-def _gather(
-    columns: tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]], rows: tf.Tensor
-) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    targets, weights = columns
-    return (
-        {name: tf.gather(value, rows) for name, value in targets.items()},
-        {name: tf.gather(value, rows) for name, value in weights.items()},
-    )
+def _gather(columns: _Columns, rows: tf.Tensor) -> _Columns:
+    gathered: _Columns = tf.nest.map_structure(lambda column: tf.gather(column, rows), columns)
+    return gathered

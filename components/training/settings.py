@@ -1,18 +1,21 @@
 """Settings of a training run: its faces' augmentation, its losses and its length."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
+from components.dataset.outputs import OUTPUTS
 from components.section import Section
 
+_weights: dict[str, Any] = {
+    name: (float, Field(output.loss_weight, ge=0, description=f"Weight of the {name} loss."))
+    for name, output in OUTPUTS.items()
+}
+_LossWeights: Any = create_model("_LossWeights", __base__=Section, **_weights)
 
-class LossWeights(Section):
+
+class LossWeights(_LossWeights, Section):
     """Weight of each output's loss in the total."""
-
-    age: float = Field(2.0, ge=0, description="Weight of the age loss.")
-    gender: float = Field(1.0, ge=0, description="Weight of the gender loss.")
-    ethnicity: float = Field(2.0, ge=0, description="Weight of the ethnicity loss.")
 
 
 class TrainingSettings(Section):
@@ -34,8 +37,8 @@ class TrainingSettings(Section):
     selection_metric: Literal["loss", "score"] = Field(
         "loss",
         description="What the best epoch is the best in, on the validation faces: 'loss' is the total loss, which "
-        "is each variant's own (the deck); 'score' is the sum that tuning minimises, age MAE − gender accuracy − "
-        "ethnicity macro F1, the same for every variant.",
+        "is each variant's own (the proof of concept); 'score' is the sum that tuning minimises, age MAE − gender "
+        "accuracy − ethnicity macro F1, the same for every variant.",
     )
     loss_weights: LossWeights = Field(default_factory=LossWeights, description="Weight of each output's loss.")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(

@@ -11,10 +11,7 @@ def tune(
     validation: Input[Dataset],
     variant: str,
     tuning: dict,
-    model: dict,
-    training: dict,
-    augmentation: dict,
-    imbalance: dict,
+    recipe: dict,
     state: str,
     hyperparameters: Output[Artifact],
     trials: Output[Dataset],
@@ -27,35 +24,27 @@ def tune(
         validation: Validation faces.
         variant: Whose losses and weights the trials train with.
         tuning: The section `tuning`.
-        model: The section `model`.
-        training: The section `training`.
-        augmentation: The section `augmentation`.
-        imbalance: The section `imbalance`.
+        recipe: The sections `model`, `training`, `augmentation` and `imbalance`.
         state: Where an interrupted search is found again: a directory or gs:// URI, or empty.
         hyperparameters: The best trial's values.
         trials: One row per trial and epoch.
     """
-    from components.imbalance.settings import ImbalanceSettings
     from components.logs import log_to_console
-    from components.model.settings import ModelSettings
-    from components.training.settings import AugmentationSettings, TrainingSettings
+    from components.training.recipe import Recipe
     from components.tune.settings import TuningSettings
     from components.tune.tune import tune as run
 
     log_to_console()
     facts = run(
-        images.path,
-        train.path,
-        validation.path,
-        variant,
-        TuningSettings.from_parameter(tuning),
-        ModelSettings.from_parameter(model),
-        TrainingSettings.from_parameter(training),
-        AugmentationSettings.from_parameter(augmentation),
-        ImbalanceSettings.from_parameter(imbalance),
-        state,
-        hyperparameters.path,
-        trials.path,
+        images_path=images.path,
+        train_path=train.path,
+        validation_path=validation.path,
+        variant=variant,
+        tuning=TuningSettings.from_parameter(tuning),
+        recipe=Recipe.from_parameter(recipe),
+        state_path=state,
+        hyperparameters_path=hyperparameters.path,
+        trials_path=trials.path,
     )
     hyperparameters.metadata.update(facts)
 
@@ -76,4 +65,9 @@ def gather_hyperparameters(
     """
     from components.tune.gather import gather_hyperparameters as run
 
-    run([one.path for one in searches], [one.path for one in tables], hyperparameters.path, trials.path)
+    run(
+        search_paths=[search.path for search in searches],
+        table_paths=[table.path for table in tables],
+        hyperparameters_path=hyperparameters.path,
+        trials_path=trials.path,
+    )

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from components.files import atomic_path, read_json, write_json
+from components.files import atomic_path, write_json
+from components.training.search import SearchResult
 
 
 def gather_hyperparameters(
@@ -16,11 +17,10 @@ def gather_hyperparameters(
         hyperparameters_path: JSON to write: each search by its variant's name.
         trials_path: Parquet to write: all trials, with a column ``variant``.
     """
-    searches = [read_json(path) for path in search_paths]
-    write_json(hyperparameters_path, {search["variant"]: search for search in searches})
+    searches = [SearchResult.read(path) for path in search_paths]
+    write_json(hyperparameters_path, {search.variant: search.to_json() for search in searches})
     tables = [
-        pd.read_parquet(path).assign(variant=search["variant"])
-        for path, search in zip(table_paths, searches, strict=True)
+        pd.read_parquet(path).assign(variant=search.variant) for path, search in zip(table_paths, searches, strict=True)
     ]
     with atomic_path(trials_path) as draft:
         pd.concat(tables, ignore_index=True).to_parquet(draft, index=False)

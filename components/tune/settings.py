@@ -24,10 +24,14 @@ class SearchSpace(Section):
                 raise SettingError(f"{name}: the lowest value {low} is above the highest {high}", remedy="swap them")
         if self.learning_rate[0] <= 0:
             raise SettingError(
-                "learning_rate", remedy="the lowest value must be above 0, for it is searched by its logarithm"
+                f"learning_rate: {self.learning_rate[0]} has no logarithm, by which rates are searched",
+                remedy="give a lowest value above 0",
             )
         if not 0 <= self.dropout[0] <= self.dropout[1] < 1:
-            raise SettingError("dropout", remedy="give values from 0 to below 1")
+            raise SettingError(
+                f"dropout: {self.dropout[0]} to {self.dropout[1]} is no range of shares",
+                remedy="give values from 0 to below 1",
+            )
         return self
 
 

@@ -13,45 +13,37 @@ import pandas as pd
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
-from components.files import atomic_path, write_json
+from components.files import atomic_path
 from components.imbalance.registry import find_variant
-from components.imbalance.settings import ImbalanceSettings
-from components.model.settings import Hyperparameters, ModelSettings
-from components.training.fit import (
-    SELECTION_METRICS,
-    AfterEachEpoch,
-    EpochLog,
-    TrainingData,
-    build_compiled,
-    fit_network,
-    kept_epoch,
-    load_training_data,
-    seed_everything,
-)
-from components.training.settings import AugmentationSettings, TrainingSettings
+from components.model.settings import Hyperparameters
+from components.training.callbacks import EpochLog
+from components.training.compiled import build_compiled
+from components.training.data import TrainingData, load_training_data
+from components.training.fit import fit_network, seed_everything
+from components.training.recipe import Recipe
+from components.training.search import SearchResult
+from components.training.selection import SELECTION_METRICS, kept_epoch
 from components.tune.settings import SearchSpace, TuningSettings
 
 _log = logging.getLogger(__name__)
 
 
 def tune(
+    *,
     images_path: str,
     train_path: str,
     validation_path: str,
     variant: str,
     tuning: TuningSettings,
-    model: ModelSettings,
-    training: TrainingSettings,
-    augmentation: AugmentationSettings,
-    imbalance: ImbalanceSettings,
+    recipe: Recipe,
     state_path: str,
     hyperparameters_path: str,
     trials_path: str,
 ) -> dict[str, Any]:
     """Choose the hyperparameters of one variant.
 
-    The three objectives are log-age MAE (min), gender accuracy (max) and ethnicity macro F1 (max),
-    all on the validation faces. A trial counts with the epoch that a training would keep.
+    The objectives are the selection metric of each output, log-age MAE, gender accuracy and ethnicity
+    macro F1, all on the validation faces. A trial counts with the epoch that a training would keep.
 
     Args:
         images_path: Directory of image shards.
@@ -59,10 +51,7 @@ def tune(
         validation_path: Manifest of the validation split.
         variant: The variant whose losses and weights the trials train with.
         tuning: Budget and search space, or the fixed values.
-        model: The network's settings.
-        training: The training run's settings; ``tuning.epochs`` replaces its epochs.
-        augmentation: Random changes of the training images.
-        imbalance: Parameters of the cures.
+        recipe: The settings that a trial follows; ``tuning.epochs`` replaces the epochs.
         state_path: Directory or ``gs://`` URI that outlives the stage, where an interrupted search is
             found again; empty for none.
         hyperparameters_path: JSON to write: the values and where they came from.
@@ -72,26 +61,18 @@ def tune(
         The chosen values and the number of trials.
     """
     if tuning.fixed is not None:
-        chosen, trials = tuning.fixed, _no_trials()
-        facts: dict[str, Any] = {"source": "fixed by the settings", "trials": 0}
+        result = SearchResult(variant=variant, values=tuning.fixed, source="fixed by the settings", trials=0)
+        trials = _no_trials()
     else:
-        chosen, trials, facts = _search(
-            images_path,
-            Manifest.read(train_path),
-            Manifest.read(validation_path),
-            variant,
-            tuning,
-            model,
-            training.model_copy(update={"epochs": tuning.epochs}),
-            augmentation,
-            imbalance,
-            state_path,
+        result, trials = _search(
+            images_path, Manifest.read(train_path), Manifest.read(validation_path), variant, tuning, recipe, state_path
         )
-    write_json(hyperparameters_path, {"variant": variant, "values": chosen.model_dump(), **facts})
+    result.write(hyperparameters_path)
     with atomic_path(trials_path) as draft:
         trials.to_parquet(draft, index=False)
-    _log.info("%s: hyperparameters %s (%s)", variant, chosen.model_dump(), facts["source"])
-    return {"trials": facts["trials"], **chosen.model_dump()}
+    values = result.values.model_dump()  # noqa: PD011 - no data frame
+    _log.info("%s: hyperparameters %s (%s)", variant, values, result.source)
+    return {"trials": result.trials, **values}
 
 
 def _search(
@@ -100,21 +81,17 @@ def _search(
     validation: Manifest,
     variant: str,
     tuning: TuningSettings,
-    model: ModelSettings,
-    training: TrainingSettings,
-    augmentation: AugmentationSettings,
-    imbalance: ImbalanceSettings,
+    recipe: Recipe,
     state_path: str,
-) -> tuple[Hyperparameters, pd.DataFrame, dict[str, Any]]:
-    seed_everything(tuning.seed, deterministic=training.deterministic)
-    data = load_training_data(images_path, train, validation, find_variant(variant), imbalance, model, training)
-    sections = (tuning, model, training, augmentation, imbalance)
-    search_key = _search_key(variant, train, validation, [section.to_parameter() for section in sections])
+) -> tuple[SearchResult, pd.DataFrame]:
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": tuning.epochs})})
+    seed_everything(tuning.seed, deterministic=recipe.training.deterministic)
+    data = load_training_data(images_path, train, validation, find_variant(variant), recipe)
+    search_key = _search_key(variant, train, validation, tuning, recipe)
     with tempfile.TemporaryDirectory() as scratch:
         directory = f"{state_path.rstrip('/')}/tune" if state_path else scratch
-        trial = _Trial(data, tuning, model, training, augmentation, f"{directory}/{search_key}/epochs", variant)
         tuner = _Tuner(
-            trial,
+            _Trial(data, tuning, recipe, f"{directory}/{search_key}/epochs", variant),
             objective=[keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
             max_trials=tuning.trials,
             num_initial_points=tuning.initial_points,
@@ -123,31 +100,35 @@ def _search(
             project_name=search_key,
             overwrite=False,
         )
-        finished = [found for found in tuner.oracle.trials.values() if found.status == "COMPLETED"]
+        finished = [trial for trial in tuner.oracle.trials.values() if trial.status == "COMPLETED"]
         if finished:
             _log.info("%s: resuming the search after %d of %d trials", variant, len(finished), tuning.trials)
         tuner.search(verbose=0)
         best = tuner.oracle.get_best_trials(1)[0]
         trials = _read_trials(f"{directory}/{search_key}/epochs")
-    facts = {
-        "source": f"trial {int(best.trial_id) + 1} of {tuning.trials}, the best of KerasTuner's BayesianOptimization",
-        "trials": tuning.trials,
-        "score": best.score,
-        "objectives": SELECTION_METRICS,
-        "space": tuning.space.to_parameter(),
-        "budget": {"trials": tuning.trials, "initial_points": tuning.initial_points, "epochs": tuning.epochs},
-    }
-    return _hyperparameters(best.hyperparameters, tuning.space), trials, facts
+    return (
+        SearchResult(
+            variant=variant,
+            values=_hyperparameters(best.hyperparameters, tuning.space),
+            source=f"trial {int(best.trial_id) + 1} of {tuning.trials}, the best of KerasTuner's BayesianOptimization",
+            trials=tuning.trials,
+            score=best.score,
+            objectives=SELECTION_METRICS,
+            space=tuning.space.to_parameter(),
+            budget={"trials": tuning.trials, "initial_points": tuning.initial_points, "epochs": tuning.epochs},
+        ),
+        trials,
+    )
 
 
-def _search_key(variant: str, train: Manifest, validation: Manifest, sections: list[dict[str, Any]]) -> str:
+def _search_key(variant: str, train: Manifest, validation: Manifest, tuning: TuningSettings, recipe: Recipe) -> str:
     """Name a search by all that determines it, so that another data set or budget never resumes it."""
     identity = [
         variant,
         train.fingerprint,
         train.faces["image_id"].tolist(),
         validation.faces["image_id"].tolist(),
-        sections,
+        [tuning.to_parameter(), *recipe.to_parameter().values()],
     ]
     return f"{variant}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
 
@@ -168,24 +149,20 @@ class _Trial(keras_tuner.HyperModel):
         self,
         data: TrainingData,
         tuning: TuningSettings,
-        model: ModelSettings,
-        training: TrainingSettings,
-        augmentation: AugmentationSettings,
+        recipe: Recipe,
         log_directory: str,
         variant: str,
     ) -> None:
         super().__init__()
         self.data = data
         self.tuning = tuning
-        self.model = model
-        self.training = training
-        self.augmentation = augmentation
+        self.recipe = recipe
         self.log_directory = log_directory
         self.variant = variant
         self.trial_id = ""
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        return build_compiled(self.data, self.model, self.training, _hyperparameters(hp, self.tuning.space))
+        return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.tuning.space))
 
     def fit(
         self,
@@ -209,13 +186,16 @@ class _Trial(keras_tuner.HyperModel):
         history = fit_network(
             model,
             self.data,
-            self.training,
-            self.augmentation,
+            self.recipe,
             self.tuning.seed,
-            [*callbacks, EpochLog(title, self.training.epochs), AfterEachEpoch(remember)],
+            [
+                *callbacks,
+                EpochLog(title, self.recipe.training.epochs),
+                keras.callbacks.LambdaCallback(on_epoch_end=remember),
+            ],
         )
         # KerasTuner would score a trial by any epoch's metrics; the one that training keeps is what counts.
-        kept = kept_epoch(history.history, self.data, self.training)
+        kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
         return history
 

@@ -56,7 +56,7 @@ def test_every_variant_trains_with_the_hyperparameters_of_its_own_search(process
     assert set(searches) == {"baseline", "drw"}
     for name, search in searches.items():
         about = json.loads((process_run.models / name / "7" / "variant.json").read_text())
-        assert about["settings"]["training"]["selection"] == "balanced"
+        assert about["recipe"]["training"]["selection"] == "balanced"
         assert about["hyperparameters"] == search["values"]
 
 

@@ -10,14 +10,14 @@ from scipy.special import log_softmax
 from scipy.stats import gaussian_kde
 
 from components.errors import DataError
-from components.imbalance.balanced_mse import BalancedMSE
 from components.imbalance.class_balanced import class_balanced_weights
 from components.imbalance.denseweight import dense_weights, density_bandwidth
-from components.imbalance.focal import Focal
-from components.imbalance.ldam import LDAM, ldam_margins
 from components.imbalance.lds import lds_kernel, lds_weights
-from components.imbalance.lmf import LMF
-from components.imbalance.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.balanced_mse import BalancedMSE
+from components.imbalance.losses.focal import Focal
+from components.imbalance.losses.ldam import LDAM, ldam_margins
+from components.imbalance.losses.lmf import LMF
+from components.imbalance.losses.logit_adjusted import LogitAdjusted
 
 COUNTS = [7520, 3407, 533, 2968]
 GENERATOR = np.random.default_rng(3)

@@ -6,14 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from components.imbalance.balanced_mse import BalancedMSE
 from components.imbalance.class_balanced import class_balanced_weights
 from components.imbalance.denseweight import dense_weights, density_bandwidth
-from components.imbalance.focal import Focal
-from components.imbalance.ldam import LDAM, ldam_margins
 from components.imbalance.lds import lds_kernel, lds_weights
-from components.imbalance.lmf import LMF
-from components.imbalance.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.balanced_mse import BalancedMSE
+from components.imbalance.losses.focal import Focal
+from components.imbalance.losses.ldam import LDAM, ldam_margins
+from components.imbalance.losses.lmf import LMF
+from components.imbalance.losses.logit_adjusted import LogitAdjusted
 
 FLOAT32 = {"rtol": 1e-5, "atol": 1e-6}
 """The reference losses were computed in float32."""

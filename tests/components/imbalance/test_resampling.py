@@ -6,7 +6,7 @@ import numpy as np
 
 from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
-from components.imbalance.cures import prepare
+from components.imbalance.plan import prepare
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 
@@ -42,18 +42,18 @@ def test_one_face_of_the_majority_class_always_stays(make_faces: MakeFaces) -> N
 
 def test_every_cell_with_faces_is_drawn_equally_often(make_faces: MakeFaces) -> None:
     train = make_faces()
-    cure = prepare(find_variant("cell_balanced"), SETTINGS, train, AgeScale())
-    assert cure.probabilities is not None
-    chance = np.bincount(train.cells(), cure.probabilities)
+    plan = prepare(find_variant("cell_balanced"), SETTINGS, train, AgeScale())
+    assert plan.probabilities is not None
+    chance = np.bincount(train.cells(), plan.probabilities)
     filled = np.unique(train.cells())
     np.testing.assert_allclose(chance[filled], 1 / len(filled))
-    assert len(filled) == cure.statistics["resampling"]["cells"] < train.labels.cell_count
-    assert len(filled) + len(cure.statistics["resampling"]["empty_cells"]) == train.labels.cell_count
+    assert len(filled) == plan.statistics.resampling.details["cells"] < train.labels.cell_count
+    assert len(filled) + len(plan.statistics.resampling.details["empty_cells"]) == train.labels.cell_count
 
 
 def test_the_priors_after_cell_balancing_are_those_of_the_draws(make_faces: MakeFaces) -> None:
     train = make_faces()
-    cure = prepare(find_variant("cell_balanced"), SETTINGS, train, AgeScale())
-    drawn = np.random.default_rng(0).choice(len(train), 200_000, p=cure.probabilities)
+    plan = prepare(find_variant("cell_balanced"), SETTINGS, train, AgeScale())
+    drawn = np.random.default_rng(0).choice(len(train), 200_000, p=plan.probabilities)
     shares = np.bincount(train.faces["ethnicity"].to_numpy()[drawn]) / 200_000
-    np.testing.assert_allclose(list(cure.statistics["priors"]["ethnicity"].values()), shares, atol=5e-3)
+    np.testing.assert_allclose(list(plan.statistics.priors["ethnicity"].values()), shares, atol=5e-3)

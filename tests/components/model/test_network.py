@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from components.dataset.age_scale import AgeScale
+from components.dataset.labels import Labels
 from components.errors import RequestError
 from components.model.network import build_network
 from components.model.settings import Hyperparameters, ModelSettings
@@ -12,7 +13,7 @@ SMALL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentu
 
 def build(**changes):
     settings = SMALL.model_copy(update=changes)
-    return build_network(settings, Hyperparameters(dense_units=8), 4, AgeScale(), initial_age=3.25)
+    return build_network(settings, Hyperparameters(dense_units=8), Labels(), AgeScale(), initial_age=3.25)
 
 
 @pytest.fixture(scope="module")

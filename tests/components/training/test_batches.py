@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from components.training.batches import Faces, decode_and_resize, training_batches, validation_batches
+from components.training.batches import Faces, training_batches, validation_batches
 from components.training.settings import AugmentationSettings
 
 PLAIN = AugmentationSettings(enabled=False)
@@ -58,10 +57,3 @@ def test_deferred_weights_take_over_at_their_epoch():
 def test_validation_is_every_face_once_in_order():
     batches = list(validation_batches(faces(5), 2))
     assert seen(batches) == [0, 1, 2, 3, 4]
-
-
-def test_grey_images_get_three_equal_channels_and_any_size_is_resized():
-    grey = tf.io.encode_jpeg(np.random.default_rng(0).integers(0, 255, (50, 30, 1)).astype(np.uint8))
-    image = decode_and_resize(grey, 16).numpy()
-    assert image.shape == (16, 16, 3)
-    assert np.array_equal(image[..., 0], image[..., 2])

@@ -3,22 +3,35 @@ import json
 import pandas as pd
 import pytest
 
-from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import Hyperparameters, ModelSettings
+from components.training.recipe import Recipe
+from components.training.search import SearchResult
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.gather import gather_hyperparameters
 from components.tune.settings import SearchSpace, TuningSettings
 from components.tune.tune import _Tuner, tune
 
-MODEL = ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9)
+RECIPE = Recipe(
+    model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
+    training=TrainingSettings(epochs=1),
+    augmentation=AugmentationSettings(enabled=False),
+)
 SEARCH = TuningSettings(initial_points=1, trials=2, epochs=1, space=SearchSpace(dense_units=(8, 16), dense_layers=(1,)))
 
 
 def search(data, folder, tuning=SEARCH, state=""):
-    arguments = (tuning, MODEL, TrainingSettings(epochs=1), AugmentationSettings(enabled=False), ImbalanceSettings())
     hyperparameters, trials = folder / "hyperparameters.json", folder / "trials.parquet"
-    paths = (data.images, data.train, data.validation)
-    tune(*paths, "baseline", *arguments, str(state), str(hyperparameters), str(trials))
+    tune(
+        images_path=data.images,
+        train_path=data.train,
+        validation_path=data.validation,
+        variant="baseline",
+        tuning=tuning,
+        recipe=RECIPE,
+        state_path=str(state),
+        hyperparameters_path=str(hyperparameters),
+        trials_path=str(trials),
+    )
     return json.loads(hyperparameters.read_text()), pd.read_parquet(trials)
 
 
@@ -55,7 +68,12 @@ def test_an_interrupted_search_resumes_where_it_stopped(small_data, tmp_path, mo
 def test_fixed_values_are_passed_on_without_a_search(small_data, tmp_path):
     fixed = Hyperparameters(learning_rate=0.002, dense_layers=2, dense_units=32, dropout=0.1)
     chosen, trials = search(small_data, tmp_path, TuningSettings(fixed=fixed))
-    assert chosen["values"] == fixed.model_dump()
+    assert chosen == {
+        "variant": "baseline",
+        "values": fixed.model_dump(),
+        "source": "fixed by the settings",
+        "trials": 0,
+    }
     assert len(trials) == 0
 
 
@@ -63,7 +81,7 @@ def test_gathering_keeps_every_variant_apart(tmp_path):
     searches, tables = [], []
     for variant in ("baseline", "ins"):
         search_path, table_path = tmp_path / f"{variant}.json", tmp_path / f"{variant}.parquet"
-        search_path.write_text(json.dumps({"variant": variant, "values": {"dense_units": 8}}))
+        SearchResult(variant=variant, values=Hyperparameters(), source="a test", trials=0).write(search_path)
         pd.DataFrame({"trial": ["1"], "epoch": [1]}).to_parquet(table_path)
         searches.append(str(search_path))
         tables.append(str(table_path))

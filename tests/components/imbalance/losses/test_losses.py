@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from components.imbalance.balanced_mse import BalancedMSE
-from components.imbalance.focal import Focal
-from components.imbalance.ldam import LDAM
-from components.imbalance.lmf import LMF
-from components.imbalance.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.balanced_mse import BalancedMSE
+from components.imbalance.losses.focal import Focal
+from components.imbalance.losses.ldam import LDAM
+from components.imbalance.losses.lmf import LMF
+from components.imbalance.losses.logit_adjusted import LogitAdjusted
 
 COUNTS = [7520, 3407, 533, 2968]
 CLASS_LOSSES = [

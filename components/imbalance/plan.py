@@ -1,51 +1,58 @@
 """From a variant and the training faces to losses, weights and draws."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.dataset.age_scale import AgeScale
-from components.dataset.manifest import Manifest
+from components.dataset.outputs import CLASSIFIED, OUTPUTS, Output
 from components.errors import RequestError
-from components.imbalance.none import plain_loss
 from components.imbalance.registry import Variant, load_cure
 from components.imbalance.settings import ImbalanceSettings
-from components.imbalance.treatment import OUTPUTS, FloatArray, Resampling, TrainingFaces, Treatment
+from components.imbalance.statistics import (
+    FaceCounts,
+    ResamplingStatistics,
+    Statistics,
+    TreatmentStatistics,
+    WeightRange,
+)
+from components.imbalance.treatment import FloatArray, Resampling, TrainingFaces, Treatment
 
-Weights = dict[str, npt.NDArray[np.float32]]
+if TYPE_CHECKING:
+    from components.dataset.manifest import Manifest
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Cure:
+class TrainingPlan:
     """How one variant trains; computed from the training faces alone.
 
     Attributes:
         rows: Positions of the training faces that are used, ascending.
         probabilities: Chance of each of ``rows`` to be drawn, or None for each once an epoch. An epoch is
             ``len(rows)`` draws with replacement.
-        losses: Keras loss of each output. Those of gender and ethnicity take logits.
+        losses: Keras loss of each output whose cure sets one; the others keep their plain loss. Those of
+            classified outputs take logits.
         sample_weights: For each output the weight of each of ``rows``, float32, mean 1 over the faces drawn.
         deferred_weights: The weights of the last part of the training, or None for no change.
         deferred_fraction: Share of the epochs, the last ones, with the deferred weights; 0 without them.
-        statistics: What was computed, as JSON values. ``counts`` and ``priors`` are those of the faces as
-            drawn. ``output_priors`` are the class shares that the trained logits of gender and ethnicity
-            carry: the priors as far as weights and logit adjustment have not corrected them. A post-hoc
-            adjustment has to take off these, or it corrects twice; None where the loss has no such shares in
-            closed form. For LDAM and LMF, whose margins are left out, they are approximate.
+        statistics: What was computed.
     """
 
     rows: npt.NDArray[np.int64]
     probabilities: FloatArray | None
-    losses: dict[str, Any]
+    losses: Mapping[str, Any]
     sample_weights: Weights
     deferred_weights: Weights | None
     deferred_fraction: float
-    statistics: dict[str, Any]
+    statistics: Statistics
 
 
-def prepare(variant: Variant, settings: ImbalanceSettings, train: Manifest, age_scale: AgeScale) -> Cure:
+def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", age_scale: AgeScale) -> TrainingPlan:
     """Compute what a variant needs from the training faces.
 
     The resampling comes first; every other number is computed from the faces that it leaves.
@@ -61,50 +68,53 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: Manifest, age_
         DataError: If the faces do not allow a cure, such as a class without any face.
     """
     settings = settings.with_overrides(variant.overrides)
-    resampling = _resample(variant, settings, train)
+    resampling = _resample(variant, train, settings)
     faces = TrainingFaces(train.subset(resampling.rows), _expected_draws(resampling), age_scale)
-    treatments = {output: _treat(variant, output, faces, settings) for output in OUTPUTS}
+    treatments = {name: _treat(variant, output, faces, settings) for name, output in OUTPUTS.items()}
     deferred_fraction = max(treatment.deferred_fraction for treatment in treatments.values())
-    first = {output: _weights(faces, treatment.weights) for output, treatment in treatments.items()}
+    first = {name: _weights(faces, treatment.weights) for name, treatment in treatments.items()}
     last = {
-        output: first[output] if treatment.deferred_weights is None else _weights(faces, treatment.deferred_weights)
-        for output, treatment in treatments.items()
+        name: first[name] if treatment.deferred_weights is None else treatment.deferred_weights
+        for name, treatment in treatments.items()
     }
-    return Cure(
+    counts = {name: faces.counts(output) for name, output in OUTPUTS.items()}
+    return TrainingPlan(
         rows=resampling.rows,
         probabilities=resampling.probabilities,
-        losses={output: treatment.loss or plain_loss(output) for output, treatment in treatments.items()},
+        losses={name: treatment.loss for name, treatment in treatments.items() if treatment.loss is not None},
         sample_weights=_as_float32(first),
         deferred_weights=_as_float32(last) if deferred_fraction else None,
         deferred_fraction=deferred_fraction,
-        statistics={
-            "variant": variant.name,
-            "parameters": variant.parameters(settings),
-            "faces": {"given": len(train), "used": len(faces.manifest)},
-            "counts": {output: faces.name_groups(output, faces.counts(output)) for output in OUTPUTS},
-            "priors": {output: faces.name_groups(output, _shares(faces.counts(output))) for output in OUTPUTS},
-            "output_priors": {
-                output: faces.name_groups(output, _output_priors(faces, output, last[output], treatments[output]))
-                if treatments[output].prior_known
+        statistics=Statistics(
+            parameters=settings.of_variant(variant),
+            faces=FaceCounts(given=len(train), used=len(faces.manifest)),
+            counts={name: faces.name_groups(output, counts[name]) for name, output in OUTPUTS.items()},
+            priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in OUTPUTS.items()},
+            output_priors={
+                name: faces.name_groups(output, _output_priors(faces, output, last[name], treatments[name]))
+                if treatments[name].prior_known
                 else None
-                for output in ("gender", "ethnicity")
+                for name, output in CLASSIFIED.items()
             },
-            "resampling": {"cure": variant.resampling, **resampling.statistics},
-            **{
-                output: {
-                    "cure": getattr(variant, output),
-                    "weights": _range(first[output]),
-                    **({"deferred_weights": _range(last[output])} if treatment.deferred_fraction else {}),
-                    **treatment.statistics,
-                }
-                for output, treatment in treatments.items()
+            resampling=ResamplingStatistics(cure=variant.cure("resampling"), details=resampling.details),
+            treatments={
+                name: TreatmentStatistics(
+                    cure=variant.cure(name),
+                    weights=_range(first[name]),
+                    deferred_weights=_range(last[name]) if treatment.deferred_fraction else None,
+                    details=treatment.details,
+                )
+                for name, treatment in treatments.items()
             },
-        },
+        ),
     )
 
 
-def _resample(variant: Variant, settings: ImbalanceSettings, train: Manifest) -> Resampling:
-    resampling: Resampling = load_cure("resampling", variant.resampling)(train, settings)
+def _resample(variant: Variant, train: "Manifest", settings: ImbalanceSettings) -> Resampling:
+    if "resampling" not in variant.cures:
+        return Resampling(np.arange(len(train)))
+    name = variant.cures["resampling"]
+    resampling: Resampling = load_cure("resampling", name).resample(train, settings.of_cure(name))
     return resampling
 
 
@@ -114,14 +124,16 @@ def _expected_draws(resampling: Resampling) -> FloatArray:
     return resampling.probabilities * len(resampling.rows)
 
 
-def _treat(variant: Variant, output: str, faces: TrainingFaces, settings: ImbalanceSettings) -> Treatment:
+def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: ImbalanceSettings) -> Treatment:
     """Join the treatments of one output's cures: one loss, the product of the weights."""
-    names = variant.cures(output)
-    treatments: list[Treatment] = [load_cure(output, name)(faces, output, settings) for name in names]
+    names = variant.cure_names(output.name)
+    treatments: list[Treatment] = [
+        load_cure(output.name, name).treat(faces, output, settings.of_cure(name)) for name in names
+    ]
     losses = [treatment for treatment in treatments if treatment.loss is not None]
     if len(losses) > 1:
         raise RequestError(
-            f"The variant '{variant.name}' names two losses for {output} ({' and '.join(names)})",
+            f"The variant '{variant.name}' names two losses for {output.name} ({' and '.join(names)})",
             remedy="keep one of them",
         )
     weights = _product(faces, [treatment.weights for treatment in treatments])
@@ -132,10 +144,10 @@ def _treat(variant: Variant, output: str, faces: TrainingFaces, settings: Imbala
         deferred_weights=_product(faces, [weights, *(treatment.deferred_weights for treatment in deferred)])
         if deferred
         else None,
-        deferred_fraction=max(treatment.deferred_fraction for treatment in treatments),
+        deferred_fraction=max((treatment.deferred_fraction for treatment in treatments), default=0.0),
         class_offset=losses[0].class_offset if losses else None,
         prior_known=all(treatment.prior_known for treatment in treatments),
-        statistics={key: value for treatment in treatments for key, value in treatment.statistics.items()},
+        details={key: value for treatment in treatments for key, value in treatment.details.items()},
     )
 
 
@@ -149,18 +161,18 @@ def _weights(faces: TrainingFaces, weights: FloatArray | None) -> FloatArray:
 
 
 def _as_float32(weights: dict[str, FloatArray]) -> Weights:
-    return {output: values.astype(np.float32) for output, values in weights.items()}
+    return {name: values.astype(np.float32) for name, values in weights.items()}
 
 
-def _range(weights: FloatArray) -> dict[str, float]:
-    return {"min": float(weights.min()), "max": float(weights.max())}
+def _range(weights: FloatArray) -> WeightRange:
+    return WeightRange(min=float(weights.min()), max=float(weights.max()))
 
 
 def _shares(counts: FloatArray) -> FloatArray:
     return np.asarray(counts / counts.sum(), np.float64)
 
 
-def _output_priors(faces: TrainingFaces, output: str, weights: FloatArray, treatment: Treatment) -> FloatArray:
+def _output_priors(faces: TrainingFaces, output: Output, weights: FloatArray, treatment: Treatment) -> FloatArray:
     """Return the class shares that the logits of a network at the optimum of its loss carry.
 
     The optimum of a cross-entropy weighted by w with an offset o on the logits is

@@ -1,0 +1,1 @@
+"""Keras losses of the cures, one a file."""

@@ -1,0 +1,44 @@
+"""What happens at the end of every epoch: a score and a line in the log."""
+
+import logging
+
+import keras
+
+from components.training.selection import SELECTION_METRICS
+
+_log = logging.getLogger(__name__)
+
+
+class ValidationScore(keras.callbacks.Callback):
+    """Log ``val_score``, the one number that tuning minimises over :data:`SELECTION_METRICS`.
+
+    It is computed from raw predictions, so it is the same measure whatever loss a variant trains with.
+    Callbacks after this one see it.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the score to the logs of the epoch."""
+        if logs is not None:
+            signs = {"min": 1, "max": -1}
+            logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in SELECTION_METRICS.items())
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Log one line an epoch: what runs, how far, and the validation metrics.
+
+    Args:
+        title: What is being trained, such as ``"baseline, seed 42"``.
+        epochs: Most epochs.
+    """
+
+    def __init__(self, title: str, epochs: int) -> None:
+        super().__init__()
+        self.title = title
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Log the epoch that ended."""
+        logs = logs or {}
+        shown = ("loss", "val_loss", *SELECTION_METRICS)
+        numbers = "  ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
+        _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, numbers)

@@ -1,0 +1,47 @@
+"""What a search of hyperparameters chose; tune writes it, train and compare read it."""
+
+import os
+from typing import Any
+
+from pydantic import JsonValue
+
+from components.contract import Contract
+from components.files import read_json
+from components.model.settings import Hyperparameters
+
+
+class SearchResult(Contract):
+    """The hyperparameters of one variant and where they came from."""
+
+    variant: str
+    """The variant whose losses and weights the trials trained with."""
+    values: Hyperparameters
+    """The hyperparameters."""
+    source: str
+    """Where they came from, for people."""
+    trials: int
+    """Number of trials; 0 where the settings fix the values, and then nothing follows."""
+    score: float | None = None
+    """Sum of the objectives in the best trial."""
+    objectives: dict[str, str] | None = None
+    """Direction of each metric that was optimised."""
+    space: dict[str, JsonValue] | None = None
+    """What was searched, a section of the settings."""
+    budget: dict[str, int] | None = None
+    """Trials, initial points and epochs of each trial."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values, without those that only a search has where there was none."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
+    """Return the searches of all tuned variants, by variant.
+
+    Args:
+        path: JSON that the tune stage gathered.
+
+    Raises:
+        ArtifactError: If the file is missing or a search has another form.
+    """
+    return {variant: SearchResult.parse(content, path) for variant, content in read_json(path).items()}
