@@ -1,7 +1,6 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
-import difflib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -20,9 +19,11 @@ from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
 from components.section import Section, SettingError
 from components.split.settings import SplitSettings
+from components.suggestion import did_you_mean
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuningSettings
-from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
+from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.targets import PlatformSettings
 
 
 class Settings(Section):
@@ -56,7 +57,7 @@ class Settings(Section):
         for name in self.variants:
             if name not in VARIANTS:
                 raise SettingError(
-                    f"Unknown variant '{name}'{_nearest(name, VARIANTS)}", remedy=f"known: {', '.join(VARIANTS)}"
+                    f"Unknown variant '{name}'{did_you_mean(name, VARIANTS)}", remedy=f"choose {', '.join(VARIANTS)}"
                 )
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
@@ -64,7 +65,7 @@ class Settings(Section):
                     f"The setting {key} names one value twice: {', '.join(map(str, values))}", remedy="drop the copy"
                 )
         if any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"The setting seeds must be 0 or more, not {min(self.seeds)}")
+            raise SettingError(f"A seed is {min(self.seeds)}", remedy="set seeds to numbers of 0 or more")
         if self.comparison.reference not in self.variants:
             raise SettingError(
                 f"The setting comparison.reference is '{self.comparison.reference}', which is not among the variants "
@@ -105,7 +106,7 @@ def load_settings(
     """
     if preset not in presets():
         raise RequestError(
-            f"Unknown preset '{preset}'{_nearest(preset, presets())}", remedy=f"choose {', '.join(presets())}"
+            f"Unknown preset '{preset}'{did_you_mean(preset, presets())}", remedy=f"choose {', '.join(presets())}"
         )
     tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
     if config is not None:
@@ -158,11 +159,6 @@ def _merge(tree: dict[str, Any], update: Mapping[str, Any]) -> None:
             tree[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _nearest(name: str, known: Any) -> str:
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
-
-
 def _explain(error: ValidationError) -> RequestError:
     """Put a validation error into one sentence that names the key and the remedy."""
     problems = error.errors()
@@ -173,7 +169,8 @@ def _explain(error: ValidationError) -> RequestError:
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
         return RequestError(
-            f"Unknown setting '{key}'{_nearest(location[-1], known)}{more}", remedy=f"valid here are {', '.join(known)}"
+            f"Unknown setting '{key}'{did_you_mean(location[-1], known)}{more}",
+            remedy=f"valid here are {', '.join(known)}",
         )
     refused = problem.get("ctx", {}).get("error")
     if isinstance(refused, SettingError):

@@ -1,7 +1,6 @@
 """What is sent to Vertex AI to start a run, as plain JSON."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +17,9 @@ _JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 
 
 def read_package(path: Path) -> dict[str, Any]:
-    """Read a compiled pipeline that Vertex AI can run.
-
-    Args:
-        path: The compiled YAML.
-
-    Returns:
-        The pipeline specification.
-
-    Raises:
-        RequestError: If the file is missing, is no pipeline, or was compiled for another platform.
-    """
-    try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise RequestError(
-            f"The compiled pipeline {path} does not exist", remedy="run evenface compile first"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise RequestError(
-            f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex"
-        ) from None
-    if len(documents) > 1:
-        raise RequestError(
-            f"{path} has {len(documents)} YAML documents, and Vertex AI reads one",
-            remedy=("the others hold settings of Kubernetes; run evenface compile --target vertex"),
-        )
-    specification = documents[0] if documents else None
-    if not isinstance(specification, dict) or not {"pipelineInfo", "root", "deploymentSpec"} <= specification.keys():
-        raise RequestError(f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex")
-    for accelerator in _accelerators(specification):
-        if "/" in accelerator:
-            raise RequestError(
-                f"{path} asks for the accelerator {accelerator}, a name of Kubernetes",
-                remedy="run evenface compile --target vertex",
-            )
+    """Return the pipeline specification in a compiled pipeline."""
+    specification: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return specification
-
-
-def _accelerators(specification: dict[str, Any]) -> Iterator[str]:
-    for executor in specification["deploymentSpec"].get("executors", {}).values():
-        accelerator = executor.get("container", {}).get("resources", {}).get("accelerator", {})
-        yield from (str(accelerator[key]) for key in ("type", "resourceType") if key in accelerator)
 
 
 def task_titles(specification: dict[str, Any]) -> dict[str, str]:
