@@ -58,7 +58,7 @@ def run(
         )
     from pipeline.fingerprint import fingerprint_source
 
-    fingerprint = fingerprint_source(settings.source)
+    source, fingerprint = _absolute(settings.source), fingerprint_source(settings.source)
 
     from pipeline.definition import build_pipeline
     from pipeline.platforms.local.run_locally import run_locally
@@ -66,7 +66,6 @@ def run(
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / preset)
     settings = _with_absolute_weights(settings)
-    source = _absolute(settings.source)
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
     comparison = run_locally(
@@ -80,7 +79,7 @@ def run(
         cache=cache,
         show=lambda line: typer.echo(line, file=console),
     )
-    _show_results(comparison, folder, time.monotonic() - started)
+    show_results(comparison, folder, time.monotonic() - started)
 
 
 def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":
@@ -117,7 +116,7 @@ def _downloads(settings: "Settings") -> list[Path]:
     return [Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve()]
 
 
-def _show_results(comparison: dict[str, Any], folder: RunFolder, seconds: float) -> None:
+def show_results(comparison: dict[str, Any], folder: RunFolder, seconds: float) -> None:
     """Print what became of the data, one row per variant, the recommendation and the paths."""
     from rich.console import Console
 

@@ -72,7 +72,6 @@ _EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[E
         "Vertex AI failed to {action}, {waited} ({message})",
         "give the same command again later",
     ),
-    (Exception, PlatformError, "Vertex AI failed to {action} ({message})", "give the same command again"),
 )
 """Kind of error, problem and remedy by Google's exception; the first that fits counts."""
 
@@ -199,5 +198,9 @@ def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceErr
         "endpoint": settings.endpoint,
         "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
     }
-    kind, problem, remedy = next(rest for exception, *rest in _EXPLANATIONS if isinstance(error, exception))
-    return kind(problem.format(**words), remedy=remedy.format(**words))
+    for exception, kind, problem, remedy in _EXPLANATIONS:
+        if isinstance(error, exception):
+            return kind(problem.format(**words), remedy=remedy.format(**words))
+    return PlatformError(
+        "Vertex AI failed to {action} ({message})".format(**words), remedy="give the same command again"
+    )
