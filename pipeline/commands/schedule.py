@@ -18,11 +18,10 @@ from pipeline.commands.options import (
     require_source,
 )
 from pipeline.platforms.schedules import Schedule, show_times
-from pipeline.platforms.targets import load_platform
+from pipeline.platforms.targets import Target, load_platform
 
 if TYPE_CHECKING:
     from pipeline.platforms.submission import PlatformSchedules
-    from pipeline.platforms.targets import Target
 
 schedule_app = typer.Typer(help="Retraining at fixed times on Kubeflow or Vertex AI.", no_args_is_help=True)
 
@@ -130,7 +129,7 @@ def delete(
     typer.echo(f"Schedule    {name}: deleted")
 
 
-def _schedules(target: "Target", preset: str, config: str | None, overrides: list[str] | None) -> "PlatformSchedules":
+def _schedules(target: Target, preset: str, config: str | None, overrides: list[str] | None) -> "PlatformSchedules":
     settings = read_settings(preset, config, overrides)
     return load_platform(target, settings.resources, settings.platform).schedules()
 

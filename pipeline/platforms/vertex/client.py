@@ -188,7 +188,7 @@ def _credentials() -> tuple[Any, str | None]:
 
 
 def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceError:
-    """Turn an error of Google's client into one sentence with the cure."""
+    """Turn an error of Google's client into one of evenface's, with its remedy."""
     settings = client.settings
     seconds = settings.retry_seconds
     words = {
