@@ -26,14 +26,12 @@ class Compiled:
     Attributes:
         path: The YAML.
         platform: Where it runs.
-        image: Container image of every stage.
-        pinned: Whether the image is named by its digest.
+        pinned: Whether the stages' image is named by its digest.
         notes: What the platform ignores, translates or can't promise, a sentence each.
     """
 
     path: Path
     platform: Platform
-    image: str
     pinned: bool
     notes: list[str]
 
@@ -72,7 +70,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
     pipeline = build_pipeline(settings, image, platform.configure)
     with atomic_path(output) as draft:
         Compiler().compile(pipeline, str(draft))
-    return Compiled(output, platform, image, pinned, notes)
+    return Compiled(output, platform, pinned, notes)
 
 
 def prepare_submission(

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self, Union, get_args, get_origin
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.build_test_set.settings import TestSetSettings
 from components.compare.settings import ComparisonSettings
@@ -185,16 +185,11 @@ def _keys_of(location: list[str]) -> list[str]:
     """Return the keys of the section at a place in the tree."""
     section: Any = Settings
     for part in location:
-        if not (isinstance(section, type) and issubclass(section, BaseModel)) or part not in section.model_fields:
+        if not _is_section(section) or part not in section.model_fields:
             return []
-        section = _section_in(section.model_fields[part].annotation)
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return list(section.model_fields)
-    return []
+        section = section.model_fields[part].annotation
+    return list(section.model_fields) if _is_section(section) else []
 
 
-def _section_in(annotation: Any) -> Any:
-    """Return the section that an annotation holds: ``Section | None`` holds ``Section``."""
-    if get_origin(annotation) in (Union, type(int | None)):
-        return next((part for part in get_args(annotation) if part is not type(None)), None)
-    return annotation
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

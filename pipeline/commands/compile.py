@@ -42,7 +42,7 @@ def compile_(
     settings = read_settings(preset, config, overrides, source=source, image=image)
     compiled = compile_pipeline(settings, target, output or Path(f"evenface-{target}.yaml"))
     _show_notes(compiled.notes)
-    typer.echo(f"Image       {compiled.image} ({'pinned by digest' if compiled.pinned else 'not pinned'})")
+    typer.echo(f"Image       {settings.platform.image} ({'pinned by digest' if compiled.pinned else 'not pinned'})")
     typer.echo(f"Compiled    {compiled.path}")
 
 

@@ -55,12 +55,17 @@ def read_settings(
     return load_settings(preset, config, overrides or [], source=source, platform=platform or None)
 
 
-def require_source(settings: "Settings", preset: str) -> str:
+def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") -> str:
     """Return the settings' source.
+
+    Args:
+        settings: The settings.
+        preset: Name of the preset that they began with.
+        kinds: What a source can be, for an error.
 
     Raises:
         RequestError: If there is none.
     """
     if settings.source is None:
-        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy="pass --source with a gs:// URI")
+        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy=f"pass --source with a {kinds}")
     return settings.source

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from components.errors import RequestError
-from pipeline.commands.options import Config, Override, Preset
+from pipeline.commands.options import Config, Override, Preset, require_source
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -49,23 +49,19 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
+    from pipeline.fingerprint import fingerprint_source
     from pipeline.settings import load_settings
 
     settings = load_settings(preset, config, overrides or [], source=source)
-    if settings.source is None:
-        raise RequestError(
-            f"The preset '{preset}' has no faces of its own", remedy="pass --source with a folder or archive"
-        )
-    from pipeline.fingerprint import fingerprint_source
-
-    source, fingerprint = _absolute(settings.source), fingerprint_source(settings.source)
+    source = require_source(settings, preset, "folder or archive")
+    fingerprint = fingerprint_source(source)
 
     from pipeline.definition import build_pipeline
     from pipeline.platforms.local.run_locally import run_locally
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / preset)
-    settings = _with_absolute_weights(settings)
+    source, settings = _absolute(source), _with_absolute_weights(settings)
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
     comparison = run_locally(

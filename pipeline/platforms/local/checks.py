@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
@@ -65,11 +65,10 @@ def check_libraries(root: Path = ROOT) -> Check:
     return Check("Libraries", not differences, finding, "run `make install`")
 
 
-def _differences(locked: Iterable[tuple[str, str]]) -> tuple[list[str], int]:
-    pairs = list(locked)
-    compared = [(name, wanted, _installed(name)) for name, wanted in pairs]
+def _differences(locked: list[tuple[str, str]]) -> tuple[list[str], int]:
+    compared = [(name, wanted, _installed(name)) for name, wanted in locked]
     differing = [f"{name} {have or 'missing'}, not {wanted}" for name, wanted, have in compared if have != wanted]
-    return differing, len(pairs)
+    return differing, len(locked)
 
 
 def _installed(name: str) -> str | None:
@@ -95,20 +94,18 @@ def check_disk(directory: Path) -> Check:
 
 def check_gpu() -> Check:
     """Look for an NVIDIA GPU and its driver; a run does without."""
-    finding, remedy = _look_for_gpu()
-    return Check("GPU", not remedy, finding, remedy, required=False)
-
-
-def _look_for_gpu() -> tuple[str, str]:
     program = shutil.which("nvidia-smi")
     if program is None:
-        return "none (no nvidia-smi)", "none is needed, training takes longer without one"
+        return Check(
+            "GPU", False, "none (no nvidia-smi)", "none is needed, training takes longer without one", required=False
+        )
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
         shown = subprocess.run(query, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True).stdout  # noqa: S603 - a fixed command
     except (subprocess.SubprocessError, OSError):
-        return "nvidia-smi fails", "install the NVIDIA driver again and restart the machine"
-    return "; ".join(line.strip() for line in shown.splitlines()), ""
+        remedy = "install the NVIDIA driver again and restart the machine"
+        return Check("GPU", False, "nvidia-smi fails", remedy, required=False)
+    return Check("GPU", True, "; ".join(line.strip() for line in shown.splitlines()), required=False)
 
 
 def check_engine() -> Check:
@@ -117,13 +114,10 @@ def check_engine() -> Check:
     from pipeline.platforms.local.docker_image import connect
 
     try:
-        client = connect()
+        with closing(connect()) as client:
+            engine = client.info()
     except EvenfaceError:
         return Check("Docker", False, "no engine answers", "start Docker, or run docker/engine.sh as root")
-    try:
-        engine = client.info()
-    finally:
-        client.close()
     gpus = ""
     if shutil.which("nvidia-smi"):
         can = passes_gpus(engine)
@@ -134,10 +128,7 @@ def check_engine() -> Check:
 def _describe_image(reference: str, root: Path) -> str:
     from pipeline.platforms.local.docker_image import check_current, connect, find_image
 
-    client = connect()
-    try:
+    with closing(connect()) as client:
         image = find_image(client, reference)
-    finally:
-        client.close()
     check_current(image, root)
     return f"{reference}, {image.size_bytes / 1e9:.2f} GB, holds this checkout's sources"

@@ -5,7 +5,7 @@ import shutil
 import signal
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -59,11 +59,8 @@ class DockerExecutor:
         Raises:
             RequestError: If no engine answers, or the image is missing or stale.
         """
-        client = connect()
-        try:
+        with closing(connect()) as client:
             image = find_image(client, reference)
-        finally:
-            client.close()
         check_current(image)
         return cls(image, settings)
 
@@ -79,13 +76,9 @@ class DockerExecutor:
         for directory in writes:
             directory.mkdir(parents=True, exist_ok=True)
         run = uuid.uuid4().hex
-        client = connect()
-        try:
+        with closing(connect()) as client, guarded_stages(), _stopped_at_the_end(client, run):
             arguments = self._arguments(client.info(), reads, writes)
-            with guarded_stages(), _stopped_at_the_end(client, run):
-                yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
-        finally:
-            client.close()
+            yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
 
     def _arguments(self, engine: dict[str, Any], reads: list[Path], writes: list[Path]) -> dict[str, Any]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -23,57 +23,48 @@ T = TypeVar("T")
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LOGIN = "run `gcloud auth application-default login`, or run where a service account is attached"
 _EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[EvenfaceError], str, str], ...] = (
-    (
-        exceptions.Unauthorized,
-        PlatformError,
-        "Vertex AI does not accept the credentials to {action} ({message})",
-        _LOGIN,
-    ),
+    (exceptions.Unauthorized, PlatformError, "does not accept the credentials to {action} ({message})", _LOGIN),
     (
         exceptions.Forbidden,
         PlatformError,
-        "Vertex AI does not let you {action} in {place} ({message})",
+        "does not let you {action} in {place} ({message})",
         "ask for the role Vertex AI User, and for Service Account User on the account that the tasks run as",
     ),
     (
         exceptions.NotFound,
         PlatformError,
-        "Vertex AI can't {action} ({message})",
+        "can't {action} ({message})",
         "check platform.vertex.project and platform.vertex.location ({place}), and that the Vertex AI API is enabled "
         "there",
     ),
     (
         exceptions.AlreadyExists,
         RequestError,
-        "Vertex AI can't {action} because the name exists ({message})",
+        "can't {action} because the name exists ({message})",
         "choose another name",
     ),
     (
         exceptions.TooManyRequests,
         PlatformError,
-        "Vertex AI has no quota left to {action} in {place}, {waited} ({message})",
+        "has no quota left to {action} in {place}, {waited} ({message})",
         "try again later, or ask for more",
     ),
-    (
-        exceptions.BadRequest,
-        RequestError,
-        "Vertex AI refuses to {action} ({message})",
-        "correct the settings and try again",
-    ),
+    (exceptions.BadRequest, RequestError, "refuses to {action} ({message})", "correct the settings and try again"),
     (
         (exceptions.ServiceUnavailable, exceptions.GatewayTimeout),
         PlatformError,
-        "Vertex AI at {endpoint} could not be reached to {action}, {waited} ({message})",
+        "at {endpoint} could not be reached to {action}, {waited} ({message})",
         "check the network and give the same command again",
     ),
     (
         exceptions.ServerError,
         PlatformError,
-        "Vertex AI failed to {action}, {waited} ({message})",
+        "failed to {action}, {waited} ({message})",
         "give the same command again later",
     ),
+    (Exception, PlatformError, "failed to {action} ({message})", "give the same command again"),
 )
-"""Kind of error, problem and remedy by Google's exception; the first that fits counts."""
+"""Kind of error, what Vertex AI does and the remedy, by Google's exception; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +189,5 @@ def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceErr
         "endpoint": settings.endpoint,
         "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
     }
-    for exception, kind, problem, remedy in _EXPLANATIONS:
-        if isinstance(error, exception):
-            return kind(problem.format(**words), remedy=remedy.format(**words))
-    return PlatformError(
-        "Vertex AI failed to {action} ({message})".format(**words), remedy="give the same command again"
-    )
+    kind, problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
+    return kind("Vertex AI " + problem.format(**words), remedy=remedy.format(**words))

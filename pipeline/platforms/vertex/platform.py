@@ -15,7 +15,6 @@ from pipeline.platforms.vertex.request import (
     job_id_of,
     job_of,
     label_value,
-    read_package,
     task_titles,
 )
 from pipeline.platforms.vertex.settings import VertexSettings
@@ -118,8 +117,8 @@ class VertexPlatform:
 
     def preview(self, submission: Submission) -> dict[str, Any]:
         """Return what `submit` would send, with the compiled pipeline's place taken by its name and version."""
-        specification = read_package(submission.package)
-        job = job_of(submission, self._settings, specification)
+        job = job_of(submission, self._settings)
+        specification = job["pipelineSpec"]
         job["pipelineSpec"] = {
             "pipeline": specification["pipelineInfo"]["name"],
             "version": submission.version,
@@ -141,8 +140,7 @@ class VertexPlatform:
             PlatformError: If Vertex AI refuses or can't be reached.
             RunFailedError: If a followed run does not succeed.
         """
-        specification = read_package(submission.package)
-        job = job_of(submission, self._settings, specification)
+        job = job_of(submission, self._settings)
         job_id = job_id_of(submission.run_name)
 
         from pipeline.platforms.vertex.client import connect
@@ -154,7 +152,7 @@ class VertexPlatform:
         show(f"Console     {console_page(created)}")
         if wait:
             try:
-                follow(client, created.name, task_titles(specification), show)
+                follow(client, created.name, task_titles(job["pipelineSpec"]), show)
             except KeyboardInterrupt:
                 show("No longer followed; the run goes on, and the console can cancel it.")
                 raise

@@ -1,7 +1,6 @@
 """What is sent to Vertex AI to start a run, as plain JSON."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,12 +15,6 @@ EXPERIMENT_LABEL = f"{OWN_LABEL_PREFIX}experiment"
 _JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 
 
-def read_package(path: Path) -> dict[str, Any]:
-    """Return the pipeline specification in a compiled pipeline."""
-    specification: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return specification
-
-
 def task_titles(specification: dict[str, Any]) -> dict[str, str]:
     """Return the display name of each task that runs a container, by the task's name."""
     components = specification.get("components", {})
@@ -33,13 +26,12 @@ def task_titles(specification: dict[str, Any]) -> dict[str, str]:
     return titles
 
 
-def job_of(submission: Submission, settings: VertexSettings, specification: dict[str, Any]) -> dict[str, Any]:
+def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
     """Return the ``PipelineJob`` of a submission, as JSON.
 
     Args:
         submission: What is run.
         settings: As whom, and under which key, labels and failure policy.
-        specification: The compiled pipeline.
 
     Raises:
         RequestError: If the artifacts have no bucket to go to.
@@ -59,7 +51,7 @@ def job_of(submission: Submission, settings: VertexSettings, specification: dict
             "parameterValues": submission.parameters,
             "failurePolicy": f"PIPELINE_FAILURE_POLICY_FAIL_{settings.failure_policy.upper()}",
         },
-        "pipelineSpec": specification,
+        "pipelineSpec": yaml.safe_load(submission.package.read_text(encoding="utf-8")),
     }
     if settings.service_account is not None:
         job["serviceAccount"] = settings.service_account

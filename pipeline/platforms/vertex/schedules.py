@@ -13,7 +13,7 @@ from components.errors import RequestError
 from pipeline.platforms.schedules import Schedule, ScheduleState
 from pipeline.platforms.submission import Change, PlatformError, Show, Submission
 from pipeline.platforms.vertex.client import VertexClient, connect
-from pipeline.platforms.vertex.request import job_of, read_package
+from pipeline.platforms.vertex.request import job_of
 from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX, VertexSettings
 
 SCHEDULE_LABEL = f"{OWN_LABEL_PREFIX}schedule"
@@ -55,7 +55,7 @@ class VertexSchedules:
             RequestError: If the name belongs to a schedule that evenface did not make, or to several.
             PlatformError: If Vertex AI refuses or can't be reached.
         """
-        job = job_of(submission, self._settings, read_package(submission.package))
+        job = job_of(submission, self._settings)
         parent = self._client.parent
         change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self._settings.allow_queueing))
         show(f"Location    {parent}")

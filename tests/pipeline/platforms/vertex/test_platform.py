@@ -8,7 +8,6 @@ import yaml
 from pydantic import ValidationError
 
 from components.errors import RequestError
-from pipeline.platforms.vertex.request import read_package
 from pipeline.platforms.vertex.settings import VertexSettings
 from tests.pipeline.platforms.vertex.vertex_case import compiled, platform, submission
 
@@ -22,7 +21,7 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def executors(package):
-    specification = read_package(package)
+    specification = yaml.safe_load(package.read_text())
     return {
         component["executorLabel"].removeprefix("exec-"): specification["deploymentSpec"]["executors"][
             component["executorLabel"]
@@ -54,7 +53,7 @@ def test_gpus_are_on_tune_and_train_alone(executors):
 
 
 def test_retries_and_caching_are_those_of_the_settings(package):
-    specification = read_package(package)
+    specification = yaml.safe_load(package.read_text())
     tasks = {
         name: task
         for component in (specification["root"], *specification["components"].values())
