@@ -1,14 +1,13 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
-import difflib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self, Union, get_args, get_origin
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.build_test_set.settings import TestSetSettings
 from components.compare.settings import ComparisonSettings
@@ -20,10 +19,12 @@ from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
 from components.section import Section, SettingError
 from components.split.settings import SplitSettings
+from components.suggestion import did_you_mean
 from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuningSettings
-from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
+from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.targets import PlatformSettings
 
 
 class Settings(Section):
@@ -57,7 +58,7 @@ class Settings(Section):
         for name in self.variants:
             if name not in VARIANTS:
                 raise SettingError(
-                    f"Unknown variant '{name}'{_nearest(name, VARIANTS)}", remedy=f"known: {', '.join(VARIANTS)}"
+                    f"Unknown variant '{name}'{did_you_mean(name, VARIANTS)}", remedy=f"choose {', '.join(VARIANTS)}"
                 )
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
@@ -65,7 +66,7 @@ class Settings(Section):
                     f"The setting {key} names one value twice: {', '.join(map(str, values))}", remedy="drop the copy"
                 )
         if any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"The setting seeds must be 0 or more, not {min(self.seeds)}")
+            raise SettingError(f"A seed is {min(self.seeds)}", remedy="set seeds to numbers of 0 or more")
         if self.comparison.reference not in self.variants:
             raise SettingError(
                 f"The setting comparison.reference is '{self.comparison.reference}', which is not among the variants "
@@ -113,7 +114,7 @@ def load_settings(
     """
     if preset not in presets():
         raise RequestError(
-            f"Unknown preset '{preset}'{_nearest(preset, presets())}", remedy=f"choose {', '.join(presets())}"
+            f"Unknown preset '{preset}'{did_you_mean(preset, presets())}", remedy=f"choose {', '.join(presets())}"
         )
     tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
     if config is not None:
@@ -166,11 +167,6 @@ def _merge(tree: dict[str, Any], update: Mapping[str, Any]) -> None:
             tree[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _nearest(name: str, known: Any) -> str:
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
-
-
 def _explain(error: ValidationError) -> RequestError:
     """Put a validation error into one sentence that names the key and the remedy."""
     problems = error.errors()
@@ -181,7 +177,8 @@ def _explain(error: ValidationError) -> RequestError:
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
         return RequestError(
-            f"Unknown setting '{key}'{_nearest(location[-1], known)}{more}", remedy=f"valid here are {', '.join(known)}"
+            f"Unknown setting '{key}'{did_you_mean(location[-1], known)}{more}",
+            remedy=f"valid here are {', '.join(known)}",
         )
     refused = problem.get("ctx", {}).get("error")
     if isinstance(refused, SettingError):
@@ -196,16 +193,11 @@ def _keys_of(location: list[str]) -> list[str]:
     """Return the keys of the section at a place in the tree."""
     section: Any = Settings
     for part in location:
-        if not (isinstance(section, type) and issubclass(section, BaseModel)) or part not in section.model_fields:
+        if not _is_section(section) or part not in section.model_fields:
             return []
-        section = _section_in(section.model_fields[part].annotation)
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return list(section.model_fields)
-    return []
+        section = section.model_fields[part].annotation
+    return list(section.model_fields) if _is_section(section) else []
 
 
-def _section_in(annotation: Any) -> Any:
-    """Return the section that an annotation holds: ``Section | None`` holds ``Section``."""
-    if get_origin(annotation) in (Union, type(int | None)):
-        return next((part for part in get_args(annotation) if part is not type(None)), None)
-    return annotation
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

@@ -16,7 +16,7 @@ from components.preprocess.settings import PreprocessSettings
 from components.sources.synthetic_settings import SyntheticSettings
 from components.split.settings import SplitSettings
 from components.split.split import split
-from pipeline.platforms.local.run import RunFolder
+from pipeline.platforms.local.run_folder import RunFolder
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

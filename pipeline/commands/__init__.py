@@ -1,1 +1,1 @@
-"""Commands of the command line that concern the platforms."""
+"""The commands of the command line, a file each."""

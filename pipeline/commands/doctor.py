@@ -1,16 +1,31 @@
-"""``evenface doctor``."""
+"""``evenface doctor``: what this machine and these credentials can do."""
 
-from typing import Annotated
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import DEFAULT_PRESET, Config, Override, PlatformPreset, read_settings
-from pipeline.doctor import Check, Place, examine
+from pipeline.commands.options import DEFAULT_PRESET, Config, Override, Preset, read_settings
+from pipeline.platforms.checks import Check
+from pipeline.platforms.targets import Target, load_platform
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 
-def doctor_command(
+class Place(StrEnum):
+    """Where the user wants to run; it decides which checks are required."""
+
+    SUBPROCESS = "subprocess"
+    DOCKER = "docker"
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
+
+
+def doctor(
     place: Annotated[Place, typer.Option("--for", help="Where you want to run.")] = Place.SUBPROCESS,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
     bucket: Annotated[
@@ -21,13 +36,48 @@ def doctor_command(
 
     The exit code is 1 if a check fails that that place can't do without.
     """
+    checks = examine(read_settings(preset, config, overrides), place, bucket)
+    _show(checks, place)
+    failed = [check.name for check in checks if check.required and not check.passed]
+    if failed:
+        typer.echo(f"evenface: not ready for {place}: {', '.join(failed)} failed.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"Ready for {place}.")
+
+
+def examine(settings: "Settings", place: Place, bucket: str | None = None) -> list[Check]:
+    """Ask every platform what it can tell.
+
+    Args:
+        settings: Tell the platforms, the image and the resources.
+        place: Where the user wants to run.
+        bucket: ``gs://`` URI that must be readable and writable, or None.
+
+    Returns:
+        The checks, in a fixed order; those that the place can't do without are required.
+    """
+    from pipeline.platforms.google_cloud import check_bucket, check_credentials
+    from pipeline.platforms.local.checks import check_python, docker_checks, machine_checks
+
+    answers = [
+        (True, [check_python()]),
+        (place in (Place.SUBPROCESS, Place.DOCKER), machine_checks()),
+        (place is Place.DOCKER, docker_checks(settings.platform.docker)),
+        (place is Place.VERTEX or bucket is not None, [check_credentials()]),
+        (True, [] if bucket is None else [check_bucket(bucket)]),
+    ]
+    for target in Target:
+        wanted = place == target.value
+        platform = load_platform(target, settings.resources, settings.platform)
+        answers.append((wanted, platform.checks(wanted=wanted)))
+    return [replace(check, required=wanted and check.required) for wanted, checks in answers for check in checks]
+
+
+def _show(checks: list[Check], place: Place) -> None:
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
-
-    settings = read_settings(preset, config, overrides)
-    checks = examine(settings, place, bucket)
 
     def mark(check: Check) -> str:
         if check.passed:
@@ -38,11 +88,6 @@ def doctor_command(
     for column in ("check", "", "needed", "found", "cure"):
         table.add_column(column, overflow="fold")
     for check in checks:
-        cure = "" if check.passed else check.cure
-        table.add_row(check.name, mark(check), "yes" if check.required else "", escape(check.finding), escape(cure))
+        remedy = "" if check.passed else check.remedy
+        table.add_row(check.name, mark(check), "yes" if check.required else "", escape(check.finding), escape(remedy))
     Console().print(table)
-    failed = [check.name for check in checks if check.required and not check.passed]
-    if failed:
-        typer.echo(f"evenface: not ready for {place}: {', '.join(failed)} failed.", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"Ready for {place}.")

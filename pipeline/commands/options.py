@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import RequestError
-from pipeline.platforms.submission import Target
+from pipeline.platforms.targets import Target
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 PlatformTarget = Annotated[Target, typer.Option("--target", help="Platform.")]
-PlatformPreset = Annotated[str, typer.Option("--preset", help="Settings to start from: demo, poc or production.")]
+Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: demo, poc or production.")]
 Config = Annotated[str | None, typer.Option("--config", help="YAML file with sections that replace the preset's.")]
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
@@ -55,18 +55,17 @@ def read_settings(
     return load_settings(preset, config, overrides or [], source=source, platform=platform or None)
 
 
-def require_source(settings: "Settings", preset: str) -> str:
+def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") -> str:
     """Return the settings' source.
+
+    Args:
+        settings: The settings.
+        preset: Name of the preset that they began with.
+        kinds: What a source can be, for an error.
 
     Raises:
         RequestError: If there is none.
     """
     if settings.source is None:
-        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy="pass --source with a gs:// URI")
+        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy=f"pass --source with a {kinds}")
     return settings.source
-
-
-def show_notes(notes: list[str]) -> None:
-    """Print what the user should know, on standard error."""
-    for note in notes:
-        typer.echo(f"Note        {note}", err=True)

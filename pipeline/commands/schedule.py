@@ -1,32 +1,34 @@
 """``evenface schedule apply | list | pause | resume | delete``."""
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.compile import compiled_to_send
 from pipeline.commands.options import (
     DEFAULT_PRESET,
     Config,
     Image,
     Override,
-    PlatformPreset,
     PlatformTarget,
+    Preset,
     Source,
     read_settings,
     require_source,
-    show_notes,
 )
+from pipeline.platforms.schedules import Schedule, show_times
+from pipeline.platforms.targets import Target, load_platform
 
 if TYPE_CHECKING:
-    from pipeline.platforms.schedules import Schedule
-    from pipeline.platforms.submission import Platform, Target
+    from pipeline.platforms.submission import PlatformSchedules
 
 schedule_app = typer.Typer(help="Retraining at fixed times on Kubeflow or Vertex AI.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the schedule.")]
+
+_UNKNOWN_SOURCE = "scheduled"
+"""Fingerprint of a scheduled run's source: nobody knows today what it will hold."""
 
 
 @schedule_app.command(epilog="Example: evenface schedule apply weekly --target kubeflow --cron '0 3 * * 1'")
@@ -36,7 +38,7 @@ def apply(
     cron: Annotated[str, typer.Option(help="Minute, hour, day of month, month, day of week.")],
     timezone: Annotated[str, typer.Option(help="IANA time zone that the expression is read in.")] = "UTC",
     max_concurrency: Annotated[int, typer.Option(help="Runs that may be in flight at once, 1 to 10.")] = 1,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
     source: Source = None,
@@ -46,33 +48,26 @@ def apply(
 
     Missed times are not caught up on. A run in flight is left alone.
     """
-    # Each command imports what it needs.
-    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note
-    from pipeline.platforms.schedules import Schedule
-    from pipeline.platforms.submission import UNKNOWN_SOURCE, load_platform
+    from pipeline.compiling import prepare_submission
 
     schedule = Schedule(name, cron, timezone, max_concurrency)
     schedule.next_times(datetime.now(UTC))
     # What the source will hold is unknown today, so that a cached stage could be a stale one.
     settings = read_settings(preset, config, overrides, source=source, image=image, caching=False)
     source = require_source(settings, preset)
-    note = source_note(source, target)
-    with tempfile.TemporaryDirectory() as directory:
-        compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml")
-        show_notes([*compiled.notes, *([note] if note else [])])
-        submission = prepare_submission(settings, compiled, source, UNKNOWN_SOURCE, name)
-        platform = load_platform(target, settings.resources, settings.platform)
-        change = platform.apply_schedule(schedule, submission, typer.echo)
+    with compiled_to_send(settings, target, source) as compiled:
+        submission = prepare_submission(settings, compiled, source, _UNKNOWN_SOURCE, name)
+        change = compiled.platform.schedules().apply(schedule, submission, typer.echo)
     typer.echo(f"Schedule    {name}: {change}")
     _show_times(schedule)
 
 
 @schedule_app.command("list", epilog="Example: evenface schedule list --target kubeflow")
 def list_schedules(
-    target: PlatformTarget, preset: PlatformPreset = DEFAULT_PRESET, config: Config = None, overrides: Override = None
+    target: PlatformTarget, preset: Preset = DEFAULT_PRESET, config: Config = None, overrides: Override = None
 ) -> None:
     """List the schedules that evenface made, with their next times."""
-    states = _platform(target, preset, config, overrides).list_schedules()
+    states = _schedules(target, preset, config, overrides).states()
     if not states:
         typer.echo("No schedule: make one with evenface schedule apply.")
     for state in states:
@@ -91,15 +86,15 @@ def list_schedules(
 def pause(
     name: Name,
     target: PlatformTarget,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
 ) -> None:
     """Stop a schedule from starting runs; a run in flight goes on."""
-    platform = _platform(target, preset, config, overrides)
-    platform.pause_schedule(name)
+    schedules = _schedules(target, preset, config, overrides)
+    schedules.pause(name)
     typer.echo(f"Schedule    {name}: paused")
-    for state in platform.list_schedules():
+    for state in schedules.states():
         if state.schedule.name == name and state.note:
             typer.echo(f"            {state.note}")
 
@@ -108,15 +103,15 @@ def pause(
 def resume(
     name: Name,
     target: PlatformTarget,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
 ) -> None:
     """Let a paused schedule start runs again."""
-    platform = _platform(target, preset, config, overrides)
-    platform.resume_schedule(name)
+    schedules = _schedules(target, preset, config, overrides)
+    schedules.resume(name)
     typer.echo(f"Schedule    {name}: resumed")
-    for state in platform.list_schedules():
+    for state in schedules.states():
         if state.schedule.name == name:
             _show_times(state.schedule)
 
@@ -125,24 +120,20 @@ def resume(
 def delete(
     name: Name,
     target: PlatformTarget,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
 ) -> None:
     """Remove a schedule; a run in flight is left alone."""
-    _platform(target, preset, config, overrides).delete_schedule(name)
+    _schedules(target, preset, config, overrides).delete(name)
     typer.echo(f"Schedule    {name}: deleted")
 
 
-def _platform(target: "Target", preset: str, config: str | None, overrides: list[str] | None) -> "Platform":
-    from pipeline.platforms.submission import load_platform
-
+def _schedules(target: Target, preset: str, config: str | None, overrides: list[str] | None) -> "PlatformSchedules":
     settings = read_settings(preset, config, overrides)
-    return load_platform(target, settings.resources, settings.platform)
+    return load_platform(target, settings.resources, settings.platform).schedules()
 
 
-def _show_times(schedule: "Schedule") -> None:
-    from pipeline.platforms.schedules import show_times
-
+def _show_times(schedule: Schedule) -> None:
     for position, text in enumerate(show_times(schedule.next_times(datetime.now(UTC)))):
         typer.echo(f"{'Next' if position == 0 else '':12}{text}")

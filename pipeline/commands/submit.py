@@ -1,7 +1,6 @@
 """``evenface submit``."""
 
 import secrets
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,26 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import RequestError
+from pipeline.commands.compile import compiled_to_send
 from pipeline.commands.options import (
     DEFAULT_PRESET,
     Config,
     Image,
     Override,
-    PlatformPreset,
     PlatformTarget,
+    Preset,
     Source,
     read_settings,
     require_source,
-    show_notes,
 )
 
 if TYPE_CHECKING:
     from pipeline.platforms.submission import Submission
 
 
-def submit_command(
+def submit(
     target: PlatformTarget,
-    preset: PlatformPreset = DEFAULT_PRESET,
+    preset: Preset = DEFAULT_PRESET,
     config: Config = None,
     overrides: Override = None,
     source: Source = None,
@@ -47,24 +46,18 @@ def submit_command(
 
     Credentials come from the platform's own chain, never from the settings.
     """
-    # Each command imports what it needs.
-    from pipeline.platforms.compiling import compile_pipeline, prepare_submission, source_note
-    from pipeline.platforms.submission import load_platform
+    from pipeline.compiling import prepare_submission
 
     settings = read_settings(preset, config, overrides, source=source, image=image)
     source = require_source(settings, preset)
-    note = source_note(source, target)
-    with tempfile.TemporaryDirectory() as directory:
-        compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml")
-        show_notes([*compiled.notes, *([note] if note else [])])
+    with compiled_to_send(settings, target, source) as compiled:
         submission = prepare_submission(
             settings, compiled, source, source_fingerprint or _fingerprint(source), run_name or _name_run(preset)
         )
-        platform = load_platform(target, settings.resources, settings.platform)
         if dry_run:
-            _show_preview(platform.preview(submission), submission)
+            _show_preview(compiled.platform.preview(submission), submission)
         else:
-            platform.submit(submission, typer.echo, wait=wait)
+            compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
 def _fingerprint(source: str) -> str:
@@ -73,7 +66,7 @@ def _fingerprint(source: str) -> str:
     if source != SYNTHETIC and not source.startswith("gs://") and not Path(source).exists():
         raise RequestError(
             f"The source {source} can't be seen from here",
-            remedy=("check --source, or pass --source-fingerprint for a path that only the stages see"),
+            remedy="check --source, or pass --source-fingerprint for a path that only the stages see",
         )
     return fingerprint_source(source)
 

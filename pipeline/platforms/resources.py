@@ -2,15 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from components.section import Section, SettingError
-from pipeline.platforms.kubeflow.settings import KubeflowSettings
-from pipeline.platforms.local.settings import DockerSettings
-from pipeline.platforms.vertex.settings import VertexSettings
 
 GPU_STAGES = ("tune", "train")
 """The stages that a GPU makes faster."""
@@ -18,30 +14,8 @@ GPU_STAGES = ("tune", "train")
 _LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
 
 
-@dataclass(frozen=True)
-class Accelerator:
-    """One GPU model's names.
-
-    Attributes:
-        vertex: Value of Vertex AI's ``AcceleratorType``.
-        gke: Value of GKE's node label ``cloud.google.com/gke-accelerator``.
-        nvidia: Value of NVIDIA's node label ``nvidia.com/gpu.product``.
-    """
-
-    vertex: str
-    gke: str
-    nvidia: str
-
-
-ACCELERATORS = {
-    "nvidia-t4": Accelerator("NVIDIA_TESLA_T4", "nvidia-tesla-t4", "Tesla-T4"),
-    "nvidia-l4": Accelerator("NVIDIA_L4", "nvidia-l4", "NVIDIA-L4"),
-    "nvidia-v100": Accelerator("NVIDIA_TESLA_V100", "nvidia-tesla-v100", "Tesla-V100-SXM2-16GB"),
-    "nvidia-a100-40gb": Accelerator("NVIDIA_TESLA_A100", "nvidia-tesla-a100", "NVIDIA-A100-SXM4-40GB"),
-    "nvidia-a100-80gb": Accelerator("NVIDIA_A100_80GB", "nvidia-a100-80gb", "NVIDIA-A100-SXM4-80GB"),
-    "nvidia-h100-80gb": Accelerator("NVIDIA_H100_80GB", "nvidia-h100-80gb", "NVIDIA-H100-80GB-HBM3"),
-}
-"""GPU models by the name that the settings use."""
+ACCELERATORS = ("nvidia-t4", "nvidia-l4", "nvidia-v100", "nvidia-a100-40gb", "nvidia-a100-80gb", "nvidia-h100-80gb")
+"""GPU models by the name that the settings use; each platform knows its own names for all of them."""
 
 
 class StageResources(Section):
@@ -60,13 +34,13 @@ class StageResources(Section):
     @model_validator(mode="after")
     def _accelerator_is_known(self) -> Self:
         if self.accelerator is not None and self.accelerator not in ACCELERATORS:
-            raise SettingError(f"unknown accelerator '{self.accelerator}'", remedy=f"known: {', '.join(ACCELERATORS)}")
+            raise SettingError(f"unknown accelerator '{self.accelerator}'", remedy=f"choose {', '.join(ACCELERATORS)}")
         if self.accelerator is None and self.accelerator_count > 1:
             raise SettingError(
                 f"accelerator_count is {self.accelerator_count} but no accelerator is named", remedy="name one"
             )
         if self.spot and self.retries == 0:
-            raise SettingError("a spot machine may be taken away at any time", remedy="retries must be 1 or more")
+            raise SettingError("a spot machine may be taken away at any time", remedy="set retries to 1 or more")
         return self
 
     @property
@@ -142,21 +116,15 @@ class ResourcesSettings(Section):
         """Return every stage with its resources."""
         return ((stage, self.of(stage)) for stage in type(self).model_fields)
 
+    def gpus_in_words(self, models: Mapping[str, str]) -> str:
+        """Return which stages ask for which GPUs.
 
-class PlatformSettings(Section):
-    """What every platform needs, and a section for each."""
-
-    image: str = Field(
-        "evenface:gpu", min_length=1, description="Container image of every stage, best with its digest."
-    )
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
-        "IfNotPresent", description="When a node fetches the image."
-    )
-    pipeline_root: str | None = Field(
-        None, description="Bucket path of the artifacts; None for the platform's default."
-    )
-    experiment: str = Field("evenface", min_length=1, description="Group of runs.")
-    caching: bool = Field(True, description="Reuse finished stages whose inputs are equal.")
-    docker: DockerSettings = Field(default_factory=DockerSettings, description="Containers on this machine.")
-    kubeflow: KubeflowSettings = Field(default_factory=KubeflowSettings, description="Kubeflow Pipelines.")
-    vertex: VertexSettings = Field(default_factory=VertexSettings, description="Vertex AI Pipelines.")
+        Args:
+            models: A platform's own name of each GPU model.
+        """
+        asked = [
+            f"{stage}: {resources.accelerator_count} × {models[resources.accelerator]}"
+            for stage, resources in self.stages()
+            if resources.accelerator
+        ]
+        return ", ".join(asked) or "no accelerator asked for"

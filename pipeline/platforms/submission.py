@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from components.errors import EvenfaceError, RequestError
-from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
+from components.errors import EvenfaceError
+from pipeline.platforms.checks import Check
 from pipeline.platforms.schedules import Schedule, ScheduleState
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 Show = Callable[[str], None]
 """Called with each line that a user should see while something runs."""
 
-UNKNOWN_SOURCE = "scheduled"
-"""Fingerprint of a scheduled run's source: nobody knows today what it will hold."""
-
-
-class Target(StrEnum):
-    """Where a compiled pipeline runs."""
-
-    KUBEFLOW = "kubeflow"
-    VERTEX = "vertex"
-
 
 class PlatformError(EvenfaceError):
     """The platform refused, or could not be reached; the message says which and what to do. Exit code 1."""
@@ -35,6 +25,16 @@ class PlatformError(EvenfaceError):
 
 class RunFailedError(EvenfaceError):
     """A run that was followed did not succeed; the message names the stage. Exit code 1."""
+
+    @classmethod
+    def quoting(cls, problem: str, sentence: str) -> Self:
+        """Return the error of what failed in a process of its own and said why.
+
+        Args:
+            problem: What failed, without a full stop.
+            sentence: What that process said, kept whole: an error of evenface has its remedy in it.
+        """
+        return cls(problem, remedy=sentence.removesuffix("."))
 
 
 class Change(StrEnum):
@@ -99,16 +99,24 @@ class Submission:
 class Platform(Protocol):
     """One platform's words for what evenface asks of all of them.
 
-    An instance holds the settings and reaches the network only in the methods below `configure`.
-    All of those raise `PlatformError` where the platform refuses and `RequestError` where the
-    request is wrong.
+    An instance holds the settings and reaches the network only in `submit`, in `checks`, and in the
+    methods of its schedules. These raise `PlatformError` where the platform refuses and
+    `RequestError` where the request is wrong.
     """
 
-    def check(self) -> list[str]:
-        """Return a sentence for each setting that this platform ignores or translates.
+    def notes(self) -> list[str]:
+        """Return a sentence for each setting that this platform ignores, translates or can't promise.
 
         Raises:
             RequestError: For settings that can't work together here.
+        """
+
+    def checks(self, *, wanted: bool) -> list[Check]:
+        """Return what the platform can tell about itself.
+
+        Args:
+            wanted: Whether the user wants to run here; if not, the network is used only where the
+                settings say where the platform is.
         """
 
     def configure(self, task: "dsl.PipelineTask", stage: str) -> None:
@@ -124,36 +132,24 @@ class Platform(Protocol):
             RunFailedError: If a followed run does not succeed.
         """
 
-    def apply_schedule(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
+    def schedules(self) -> "PlatformSchedules":
+        """Return the platform's schedules; the first request connects."""
+
+
+class PlatformSchedules(Protocol):
+    """The schedules that evenface made on one platform."""
+
+    def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the platform's schedule of this name be this one; a run in flight is left alone."""
 
-    def list_schedules(self) -> list[ScheduleState]:
-        """Return the schedules that evenface made, by name."""
+    def states(self) -> list[ScheduleState]:
+        """Return every schedule, by name."""
 
-    def pause_schedule(self, name: str) -> None:
+    def pause(self, name: str) -> None:
         """Stop a schedule from starting runs; RequestError if there is none of this name."""
 
-    def resume_schedule(self, name: str) -> None:
+    def resume(self, name: str) -> None:
         """Let a paused schedule start runs again."""
 
-    def delete_schedule(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Remove a schedule; a run in flight is left alone."""
-
-
-def load_platform(target: Target, resources: ResourcesSettings, platform: PlatformSettings) -> Platform:
-    """Return a target's platform; only its own libraries are imported.
-
-    Args:
-        target: Where the pipeline runs.
-        resources: Each stage's resources.
-        platform: The platforms' settings.
-    """
-    if target is Target.KUBEFLOW:
-        from pipeline.platforms.kubeflow.platform import KubeflowPlatform
-
-        return KubeflowPlatform(resources, platform)
-    if target is Target.VERTEX:
-        from pipeline.platforms.vertex.platform import VertexPlatform
-
-        return VertexPlatform(resources, platform)
-    raise RequestError(f"Unknown target '{target}'", remedy=f"choose {', '.join(Target)}")

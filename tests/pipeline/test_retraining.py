@@ -6,8 +6,8 @@ import os
 import pytest
 
 from components.errors import RequestError
-from pipeline.platforms.local.containers import Containers
-from pipeline.platforms.local.run import RunFolder
+from pipeline.platforms.local.docker_executor import DockerExecutor
+from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.settings import load_settings
 
 RETRAINING = [
@@ -42,7 +42,7 @@ def process_run(tmp_path_factory, run_cli):
 def container_run(tmp_path_factory, run_cli):
     settings = load_settings("demo").platform.docker
     try:
-        Containers.open(settings.image, settings)
+        DockerExecutor.open(settings.image, settings)
     except RequestError as error:
         pytest.skip(str(error))
     return run_retraining(run_cli, tmp_path_factory.mktemp("containers"), "--runner", "docker")

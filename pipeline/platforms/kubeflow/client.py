@@ -119,12 +119,12 @@ class KubeflowApi:
         return Version(pipeline_id, versions[0].pipeline_version_id)
 
     def _ensure_pipeline(self, name: str) -> str:
-        found = self.call(
+        pipelines = self.call(
             "looking for the pipeline",
             lambda: self.client.list_pipelines(namespace=self.namespace, filter=named(name)),
         ).pipelines
-        if found:
-            return str(found[0].pipeline_id)
+        if pipelines:
+            return str(pipelines[0].pipeline_id)
         pipeline = kfp_server_api.V2beta1Pipeline(name=name, display_name=name, namespace=self.namespace)
         created = self.call(
             f"creating the pipeline {name}",
@@ -223,43 +223,52 @@ def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
         )
 
 
-_UNTRUSTED = "The certificate of {host} is not trusted: set platform.kubeflow.ssl_ca_cert to its authority's."
-_ANSWERS: dict[int, tuple[type[EvenfaceError], str]] = {
-    0: (PlatformError, _UNTRUSTED),
-    400: (RequestError, "{host} calls the request wrong while {doing}{message}: correct the settings."),
+_ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
+    0: (
+        PlatformError,
+        "The certificate of {host} is not trusted",
+        "set platform.kubeflow.ssl_ca_cert to its authority's",
+    ),
+    400: (RequestError, "{host} calls the request wrong while {doing}{message}", "correct the settings"),
     401: (
         PlatformError,
-        f"{{host}} does not know who is asking while {{doing}} (401): put a valid token into {TOKEN_ENVIRONMENT}, "
-        "or run where the pod has one.",
+        "{host} does not know who is asking while {doing} (401)",
+        f"put a valid token into {TOKEN_ENVIRONMENT}, or run where the pod has one",
     ),
     403: (
         PlatformError,
-        "{host} does not allow {doing} (403): ask its administrator for the right, "
-        "or set platform.kubeflow.namespace to a namespace of yours.",
+        "{host} does not allow {doing} (403)",
+        "ask its administrator for the right, or set platform.kubeflow.namespace to a namespace of yours",
     ),
     404: (
         RequestError,
-        "{host} found nothing while {doing} (404){message}: check that platform.kubeflow.host is the URL "
-        "of the Pipelines API and that nobody deleted what is asked for.",
+        "{host} found nothing while {doing} (404){message}",
+        "check that platform.kubeflow.host is the URL of the Pipelines API and that nobody deleted what is asked for",
     ),
     409: (
         PlatformError,
-        "{host} already has one of this name while {doing}{message}, perhaps where you may not look: "
-        "choose another name, or ask its owner to share it.",
+        "{host} already has one of this name while {doing}{message}, perhaps where you may not look",
+        "choose another name, or ask its owner to share it",
     ),
-    429: (UnavailableError, "{host} is still too busy while {doing} (429): try again in some minutes."),
+    429: (UnavailableError, "{host} is still too busy while {doing} (429)", "try again in some minutes"),
 }
-_FAILURE = "{host} failed while {doing} ({status}){message}: look into its ml-pipeline server's log and try again."
+"""Kind of error, problem and remedy by the answer's status; 0 is an untrusted certificate."""
+
+_FAILURE = (
+    UnavailableError,
+    "{host} failed while {doing} ({status}){message}",
+    "look into its ml-pipeline server's log and try again",
+)
 
 
 def _explain_answer(error: Any, host: str, doing: str) -> EvenfaceError:
+    kind, problem, remedy = _ANSWERS.get(error.status, _FAILURE)
     message = _message(error)
-    kind, sentence = _ANSWERS.get(error.status, (UnavailableError, _FAILURE))
     about = f", '{message}'" if message else ""
-    return kind(sentence.format(host=host, doing=doing, status=error.status, message=about))
+    return kind(problem.format(host=host, doing=doing, status=error.status, message=about), remedy=remedy)
 
 
-def _explain_silence(error: Exception, host: str, doing: str) -> PlatformError:
+def _explain_silence(error: Exception, host: str, doing: str) -> EvenfaceError:
     cause = getattr(error, "reason", None) or error
     if isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
         return UnavailableError(
@@ -267,7 +276,8 @@ def _explain_silence(error: Exception, host: str, doing: str) -> PlatformError:
             remedy="check platform.kubeflow.host, the network, and any port-forward to the cluster",
         )
     if isinstance(cause, urllib3.exceptions.SSLError):
-        return PlatformError(_UNTRUSTED.format(host=host))
+        kind, problem, remedy = _ANSWERS[0]
+        return kind(problem.format(host=host), remedy=remedy)
     return UnavailableError(
         f"{host} broke off the connection while {doing}", remedy="try again, and look into its log if it happens again"
     )

@@ -5,14 +5,14 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
+from pipeline.platforms.checks import Check
 from pipeline.platforms.kubeflow.client import KubeflowApi, UnavailableError, find_host, named, token_source
-from pipeline.platforms.kubeflow.schedules import RecurringRuns, cluster_cron
-from pipeline.platforms.resources import ACCELERATORS, PlatformSettings, ResourcesSettings, StageResources
-from pipeline.platforms.schedules import Schedule, ScheduleState
-from pipeline.platforms.submission import Change, PlatformError, RunFailedError, Show, Submission
-
-GPU_NODE_LABELS = {"gke": "cloud.google.com/gke-accelerator", "nvidia": "nvidia.com/gpu.product"}
-"""Node label that names the GPU model, by `KubeflowSettings.gpu_nodes`."""
+from pipeline.platforms.kubeflow.nodes import GPU_MODELS, GPU_NODE_LABELS
+from pipeline.platforms.kubeflow.schedules import RecurringRuns
+from pipeline.platforms.kubeflow.settings import KubeflowSettings
+from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings, StageResources
+from pipeline.platforms.settings import SharedSettings
+from pipeline.platforms.submission import PlatformError, RunFailedError, Show, Submission
 
 _ENDED_WELL = {"SUCCEEDED", "SKIPPED"}
 _ENDED_BADLY = {"FAILED", "CANCELED"}
@@ -24,33 +24,37 @@ class KubeflowPlatform:
 
     Args:
         resources: Each stage's resources.
-        platform: The platforms' settings.
+        shared: What every platform needs.
+        settings: Where the cluster is and how its nodes are labelled.
     """
 
-    def __init__(self, resources: ResourcesSettings, platform: PlatformSettings) -> None:
+    def __init__(self, resources: ResourcesSettings, shared: SharedSettings, settings: KubeflowSettings) -> None:
         self._resources = resources
-        self._platform = platform
-        self._settings = platform.kubeflow
+        self._shared = shared
+        self._settings = settings
 
-    def check(self) -> list[str]:
-        """Return a sentence for each setting that Kubeflow ignores or can't promise."""
+    def notes(self) -> list[str]:
+        """Return a sentence for each setting that Kubeflow can't promise."""
         notes = []
-        vertex = self._platform.vertex
-        default = type(vertex)()
-        ignored = [name for name in type(vertex).model_fields if getattr(vertex, name) != getattr(default, name)]
-        if ignored:
-            notes.append(f"Kubeflow ignores {', '.join(f'platform.vertex.{name}' for name in ignored)}.")
-        models = {one.accelerator for _, one in self._resources.stages() if one.accelerator}
+        models = {stage.accelerator for _, stage in self._resources.stages() if stage.accelerator}
         if self._settings.gpu_nodes == "any" and models:
             notes.append(
                 f"platform.kubeflow.gpu_nodes is 'any', so a GPU may be another model than {', '.join(sorted(models))}."
             )
-        if self._platform.image_pull_policy != "Always" and "@sha256:" not in self._platform.image:
+        if self._shared.image_pull_policy != "Always" and "@sha256:" not in self._shared.image:
             notes.append(
-                f"With the pull policy {self._platform.image_pull_policy} a node that has an image under the tag "
+                f"With the pull policy {self._shared.image_pull_policy} a node that has an image under the tag "
                 "keeps it when the tag moves on: pin the image by its digest."
             )
         return notes
+
+    def checks(self, *, wanted: bool) -> list[Check]:
+        """Return what the cluster's labels are asked for and, if it is wanted or located, whether its API answers."""
+        models = GPU_MODELS.get(self._settings.gpu_nodes, {name: name for name in ACCELERATORS})
+        checks = [Check("Kubeflow machines", True, self._resources.gpus_in_words(models))]
+        if wanted or find_host(self._settings):
+            checks.append(Check.attempt("Kubeflow API", lambda: f"answers, {len(self.schedules().states())} schedules"))
+        return checks
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
         """Give a task its stage's resources in Kubernetes' words."""
@@ -58,8 +62,8 @@ class KubeflowPlatform:
         cpu, memory = f"{resources.cpu:g}", f"{round(resources.memory_gb * 1000)}M"
         # A request below the limit lets a node promise more memory than it has, and then kill a stage.
         task.set_cpu_request(cpu).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
-        task.set_caching_options(self._platform.caching)
-        kubernetes.set_image_pull_policy(task, self._platform.image_pull_policy)
+        task.set_caching_options(self._shared.caching)
+        kubernetes.set_image_pull_policy(task, self._shared.image_pull_policy)
         if resources.retries:
             task.set_retry(
                 resources.retries,
@@ -80,8 +84,7 @@ class KubeflowPlatform:
         task.set_accelerator_type(self._settings.gpu_resource).set_accelerator_limit(resources.gpus)
         nodes = self._settings.gpu_nodes
         if nodes != "any":
-            names = ACCELERATORS[accelerator]
-            kubernetes.add_node_selector(task, GPU_NODE_LABELS[nodes], names.gke if nodes == "gke" else names.nvidia)
+            kubernetes.add_node_selector(task, GPU_NODE_LABELS[nodes], GPU_MODELS[nodes][accelerator])
         if self._settings.gpu_taint:
             kubernetes.add_toleration(task, key=self._settings.gpu_taint, operator="Exists", effect="NoSchedule")
 
@@ -134,13 +137,13 @@ class KubeflowPlatform:
             )
         except UnavailableError:
             # It may have started before the line broke: only its name, unique enough, can tell.
-            found = api.call(
+            runs = api.call(
                 "looking for the run",
                 lambda: api.client.list_runs(experiment_id=experiment, filter=named(submission.run_name)),
             ).runs
-            if not found:
+            if not runs:
                 raise
-            run = found[0]
+            run = runs[0]
         return str(run.run_id)
 
     def _follow(self, api: KubeflowApi, run_id: str, name: str, url: str, show: Show) -> None:
@@ -154,41 +157,24 @@ class KubeflowPlatform:
                 failures += 1
                 if failures == _PATIENCE_WHILE_FOLLOWING:
                     raise PlatformError(
-                        "Lost sight of the run, which goes on", remedy=f"see {url} ({error})"
+                        f"Lost sight of the run, which goes on ({error.problem})", remedy=f"see {url}"
                     ) from error
                 time.sleep(self._settings.poll_seconds)
                 continue
             failures = 0
-            for what, state in [*_task_states(run), (name, run.state)]:
-                if seen.get(what) != state:
-                    seen[what] = state
-                    show(f"{what}: {str(state).lower()}")
+            for title, state in [*_task_states(run), (name, run.state)]:
+                if seen.get(title) != state:
+                    seen[title] = state
+                    show(f"{title}: {str(state).lower()}")
             if run.state in _ENDED_WELL:
                 return
             if run.state in _ENDED_BADLY:
-                raise RunFailedError(_why(run, name, url))
+                raise _failure(run, name, url)
             time.sleep(self._settings.poll_seconds)
 
-    def apply_schedule(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
-        """Make the recurring run of this name be this one; a run in flight is left alone."""
-        cluster_cron(schedule, self._settings)
-        return RecurringRuns(KubeflowApi(self._settings)).apply(schedule, submission, show)
-
-    def list_schedules(self) -> list[ScheduleState]:
-        """Return the recurring runs that evenface made, by name."""
-        return RecurringRuns(KubeflowApi(self._settings)).states()
-
-    def pause_schedule(self, name: str) -> None:
-        """Stop a schedule from starting runs."""
-        RecurringRuns(KubeflowApi(self._settings)).pause(name)
-
-    def resume_schedule(self, name: str) -> None:
-        """Let a paused schedule start runs again."""
-        RecurringRuns(KubeflowApi(self._settings)).resume(name)
-
-    def delete_schedule(self, name: str) -> None:
-        """Remove a schedule; where a run is in flight, pause it instead and say so."""
-        RecurringRuns(KubeflowApi(self._settings)).delete(name)
+    def schedules(self) -> RecurringRuns:
+        """Return the recurring runs that evenface made."""
+        return RecurringRuns(self._settings)
 
 
 def _tasks(run: Any) -> list[Any]:
@@ -205,10 +191,10 @@ def _task_states(run: Any) -> list[tuple[str, str]]:
     return [(f"  {task.display_name}", task.state) for task in _tasks(run) if task.state]
 
 
-def _why(run: Any, name: str, url: str) -> str:
+def _failure(run: Any, name: str, url: str) -> RunFailedError:
     if run.state == "CANCELED":
-        return f"The run {name} was cancelled: submit it again to start over, see {url}."
+        return RunFailedError(f"The run {name} was cancelled", remedy=f"submit it again to start over, see {url}")
     failed = [task for task in _tasks(run) if task.state == "FAILED"]
     error = next((task.error.message for task in failed if task.error and task.error.message), "")
     stage = f"Stage {failed[0].display_name} of the run {name}" if failed else f"The run {name}"
-    return f"{stage} failed{f' ({error})' if error else ''}: read its log at {url}."
+    return RunFailedError(f"{stage} failed{f' ({error})' if error else ''}", remedy=f"read its log at {url}")

@@ -8,6 +8,7 @@ Kubeflow stop the runs of a recurring run that is deleted.
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from components.errors import RequestError
@@ -58,32 +59,36 @@ class RecurringRun:
     experiment_id: str
 
     @classmethod
-    def read(cls, found: Any) -> Self | None:
+    def read(cls, answer: Any) -> Self | None:
         """Return a recurring run of the API, or None if evenface did not make it."""
-        _, marker, text = (found.description or "").partition(_MARKER)
+        _, marker, text = (answer.description or "").partition(_MARKER)
         if not marker:
             return None
         try:
             told = json.loads(text)
-            schedule = Schedule(found.display_name, told["cron"], told["timezone"], int(found.max_concurrency))
-            paused = found.status == "DISABLED"
+            schedule = Schedule(answer.display_name, told["cron"], told["timezone"], int(answer.max_concurrency))
+            paused = answer.status == "DISABLED"
             note = _RESUMING if paused else ""
-            state = ScheduleState(schedule, found.recurring_run_id, paused, str(told["specification"]), note)
-            return cls(state, int(told["generation"]), found.experiment_id)
+            state = ScheduleState(schedule, answer.recurring_run_id, paused, str(told["specification"]), note)
+            return cls(state, int(told["generation"]), answer.experiment_id)
         except (ValueError, KeyError, TypeError, RequestError):
             # Somebody edited the line; the recurring run is theirs now.
             return None
 
 
 class RecurringRuns:
-    """The recurring runs of one Kubeflow.
+    """The recurring runs of one Kubeflow; the first request connects.
 
     Args:
-        api: The connection.
+        settings: Where the cluster is.
     """
 
-    def __init__(self, api: KubeflowApi) -> None:
-        self._api = api
+    def __init__(self, settings: KubeflowSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _api(self) -> KubeflowApi:
+        return KubeflowApi(self._settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the schedule of this name be this one.
@@ -91,7 +96,8 @@ class RecurringRuns:
         The new recurring run is created before the old one is retired, so that a failure leaves
         one that works; applying again finishes what was interrupted.
         """
-        settings = self._api.settings
+        settings = self._settings
+        cron = cluster_cron(schedule, settings)
         specification = submission.specification(
             schedule, pipeline=settings.pipeline_name, service_account=settings.service_account
         )
@@ -115,7 +121,7 @@ class RecurringRuns:
                 experiment,
                 schedule.name,
                 description=_MARKER + json.dumps(told),
-                cron_expression=cluster_cron(schedule, settings),
+                cron_expression=cron,
                 # The API describes this number as text.
                 max_concurrency=str(schedule.max_concurrency),
                 no_catchup=True,
@@ -137,14 +143,14 @@ class RecurringRuns:
     def states(self) -> list[ScheduleState]:
         """Return the latest generation of every name."""
         latest: dict[str, RecurringRun] = {}
-        for one in self._all():
-            latest.setdefault(one.state.schedule.name, one)
+        for recurring in self._own(self._answers()):
+            latest.setdefault(recurring.state.schedule.name, recurring)
         return [latest[name].state for name in sorted(latest)]
 
     def pause(self, name: str) -> None:
         """Disable every generation of a schedule."""
-        for one in self._existing(name):
-            self._disable(one)
+        for recurring in self._existing(name):
+            self._disable(recurring)
 
     def resume(self, name: str) -> None:
         """Enable the latest generation of a schedule."""
@@ -170,9 +176,9 @@ class RecurringRuns:
     def _retire(self, retired: list[RecurringRun], show: Show) -> list[str]:
         """Disable recurring runs, delete those without a run in flight, return the runs in flight."""
         going = []
-        for one in retired:
-            self._disable(one)
-            in_flight = self._in_flight(one)
+        for recurring in retired:
+            self._disable(recurring)
+            in_flight = self._in_flight(recurring)
             going += in_flight
             if in_flight:
                 show(
@@ -180,7 +186,7 @@ class RecurringRuns:
                     "that version is paused, and the next apply removes it."
                 )
                 continue
-            identifier = one.state.identifier
+            identifier = recurring.state.identifier
             self._api.call(
                 "deleting the earlier version of the schedule",
                 lambda identifier=identifier: (  # type: ignore[misc]
@@ -191,51 +197,58 @@ class RecurringRuns:
             )
         return going
 
-    def _disable(self, one: RecurringRun) -> None:
-        if not one.state.paused:
-            self._api.call("pausing the schedule", lambda: self._api.client.disable_recurring_run(one.state.identifier))
+    def _disable(self, recurring: RecurringRun) -> None:
+        state = recurring.state
+        if not state.paused:
+            self._api.call("pausing the schedule", lambda: self._api.client.disable_recurring_run(state.identifier))
 
-    def _in_flight(self, one: RecurringRun) -> list[str]:
+    def _in_flight(self, recurring: RecurringRun) -> list[str]:
         runs = self._pages(
             lambda token: self._api.client.list_runs(
-                experiment_id=one.experiment_id, page_token=token, page_size=_PAGE, sort_by="created_at desc"
+                experiment_id=recurring.experiment_id, page_token=token, page_size=_PAGE, sort_by="created_at desc"
             ),
             "runs",
         )
-        return [run.run_id for run in runs if run.recurring_run_id == one.state.identifier and run.state not in _ENDED]
+        identifier = recurring.state.identifier
+        return [run.run_id for run in runs if run.recurring_run_id == identifier and run.state not in _ENDED]
 
     def _existing(self, name: str) -> list[RecurringRun]:
-        found = self._of(name)
-        if not found:
+        generations = self._of(name)
+        if not generations:
             known = ", ".join(state.schedule.name for state in self.states()) or "there is none"
             raise RequestError(f"Kubeflow has no schedule '{name}'", remedy=f"choose one that exists ({known})")
-        return found
+        return generations
 
     def _of(self, name: str) -> list[RecurringRun]:
         """Return every generation of a name, latest first."""
-        found = self._pages(self._list_page, "recurring_runs")
-        named = [one for one in found if one.display_name == name]
-        ours = [one for one in map(RecurringRun.read, named) if one is not None]
-        if len(ours) < len(named):
+        answers = [answer for answer in self._answers() if answer.display_name == name]
+        own = self._own(answers)
+        if len(own) < len(answers):
             raise RequestError(
                 f"A recurring run '{name}' exists that evenface did not make",
                 remedy="choose another name, or delete that one",
             )
-        return sorted(ours, key=lambda one: -one.generation)
+        return own
 
-    def _all(self) -> list[RecurringRun]:
-        found = (RecurringRun.read(one) for one in self._pages(self._list_page, "recurring_runs"))
-        return sorted((one for one in found if one is not None), key=lambda one: -one.generation)
+    def _own(self, answers: list[Any]) -> list[RecurringRun]:
+        """Return those that evenface made, latest generation first."""
+        read = (RecurringRun.read(answer) for answer in answers)
+        return sorted((recurring for recurring in read if recurring is not None), key=lambda run: -run.generation)
 
-    def _list_page(self, token: str) -> Any:
-        return self._api.client.list_recurring_runs(page_token=token, page_size=_PAGE, namespace=self._api.namespace)
+    def _answers(self) -> list[Any]:
+        return self._pages(
+            lambda token: self._api.client.list_recurring_runs(
+                page_token=token, page_size=_PAGE, namespace=self._api.namespace
+            ),
+            "recurring_runs",
+        )
 
     def _pages(self, page: Any, name: str) -> list[Any]:
-        found: list[Any] = []
+        items: list[Any] = []
         token = ""
         while True:
             answer = self._api.call("listing schedules and runs", lambda token=token: page(token))  # type: ignore[misc]
-            found += getattr(answer, name) or []
+            items += getattr(answer, name) or []
             token = answer.next_page_token or ""
             if not token:
-                return found
+                return items

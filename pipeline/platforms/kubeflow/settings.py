@@ -12,7 +12,7 @@ class KubeflowSettings(Section):
     """Where the cluster is and how its nodes are labelled.
 
     Credentials are never settings: they come from the environment, see
-    `pipeline.platforms.kubeflow.client.connect`.
+    `pipeline.platforms.kubeflow.client.KubeflowApi`.
     """
 
     host: str | None = Field(
@@ -44,9 +44,11 @@ class KubeflowSettings(Section):
             return None
         parts = urlsplit(host)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("write the whole URL, such as https://kubeflow.example.org/pipeline")
+            # The value is not repeated: it may hold a secret.
+            raise SettingError(
+                "this is not a whole URL", remedy="write one such as https://kubeflow.example.org/pipeline"
+            )
         if parts.username or parts.password:
-            # The value is not repeated: it holds a secret.
             raise SettingError(
                 "credentials don't belong in settings", remedy="put a token into EVENFACE_KUBEFLOW_TOKEN"
             )

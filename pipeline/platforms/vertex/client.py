@@ -22,51 +22,49 @@ T = TypeVar("T")
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LOGIN = "run `gcloud auth application-default login`, or run where a service account is attached"
-_SENTENCES: tuple[tuple[tuple[type[Exception], ...], type[EvenfaceError], str], ...] = (
+_EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[EvenfaceError], str, str], ...] = (
+    (exceptions.Unauthorized, PlatformError, "does not accept the credentials to {action} ({message})", _LOGIN),
     (
-        (exceptions.Unauthorized,),
+        exceptions.Forbidden,
         PlatformError,
-        "Vertex AI does not accept the credentials to {action} ({message}): {login}.",
+        "does not let you {action} in {place} ({message})",
+        "ask for the role Vertex AI User, and for Service Account User on the account that the tasks run as",
     ),
     (
-        (exceptions.Forbidden,),
+        exceptions.NotFound,
         PlatformError,
-        "Vertex AI does not let you {action} in {place} ({message}): ask for the role Vertex AI User, and for Service "
-        "Account User on the account that the tasks run as.",
+        "can't {action} ({message})",
+        "check platform.vertex.project and platform.vertex.location ({place}), and that the Vertex AI API is enabled "
+        "there",
     ),
     (
-        (exceptions.NotFound,),
-        PlatformError,
-        "Vertex AI can't {action} ({message}): check platform.vertex.project and platform.vertex.location ({place}), "
-        "and that the Vertex AI API is enabled there.",
-    ),
-    (
-        (exceptions.AlreadyExists,),
+        exceptions.AlreadyExists,
         RequestError,
-        "Vertex AI can't {action} because the name exists ({message}): choose another name.",
+        "can't {action} because the name exists ({message})",
+        "choose another name",
     ),
     (
-        (exceptions.TooManyRequests,),
+        exceptions.TooManyRequests,
         PlatformError,
-        "Vertex AI has no quota left to {action} in {place}, {waited} ({message}): try again later, or ask for more.",
+        "has no quota left to {action} in {place}, {waited} ({message})",
+        "try again later, or ask for more",
     ),
-    (
-        (exceptions.BadRequest,),
-        RequestError,
-        "Vertex AI refuses to {action} ({message}): correct the settings and try again.",
-    ),
+    (exceptions.BadRequest, RequestError, "refuses to {action} ({message})", "correct the settings and try again"),
     (
         (exceptions.ServiceUnavailable, exceptions.GatewayTimeout),
         PlatformError,
-        "Vertex AI at {endpoint} could not be reached to {action}, {waited} ({message}): check the network and give "
-        "the same command again.",
+        "at {endpoint} could not be reached to {action}, {waited} ({message})",
+        "check the network and give the same command again",
     ),
     (
-        (exceptions.ServerError,),
+        exceptions.ServerError,
         PlatformError,
-        "Vertex AI failed to {action}, {waited} ({message}): give the same command again later.",
+        "failed to {action}, {waited} ({message})",
+        "give the same command again later",
     ),
+    (Exception, PlatformError, "failed to {action} ({message})", "give the same command again"),
 )
+"""Kind of error, what Vertex AI does and the remedy, by Google's exception; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -170,32 +168,26 @@ def _credentials() -> tuple[Any, str | None]:
         # Within a request an expired login looks like an outage and would be waited for.
         credentials.refresh(google.auth.transport.requests.Request())
     except DefaultCredentialsError:
-        raise PlatformError("No Google credentials were found", remedy=f"{_LOGIN}") from None
+        raise PlatformError("No Google credentials were found", remedy=_LOGIN) from None
     except RefreshError:
-        raise PlatformError("Google no longer accepts the credentials", remedy=f"{_LOGIN}") from None
+        raise PlatformError("Google no longer accepts the credentials", remedy=_LOGIN) from None
     except TransportError:
         raise PlatformError("Google's sign-in can't be reached", remedy="check the network and the proxy") from None
     except GoogleAuthError as error:
-        raise PlatformError(
-            f"The Google credentials can't be used ({type(error).__name__})", remedy=f"{_LOGIN}"
-        ) from None
+        raise PlatformError(f"The Google credentials can't be used ({type(error).__name__})", remedy=_LOGIN) from None
     return credentials, project
 
 
-def _explain(error: BaseException, action: str, client: VertexClient) -> EvenfaceError:
-    """Turn an error of Google's client into one sentence with the cure."""
+def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceError:
+    """Turn an error of Google's client into one of evenface's, with its remedy."""
     settings = client.settings
+    seconds = settings.retry_seconds
     words = {
         "action": action,
         "message": " ".join(str(getattr(error, "message", error)).split()).rstrip(".") or type(error).__name__,
         "place": f"project {client.project}, location {settings.location}",
         "endpoint": settings.endpoint,
-        "waited": f"even after {settings.retry_seconds:g} s of retries"
-        if settings.retry_seconds
-        else "at the first try",
-        "login": _LOGIN,
+        "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
     }
-    for kinds, meaning, sentence in _SENTENCES:
-        if isinstance(error, kinds):
-            return meaning(sentence.format(**words))
-    return PlatformError("Vertex AI failed to {action} ({message}): give the same command again.".format(**words))
+    kind, problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
+    return kind("Vertex AI " + problem.format(**words), remedy=remedy.format(**words))

@@ -53,7 +53,7 @@ def follow(client: VertexClient, name: str, titles: dict[str, str], show: Show) 
         if job.state == PipelineState.PIPELINE_STATE_SUCCEEDED:
             return
         if job.state in _FAILED:
-            raise RunFailedError(_failure(job, titles))
+            raise _failure(job, titles)
         time.sleep(client.settings.poll_seconds)
 
 
@@ -72,14 +72,15 @@ def _phrase(words: Counter[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
 
 
-def _failure(job: Any, titles: dict[str, str]) -> str:
-    state = PipelineState(job.state).name.removeprefix("PIPELINE_STATE_").lower()
+def _failure(job: Any, titles: dict[str, str]) -> RunFailedError:
+    run = f"The run {PipelineState(job.state).name.removeprefix('PIPELINE_STATE_').lower()}"
     for detail in job.job_detail.task_details:
         if detail.state == PipelineTaskDetail.State.FAILED and detail.task_name in titles:
-            cause = _one_line(detail.error.message) or "no cause given"
-            return f"The run {state} at stage {detail.task_name} ({titles[detail.task_name]}): {cause}."
-    cause = _one_line(job.error.message)
-    return f"The run {state}" + (f": {cause}." if cause else " before any stage failed: see its page in the console.")
+            stage = f"{run} at stage {detail.task_name} ({titles[detail.task_name]})"
+            return RunFailedError.quoting(stage, _one_line(detail.error.message) or "no cause given")
+    if cause := _one_line(job.error.message):
+        return RunFailedError.quoting(run, cause)
+    return RunFailedError(f"{run} before any stage failed", remedy="see its page in the console")
 
 
 def _one_line(message: str) -> str:

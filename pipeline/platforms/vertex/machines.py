@@ -1,9 +1,9 @@
-"""Which machines Vertex AI has for a stage's resources."""
+"""Which machines and accelerators Vertex AI has for a stage's resources."""
 
 from dataclasses import dataclass
 
 from components.errors import RequestError
-from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings, StageResources
+from pipeline.platforms.resources import ResourcesSettings, StageResources
 
 MAX_CPUS = 96
 """Most vCPUs of a pipeline task, see "Specify the machine configuration for a pipeline step"."""
@@ -25,10 +25,18 @@ class Machine:
     memory_gb: int
 
 
-_N1 = {1: Machine(16, 104), 2: Machine(32, 208), 4: Machine(96, 624)}
+ACCELERATOR_TYPES = {
+    "nvidia-t4": "NVIDIA_TESLA_T4",
+    "nvidia-l4": "NVIDIA_L4",
+    "nvidia-v100": "NVIDIA_TESLA_V100",
+    "nvidia-a100-40gb": "NVIDIA_TESLA_A100",
+    "nvidia-a100-80gb": "NVIDIA_A100_80GB",
+    "nvidia-h100-80gb": "NVIDIA_H100_80GB",
+}
+"""Value of Vertex AI's ``AcceleratorType`` for each GPU model of the settings."""
 
 MACHINES: dict[str, dict[int, Machine]] = {
-    "nvidia-t4": _N1,
+    "nvidia-t4": {1: Machine(16, 104), 2: Machine(32, 208), 4: Machine(96, 624)},
     "nvidia-v100": {1: Machine(8, 52), 2: Machine(16, 104), 4: Machine(32, 208), 8: Machine(96, 624)},
     "nvidia-l4": {1: Machine(32, 128), 2: Machine(24, 96), 4: Machine(48, 192), 8: Machine(96, 384)},
     "nvidia-a100-40gb": {
@@ -72,18 +80,14 @@ def _check_stage(stage: str, asked: StageResources) -> list[str]:
         )
     if asked.accelerator is None:
         return []
-    machines = MACHINES.get(asked.accelerator)
-    if machines is None:
-        raise RequestError(
-            f"resources.{stage}.accelerator is {asked.accelerator}, which Vertex AI's machines don't carry",
-            remedy=f"choose {', '.join(MACHINES)}",
-        )
-    name = ACCELERATORS[asked.accelerator].vertex
+    machines = MACHINES[asked.accelerator]
+    name = ACCELERATOR_TYPES[asked.accelerator]
     machine = machines.get(asked.accelerator_count)
     if machine is None:
+        *counts, last = machines
         raise RequestError(
             f"resources.{stage} asks for {asked.accelerator_count} {name}, but a Vertex AI machine carries "
-            f"{_alternatives(list(machines))}",
+            f"{', '.join(map(str, counts))} or {last}",
             remedy=f"set resources.{stage}.accelerator_count to one of these",
         )
     if asked.cpu > machine.cpus or asked.memory_gb > machine.memory_gb:
@@ -93,7 +97,3 @@ def _check_stage(stage: str, asked: StageResources) -> list[str]:
             "Vertex AI may refuse the task."
         ]
     return []
-
-
-def _alternatives(counts: list[int]) -> str:
-    return ", ".join(map(str, counts[:-1])) + f" or {counts[-1]}" if len(counts) > 1 else str(counts[0])

@@ -5,23 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
 
-from pipeline.platforms.resources import ACCELERATORS, PlatformSettings, ResourcesSettings
-from pipeline.platforms.schedules import Schedule, ScheduleState
-from pipeline.platforms.submission import Change, Show, Submission
-from pipeline.platforms.vertex.machines import check_machines
+from pipeline.platforms.checks import PATIENCE_SECONDS, Check
+from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.settings import SharedSettings
+from pipeline.platforms.submission import Show, Submission
+from pipeline.platforms.vertex.machines import ACCELERATOR_TYPES, check_machines
 from pipeline.platforms.vertex.request import (
     EXPERIMENT_LABEL,
     job_id_of,
     job_of,
     label_value,
-    read_package,
     task_titles,
 )
+from pipeline.platforms.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import PipelineJob
 
     from pipeline.platforms.vertex.client import VertexClient
+    from pipeline.platforms.vertex.schedules import VertexSchedules
 
 
 class VertexPlatform:
@@ -31,15 +33,16 @@ class VertexPlatform:
 
     Args:
         resources: Each stage's resources.
-        platform: Which project and location, and as whom.
+        shared: What every platform needs.
+        settings: Which project and location, and as whom.
     """
 
-    def __init__(self, resources: ResourcesSettings, platform: PlatformSettings) -> None:
+    def __init__(self, resources: ResourcesSettings, shared: SharedSettings, settings: VertexSettings) -> None:
         self._resources = resources
-        self._platform = platform
-        self._settings = platform.vertex
+        self._shared = shared
+        self._settings = settings
 
-    def check(self) -> list[str]:
+    def notes(self) -> list[str]:
         """Return a sentence for each setting that Vertex AI ignores or translates.
 
         Raises:
@@ -57,26 +60,37 @@ class VertexPlatform:
             sentences.append(
                 f"spot of {', '.join(spot)} is ignored: a KFP task on Vertex AI runs on standard machines alone."
             )
-        if self._platform.image_pull_policy != "IfNotPresent":
+        if self._shared.image_pull_policy != "IfNotPresent":
             sentences.append(
-                f"platform.image_pull_policy {self._platform.image_pull_policy} is ignored: "
+                f"platform.image_pull_policy {self._shared.image_pull_policy} is ignored: "
                 "Vertex AI's machines are fresh and fetch the image for every task."
             )
-        if "/" not in self._platform.image:
+        if "/" not in self._shared.image:
             sentences.append(
-                f"platform.image {self._platform.image} names no registry: push it to Artifact Registry and pass its "
+                f"platform.image {self._shared.image} names no registry: push it to Artifact Registry and pass its "
                 "full name, or Vertex AI will not find it."
             )
-        changed = sorted(self._platform.kubeflow.model_dump(exclude_defaults=True))
-        if changed:
-            sentences.append(
-                f"platform.kubeflow.{', platform.kubeflow.'.join(changed)} is ignored: Vertex AI chooses machines by "
-                "resources and accelerator, without node labels or taints."
-            )
-        if self._platform.experiment != PlatformSettings().experiment:
-            label = f"{EXPERIMENT_LABEL}={label_value(self._platform.experiment)}"
+        if self._shared.experiment != SharedSettings().experiment:
+            label = f"{EXPERIMENT_LABEL}={label_value(self._shared.experiment)}"
             sentences.append(f"platform.experiment becomes the label {label} of the run: Vertex AI groups by labels.")
         return sentences
+
+    def checks(self, *, wanted: bool) -> list[Check]:
+        """Return whether there are such machines and, if it is wanted or configured, whether the API answers."""
+        checks = [Check.attempt("Vertex machines", self._machines_in_words)]
+        if wanted or self._settings.project is not None:
+            checks.append(Check.attempt("Vertex API", self._answer_in_words))
+        return checks
+
+    def _machines_in_words(self) -> str:
+        check_machines(self._resources)
+        return self._resources.gpus_in_words(ACCELERATOR_TYPES)
+
+    def _answer_in_words(self) -> str:
+        from pipeline.platforms.vertex.schedules import VertexSchedules
+
+        once = self._settings.model_copy(update={"retry_seconds": 0.0, "request_seconds": PATIENCE_SECONDS})
+        return f"answers, {len(VertexSchedules(once).states())} schedules"
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
         """Give a task its stage's limits, accelerator, retries and caching.
@@ -91,7 +105,7 @@ class VertexPlatform:
         asked = self._resources.of(stage)
         task.set_cpu_limit(_cpu(asked.cpu)).set_memory_limit(_memory(asked.memory_gb))
         if asked.accelerator is not None:
-            task.set_accelerator_type(ACCELERATORS[asked.accelerator].vertex)
+            task.set_accelerator_type(ACCELERATOR_TYPES[asked.accelerator])
             task.set_accelerator_limit(asked.accelerator_count)
         if asked.retries:
             task.set_retry(
@@ -99,12 +113,12 @@ class VertexPlatform:
                 backoff_duration=f"{asked.retry_backoff_seconds}s",
                 backoff_factor=asked.retry_backoff_factor,
             )
-        task.set_caching_options(self._platform.caching)
+        task.set_caching_options(self._shared.caching)
 
     def preview(self, submission: Submission) -> dict[str, Any]:
         """Return what `submit` would send, with the compiled pipeline's place taken by its name and version."""
-        specification = read_package(submission.package)
-        job = job_of(submission, self._settings, specification)
+        job = job_of(submission, self._settings)
+        specification = job["pipelineSpec"]
         job["pipelineSpec"] = {
             "pipeline": specification["pipelineInfo"]["name"],
             "version": submission.version,
@@ -126,69 +140,29 @@ class VertexPlatform:
             PlatformError: If Vertex AI refuses or can't be reached.
             RunFailedError: If a followed run does not succeed.
         """
-        specification = read_package(submission.package)
-        job = job_of(submission, self._settings, specification)
+        job = job_of(submission, self._settings)
         job_id = job_id_of(submission.run_name)
-        client = self._connect()
 
+        from pipeline.platforms.vertex.client import connect
         from pipeline.platforms.vertex.follow import console_page, follow
 
+        client = connect(self._settings)
         created = _create_job(client, job, job_id)
         show(f"Run         {created.name}")
         show(f"Console     {console_page(created)}")
         if wait:
             try:
-                follow(client, created.name, task_titles(specification), show)
+                follow(client, created.name, task_titles(job["pipelineSpec"]), show)
             except KeyboardInterrupt:
                 show("No longer followed; the run goes on, and the console can cancel it.")
                 raise
         return str(created.name)
 
-    def apply_schedule(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
-        """Make the schedule of this name be this one, in place; runs in flight go on.
+    def schedules(self) -> "VertexSchedules":
+        """Return the schedules that evenface made."""
+        from pipeline.platforms.vertex.schedules import VertexSchedules
 
-        Raises:
-            RequestError: If the name belongs to another's schedule.
-            PlatformError: If Vertex AI refuses or can't be reached.
-        """
-        job = job_of(submission, self._settings, read_package(submission.package))
-        client = self._connect()
-
-        from pipeline.platforms.vertex import schedules
-
-        wanted = schedules.schedule_of(schedule, job, client.parent, allow_queueing=self._settings.allow_queueing)
-        change = schedules.apply(client, wanted)
-        show(f"Location    {client.parent}")
-        return change
-
-    def list_schedules(self) -> list[ScheduleState]:
-        """Return the schedules that evenface made, by name."""
-        from pipeline.platforms.vertex import schedules
-
-        return schedules.states(self._connect())
-
-    def pause_schedule(self, name: str) -> None:
-        """Stop a schedule from starting runs."""
-        from pipeline.platforms.vertex import schedules
-
-        schedules.pause(self._connect(), name)
-
-    def resume_schedule(self, name: str) -> None:
-        """Let a paused schedule start runs again, without those that it missed."""
-        from pipeline.platforms.vertex import schedules
-
-        schedules.resume(self._connect(), name)
-
-    def delete_schedule(self, name: str) -> None:
-        """Remove a schedule; runs in flight go on."""
-        from pipeline.platforms.vertex import schedules
-
-        schedules.delete(self._connect(), name)
-
-    def _connect(self) -> "VertexClient":
-        from pipeline.platforms.vertex.client import connect
-
-        return connect(self._settings)
+        return VertexSchedules(self._settings)
 
 
 def _create_job(client: "VertexClient", job: dict[str, Any], job_id: str) -> "PipelineJob":

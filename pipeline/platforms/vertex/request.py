@@ -1,8 +1,6 @@
 """What is sent to Vertex AI to start a run, as plain JSON."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,51 +16,6 @@ EXPERIMENT_LABEL = f"{OWN_LABEL_PREFIX}experiment"
 _JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 
 
-def read_package(path: Path) -> dict[str, Any]:
-    """Read a compiled pipeline that Vertex AI can run.
-
-    Args:
-        path: The compiled YAML.
-
-    Returns:
-        The pipeline specification.
-
-    Raises:
-        RequestError: If the file is missing, is no pipeline, or was compiled for another platform.
-    """
-    try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise RequestError(
-            f"The compiled pipeline {path} does not exist", remedy="run evenface compile first"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise RequestError(
-            f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex"
-        ) from None
-    if len(documents) > 1:
-        raise RequestError(
-            f"{path} has {len(documents)} YAML documents, and Vertex AI reads one",
-            remedy=("the others hold settings of Kubernetes; run evenface compile --target vertex"),
-        )
-    specification = documents[0] if documents else None
-    if not isinstance(specification, dict) or not {"pipelineInfo", "root", "deploymentSpec"} <= specification.keys():
-        raise RequestError(f"{path} is not a compiled pipeline", remedy="run evenface compile --target vertex")
-    for accelerator in _accelerators(specification):
-        if "/" in accelerator:
-            raise RequestError(
-                f"{path} asks for the accelerator {accelerator}, a name of Kubernetes",
-                remedy="run evenface compile --target vertex",
-            )
-    return specification
-
-
-def _accelerators(specification: dict[str, Any]) -> Iterator[str]:
-    for executor in specification["deploymentSpec"].get("executors", {}).values():
-        accelerator = executor.get("container", {}).get("resources", {}).get("accelerator", {})
-        yield from (str(accelerator[key]) for key in ("type", "resourceType") if key in accelerator)
-
-
 def task_titles(specification: dict[str, Any]) -> dict[str, str]:
     """Return the display name of each task that runs a container, by the task's name."""
     components = specification.get("components", {})
@@ -74,13 +27,12 @@ def task_titles(specification: dict[str, Any]) -> dict[str, str]:
     return titles
 
 
-def job_of(submission: Submission, settings: VertexSettings, specification: dict[str, Any]) -> dict[str, Any]:
+def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
     """Return the ``PipelineJob`` of a submission, as JSON.
 
     Args:
         submission: What is run.
         settings: As whom, and under which key, labels and failure policy.
-        specification: The compiled pipeline.
 
     Raises:
         RequestError: If the artifacts have no bucket to go to.
@@ -100,7 +52,7 @@ def job_of(submission: Submission, settings: VertexSettings, specification: dict
             "parameterValues": submission.parameters,
             "failurePolicy": f"PIPELINE_FAILURE_POLICY_FAIL_{settings.failure_policy.upper()}",
         },
-        "pipelineSpec": specification,
+        "pipelineSpec": yaml.safe_load(submission.package.read_text(encoding="utf-8")),
     }
     if settings.service_account is not None:
         job["serviceAccount"] = settings.service_account

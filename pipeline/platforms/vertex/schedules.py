@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import cached_property
 from typing import Any
 
 from google.api_core import exceptions
@@ -10,9 +11,10 @@ from google.cloud.aiplatform_v1 import Schedule as VertexSchedule
 
 from components.errors import RequestError
 from pipeline.platforms.schedules import Schedule, ScheduleState
-from pipeline.platforms.submission import Change, PlatformError
-from pipeline.platforms.vertex.client import VertexClient
-from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX
+from pipeline.platforms.submission import Change, PlatformError, Show, Submission
+from pipeline.platforms.vertex.client import VertexClient, connect
+from pipeline.platforms.vertex.request import job_of
+from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX, VertexSettings
 
 SCHEDULE_LABEL = f"{OWN_LABEL_PREFIX}schedule"
 """Label of every run of a schedule that names the schedule; by it evenface knows its own."""
@@ -30,7 +32,170 @@ _APPLIED = (
 )
 
 
-def schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
+class VertexSchedules:
+    """The schedules of one project and location; the first request connects.
+
+    Args:
+        settings: Which project and location, and as whom.
+    """
+
+    def __init__(self, settings: VertexSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _client(self) -> VertexClient:
+        return connect(self._settings)
+
+    def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
+        """Make the one schedule of this name be this one, in place; runs in flight go on.
+
+        A paused schedule stays paused.
+
+        Raises:
+            RequestError: If the name belongs to a schedule that evenface did not make, or to several.
+            PlatformError: If Vertex AI refuses or can't be reached.
+        """
+        job = job_of(submission, self._settings)
+        parent = self._client.parent
+        change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self._settings.allow_queueing))
+        show(f"Location    {parent}")
+        return change
+
+    def states(self) -> list[ScheduleState]:
+        """Return the schedules that evenface made, by name."""
+        everyones = self._list("create_pipeline_job_request:*")
+        own = [schedule for schedule in everyones if SCHEDULE_LABEL in _labels(schedule)]
+        return sorted(map(_state, own), key=lambda state: state.schedule.name)
+
+    def pause(self, name: str) -> None:
+        """Pause every schedule of a name that is not paused yet."""
+        for schedule in self._existing(name):
+            self._change_state("pause", schedule, VertexSchedule.State.PAUSED)
+
+    def resume(self, name: str) -> None:
+        """Resume every paused schedule of a name, without the runs that it missed."""
+        for schedule in self._existing(name):
+            self._change_state("resume", schedule, VertexSchedule.State.ACTIVE)
+
+    def delete(self, name: str) -> None:
+        """Delete every schedule of a name; runs in flight go on."""
+        for schedule in self._existing(name):
+            self._delete(schedule)
+
+    def _apply(self, wanted: VertexSchedule) -> Change:
+        name = wanted.display_name
+        existing = self._named(name)
+        if not existing:
+            self._create(wanted)
+            return Change.CREATED
+        if len(existing) > 1:
+            raise RequestError(
+                f"Vertex AI has {len(existing)} schedules called {name}",
+                remedy=f"delete them with evenface schedule delete {name}, then apply again",
+            )
+        current = existing[0]
+        if current.state == VertexSchedule.State.COMPLETED:
+            raise RequestError(
+                f"The schedule {name} has come to its end and can't be changed",
+                remedy=f"delete it with evenface schedule delete {name}, then apply again",
+            )
+        if _same(current, wanted):
+            return Change.UNCHANGED
+        wanted.name = current.name
+        self._client.call(
+            f"change the schedule {name}",
+            self._client.schedules.update_schedule,
+            schedule=wanted,
+            update_mask={"paths": _APPLIED},
+        )
+        return Change.REPLACED
+
+    def _create(self, wanted: VertexSchedule) -> None:
+        name, tried = wanted.display_name, False
+
+        def attempt() -> None:
+            nonlocal tried
+            # An attempt whose answer was lost may have made the schedule, and nothing stops a second of the same name.
+            if tried and any(_same(current, wanted) for current in self._pages(_called(name))):
+                return
+            tried = True
+            self._client.schedules.create_schedule(
+                request={"parent": self._client.parent, "schedule": wanted}, timeout=self._settings.request_seconds
+            )
+
+        self._client.repeat(f"create the schedule {name}", attempt)
+
+    def _change_state(self, verb: str, schedule: VertexSchedule, goal: VertexSchedule.State) -> None:
+        api, seconds = self._client.schedules, self._settings.request_seconds
+
+        def attempt() -> None:
+            # Vertex AI refuses to pause what is paused, as it is after an attempt whose answer was lost.
+            if api.get_schedule(name=schedule.name, timeout=seconds).state == goal:
+                return
+            if goal == VertexSchedule.State.PAUSED:
+                api.pause_schedule(name=schedule.name, timeout=seconds)
+            else:
+                api.resume_schedule(request={"name": schedule.name, "catch_up": False}, timeout=seconds)
+
+        self._client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
+
+    def _delete(self, schedule: VertexSchedule) -> None:
+        tried, seconds = False, self._settings.request_seconds
+
+        def attempt() -> None:
+            nonlocal tried
+            try:
+                operation = self._client.schedules.delete_schedule(name=schedule.name, timeout=seconds)
+            except exceptions.NotFound:
+                if tried:  # An attempt whose answer was lost has deleted it.
+                    return
+                raise
+            finally:
+                tried = True
+            try:
+                operation.result(timeout=seconds)
+            except TimeoutError:
+                raise PlatformError(
+                    f"Vertex AI takes longer than {seconds:g} s to delete the schedule {schedule.display_name}",
+                    remedy="see later with evenface schedule list that it is gone",
+                ) from None
+
+        self._client.repeat(f"delete the schedule {schedule.display_name}", attempt)
+
+    def _existing(self, name: str) -> list[VertexSchedule]:
+        schedules = self._named(name)
+        if not schedules:
+            raise RequestError(f"Vertex AI has no schedule called {name}", remedy="see evenface schedule list")
+        return schedules
+
+    def _named(self, name: str) -> list[VertexSchedule]:
+        """Return the schedules of a name.
+
+        Raises:
+            RequestError: If one of them is not evenface's own.
+        """
+        schedules = self._list(_called(name))
+        for schedule in schedules:
+            if _labels(schedule).get(SCHEDULE_LABEL) != name:
+                raise RequestError(
+                    f"Vertex AI has a schedule called {name} that evenface did not make ({schedule.name})",
+                    remedy="choose another name, or delete that schedule by hand",
+                )
+        return schedules
+
+    def _list(self, condition: str) -> list[VertexSchedule]:
+        return self._client.repeat("list the schedules", lambda: self._pages(condition))
+
+    def _pages(self, condition: str) -> list[VertexSchedule]:
+        request = {"parent": self._client.parent, "filter": condition}
+        return list(self._client.schedules.list_schedules(request=request, timeout=self._settings.request_seconds))
+
+
+def _called(name: str) -> str:
+    return f'display_name="{name}"'
+
+
+def _schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
     """Return a schedule in Vertex AI's words.
 
     Args:
@@ -54,59 +219,6 @@ def schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_q
     return VertexSchedule.from_json(json.dumps(message))
 
 
-def apply(client: VertexClient, wanted: VertexSchedule) -> Change:
-    """Make the one schedule of this name be as wanted; runs in flight go on.
-
-    A paused schedule stays paused.
-
-    Raises:
-        RequestError: If the name belongs to a schedule that evenface did not make, or to several.
-        PlatformError: If Vertex AI refuses or can't be reached.
-    """
-    name = wanted.display_name
-    existing = _find(client, name)
-    if not existing:
-        _create(client, wanted)
-        return Change.CREATED
-    if len(existing) > 1:
-        raise RequestError(
-            f"Vertex AI has {len(existing)} schedules called {name}",
-            remedy=(f"delete them with evenface schedule delete {name}, then apply again"),
-        )
-    current = existing[0]
-    if current.state == VertexSchedule.State.COMPLETED:
-        raise RequestError(
-            f"The schedule {name} has come to its end and can't be changed",
-            remedy=(f"delete it with evenface schedule delete {name}, then apply again"),
-        )
-    if _same(current, wanted):
-        return Change.UNCHANGED
-    wanted.name = current.name
-    client.call(
-        f"change the schedule {name}",
-        client.schedules.update_schedule,
-        schedule=wanted,
-        update_mask={"paths": _APPLIED},
-    )
-    return Change.REPLACED
-
-
-def _create(client: VertexClient, wanted: VertexSchedule) -> None:
-    name, tried = wanted.display_name, False
-
-    def attempt() -> None:
-        nonlocal tried
-        # An attempt whose answer was lost may have made the schedule, and nothing stops a second of the same name.
-        if tried and any(_same(found, wanted) for found in _list(client, f'display_name="{name}"')):
-            return
-        tried = True
-        client.schedules.create_schedule(
-            request={"parent": client.parent, "schedule": wanted}, timeout=client.settings.request_seconds
-        )
-
-    client.repeat(f"create the schedule {name}", attempt)
-
-
 def _same(current: VertexSchedule, wanted: VertexSchedule) -> bool:
     """Tell whether a schedule does what is wanted; what Vertex AI adds to a run by itself does not count."""
     return _specification(current) == _specification(wanted) and all(
@@ -120,44 +232,6 @@ def _labels(schedule: VertexSchedule) -> dict[str, str]:
 
 def _specification(schedule: VertexSchedule) -> str:
     return _labels(schedule).get(SPECIFICATION_LABEL, "")
-
-
-def _list(client: VertexClient, condition: str) -> list[VertexSchedule]:
-    pages = client.schedules.list_schedules(
-        request={"parent": client.parent, "filter": condition}, timeout=client.settings.request_seconds
-    )
-    return list(pages)
-
-
-def _find(client: VertexClient, name: str) -> list[VertexSchedule]:
-    """Return the schedules of a name.
-
-    Raises:
-        RequestError: If one of them is not evenface's own.
-    """
-    found = client.repeat("list the schedules", lambda: _list(client, f'display_name="{name}"'))
-    for schedule in found:
-        if _labels(schedule).get(SCHEDULE_LABEL) != name:
-            raise RequestError(
-                f"Vertex AI has a schedule called {name} that evenface did not make ({schedule.name})",
-                remedy="choose another name with --name, or delete that schedule by hand",
-            )
-    return found
-
-
-def _existing(client: VertexClient, name: str) -> list[VertexSchedule]:
-    found = _find(client, name)
-    if not found:
-        raise RequestError(f"Vertex AI has no schedule called {name}", remedy="see evenface schedule list")
-    return found
-
-
-def states(client: VertexClient) -> list[ScheduleState]:
-    """Return the schedules that evenface made, by name."""
-    condition = "create_pipeline_job_request:*"
-    found = client.repeat("list the schedules", lambda: _list(client, condition))
-    own = [schedule for schedule in found if SCHEDULE_LABEL in _labels(schedule)]
-    return sorted(map(_state, own), key=lambda state: state.schedule.name)
 
 
 def _state(schedule: VertexSchedule) -> ScheduleState:
@@ -184,61 +258,3 @@ def _note(schedule: VertexSchedule) -> str:
     started = schedule.started_run_count
     ended = ", has come to its end" if schedule.state == VertexSchedule.State.COMPLETED else ""
     return f"{started} run{'' if started == 1 else 's'} started{ended}"
-
-
-def pause(client: VertexClient, name: str) -> None:
-    """Pause every schedule of a name that is not paused yet."""
-    for schedule in _existing(client, name):
-        _change_state(client, "pause", schedule, VertexSchedule.State.PAUSED)
-
-
-def resume(client: VertexClient, name: str) -> None:
-    """Resume every paused schedule of a name, without the runs that it missed."""
-    for schedule in _existing(client, name):
-        _change_state(client, "resume", schedule, VertexSchedule.State.ACTIVE)
-
-
-def _change_state(client: VertexClient, verb: str, schedule: VertexSchedule, goal: VertexSchedule.State) -> None:
-    def attempt() -> None:
-        # Vertex AI refuses to pause what is paused, as it is after an attempt whose answer was lost.
-        if client.schedules.get_schedule(name=schedule.name, timeout=client.settings.request_seconds).state == goal:
-            return
-        if goal == VertexSchedule.State.PAUSED:
-            client.schedules.pause_schedule(name=schedule.name, timeout=client.settings.request_seconds)
-        else:
-            client.schedules.resume_schedule(
-                request={"name": schedule.name, "catch_up": False}, timeout=client.settings.request_seconds
-            )
-
-    client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
-
-
-def delete(client: VertexClient, name: str) -> None:
-    """Delete every schedule of a name; runs in flight go on."""
-    for schedule in _existing(client, name):
-        _delete(client, schedule)
-
-
-def _delete(client: VertexClient, schedule: VertexSchedule) -> None:
-    tried = False
-
-    def attempt() -> None:
-        nonlocal tried
-        try:
-            operation = client.schedules.delete_schedule(name=schedule.name, timeout=client.settings.request_seconds)
-        except exceptions.NotFound:
-            if tried:  # An attempt whose answer was lost has deleted it.
-                return
-            raise
-        finally:
-            tried = True
-        try:
-            operation.result(timeout=client.settings.request_seconds)
-        except TimeoutError:
-            raise PlatformError(
-                f"Vertex AI takes longer than {client.settings.request_seconds:g} s to delete the schedule "
-                f"{schedule.display_name}",
-                remedy="see later with evenface schedule list that it is gone",
-            ) from None
-
-    client.repeat(f"delete the schedule {schedule.display_name}", attempt)

@@ -83,8 +83,9 @@ class VertexSettings(Section):
         endpoint = self.api_endpoint
         if endpoint is not None and not (_HOST.fullmatch(endpoint) or _LOOPBACK.fullmatch(endpoint)):
             raise SettingError(
-                f"api_endpoint can't be '{endpoint}': write a host name, which is called over TLS",
-                remedy="plain http:// is for 127.0.0.1 and localhost alone",
+                f"api_endpoint can't be '{endpoint}'",
+                remedy="write a host name, which is called over TLS; "
+                "plain http:// is for 127.0.0.1 and localhost alone",
             )
         if self.is_loopback and self.project is None:
             raise SettingError(

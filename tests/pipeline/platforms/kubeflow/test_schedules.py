@@ -9,8 +9,8 @@ CRON = ("--cron", "0 3 * * 1")
 
 
 def only(resources):
-    (one,) = resources.values()
-    return one
+    (resource,) = resources.values()
+    return resource
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_run_in_flight_survives_a_change(on_kubeflow, kubeflow, applied):
     assert f"The run {run} of the earlier version goes on" in finished.out
     assert kubeflow.runs[run]["state"] == "RUNNING"
     assert applied["status"] == "DISABLED"
-    assert [one["status"] for one in kubeflow.recurring_runs.values()] == ["DISABLED", "ENABLED"]
+    assert [recurring["status"] for recurring in kubeflow.recurring_runs.values()] == ["DISABLED", "ENABLED"]
     assert on_kubeflow("schedule", "list").out.count("weekly: ") == 1
     kubeflow.runs[run]["state"] = "SUCCEEDED"
     assert "unchanged" in on_kubeflow("schedule", "apply", "weekly", "--cron", "0 5 * * *").out

@@ -182,7 +182,8 @@ def test_a_run_is_followed_through_short_failures_but_not_for_ever(on_kubeflow, 
     kubeflow.fail("RunService_GetRun", 500, times=99)
     lost = on_kubeflow("submit", "--wait")
     assert lost.code == 1
-    assert "Lost sight of the run, which goes on: see http://" in lost.sentence
+    assert "Lost sight of the run, which goes on (http://" in lost.sentence
+    assert "failed while following the run (500), 'Ordered fault 500'): see http://" in lost.sentence
 
 
 def test_a_server_of_several_users_needs_a_namespace(on_kubeflow, kubeflow, monkeypatch, tmp_path):
@@ -192,7 +193,7 @@ def test_a_server_of_several_users_needs_a_namespace(on_kubeflow, kubeflow, monk
     assert refused.code == 2
     assert "set platform.kubeflow.namespace" in refused.sentence
     assert on_kubeflow("submit", "--set", "platform.kubeflow.namespace=team-faces").code == 0
-    assert {one["namespace"] for one in kubeflow.experiments.values()} == {"team-faces"}
+    assert {experiment["namespace"] for experiment in kubeflow.experiments.values()} == {"team-faces"}
 
 
 def test_a_host_that_nobody_answers_at_is_named(command):

@@ -8,9 +8,6 @@ import yaml
 from pydantic import ValidationError
 
 from components.errors import RequestError
-from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
-from pipeline.platforms.vertex.platform import VertexPlatform
-from pipeline.platforms.vertex.request import read_package
 from pipeline.platforms.vertex.settings import VertexSettings
 from tests.pipeline.platforms.vertex.vertex_case import compiled, platform, submission
 
@@ -24,7 +21,7 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def executors(package):
-    specification = read_package(package)
+    specification = yaml.safe_load(package.read_text())
     return {
         component["executorLabel"].removeprefix("exec-"): specification["deploymentSpec"]["executors"][
             component["executorLabel"]
@@ -52,11 +49,11 @@ def test_fractions_of_a_core_and_of_a_gigabyte_survive(executors):
 
 
 def test_gpus_are_on_tune_and_train_alone(executors):
-    assert {name for name, each in executors.items() if "accelerator" in each["resources"]} == {"tune", "train"}
+    assert {name for name, executor in executors.items() if "accelerator" in executor["resources"]} == {"tune", "train"}
 
 
 def test_retries_and_caching_are_those_of_the_settings(package):
-    specification = read_package(package)
+    specification = yaml.safe_load(package.read_text())
     tasks = {
         name: task
         for component in (specification["root"], *specification["components"].values())
@@ -71,22 +68,23 @@ def test_retries_and_caching_are_those_of_the_settings(package):
 @pytest.mark.parametrize(("accelerator", "count"), [("nvidia-t4", 8), ("nvidia-v100", 16), ("nvidia-l4", 16)])
 def test_a_number_of_gpus_that_no_machine_carries_is_refused(accelerator, count):
     with pytest.raises(RequestError, match=f"asks for {count} NVIDIA.*accelerator_count to one of these"):
-        platform(resources={"train": {"accelerator": accelerator, "accelerator_count": count}}).check()
+        platform(resources={"train": {"accelerator": accelerator, "accelerator_count": count}}).notes()
 
 
 def test_three_t4_are_refused():
     with pytest.raises((RequestError, ValidationError), match="accelerator_count"):
-        platform(resources={"train": {"accelerator": "nvidia-t4", "accelerator_count": 3}}).check()
+        platform(resources={"train": {"accelerator": "nvidia-t4", "accelerator_count": 3}}).notes()
 
 
 @pytest.mark.parametrize(("key", "value"), [("cpu", 97), ("memory_gb", 625)])
 def test_more_than_the_largest_machine_is_refused(key, value):
     with pytest.raises(RequestError, match=f"resources.compare.{key} is {value}"):
-        platform(resources={"compare": {key: value}}).check()
+        platform(resources={"compare": {key: value}}).notes()
 
 
 def test_more_cpus_than_a_machine_with_one_t4_has_is_warned_about():
-    (warning,) = [each for each in platform(resources={"tune": _t4(cpu=64)}).check() if "NVIDIA_TESLA_T4" in each]
+    notes = platform(resources={"tune": _t4(cpu=64)}).notes()
+    (warning,) = [note for note in notes if "NVIDIA_TESLA_T4" in note]
     assert "the largest such machine has 16 and 104 GB" in warning
 
 
@@ -95,46 +93,14 @@ def _t4(**details):
 
 
 def test_settings_that_vertex_ai_ignores_are_reported():
-    settings = {
-        "image": "evenface:gpu",
-        "image_pull_policy": "Always",
-        "kubeflow": {"gpu_taint": "gpus", "spot_label": "x/spot"},
-        "vertex": {"project": "faces"},
-    }
-    resources = {"train": {"spot": True, "timeout_seconds": 60}}
-    told = VertexPlatform(
-        ResourcesSettings.model_validate(resources), PlatformSettings.model_validate(settings)
-    ).check()
-    for key in ("spot of train", "timeout_seconds of", "image_pull_policy Always", "gpu_taint", "names no registry"):
+    shared = {"image": "evenface:gpu", "image_pull_policy": "Always"}
+    told = platform(resources={"train": {"spot": True, "timeout_seconds": 60}}, shared=shared).notes()
+    for key in ("spot of train", "timeout_seconds of", "image_pull_policy Always", "names no registry"):
         assert any(key in sentence for sentence in told), key
 
 
 def test_a_setting_that_nobody_touched_is_not_reported():
-    told = " ".join(platform().check())
-    assert "image_pull_policy" not in told
-    assert "kubeflow" not in told
-
-
-def test_a_package_with_settings_of_kubernetes_is_refused(tmp_path, package):
-    two = tmp_path / "two.yaml"
-    two.write_text(package.read_text() + "\n---\nplatforms:\n  kubernetes: {}\n")
-    with pytest.raises(RequestError, match="2 YAML documents.*compile --target vertex"):
-        read_package(two)
-
-
-def test_a_package_compiled_for_kubeflow_is_refused(tmp_path, package):
-    other = tmp_path / "kubeflow.yaml"
-    other.write_text(package.read_text().replace("NVIDIA_L4", "nvidia.com/gpu"))
-    with pytest.raises(RequestError, match="nvidia.com/gpu.*compile --target vertex"):
-        read_package(other)
-
-
-@pytest.mark.parametrize("content", ["", "a: 1", "{[", "- 1"])
-def test_a_file_that_is_no_pipeline_is_refused(tmp_path, content):
-    path = tmp_path / "file.yaml"
-    path.write_text(content)
-    with pytest.raises(RequestError, match="not a compiled pipeline"):
-        read_package(path)
+    assert "image_pull_policy" not in " ".join(platform().notes())
 
 
 def test_the_preview_names_everything_that_would_be_sent_but_the_pipeline_itself(package):

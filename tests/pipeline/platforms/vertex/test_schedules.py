@@ -24,7 +24,7 @@ def server():
 
 
 def apply(server, package, schedule=WEEKLY, **settings):
-    return platform(server, **settings).apply_schedule(schedule, submission(package), print)
+    return platform(server, **settings).schedules().apply(schedule, submission(package), print)
 
 
 def only(server):
@@ -72,7 +72,7 @@ def test_a_run_in_flight_survives_change_and_deletion(server, package):
     run = server.fire("weekly")
     server.get_pipeline_job(run)
     apply(server, package, Schedule("weekly", "0 4 * * 1", "Europe/Paris", 2))
-    platform(server).delete_schedule("weekly")
+    platform(server).schedules().delete("weekly")
     assert run.state.name == "PIPELINE_STATE_RUNNING"
     assert "CancelPipelineJob" not in server.calls
 
@@ -85,31 +85,31 @@ def test_a_change_made_in_the_console_is_undone(server, package):
 
 
 def test_pause_and_resume_without_catching_up(server, package):
-    vertex = platform(server)
+    vertex = platform(server).schedules()
     apply(server, package)
-    vertex.pause_schedule("weekly")
-    vertex.pause_schedule("weekly")
-    assert vertex.list_schedules()[0].paused
-    vertex.resume_schedule("weekly")
-    assert not vertex.list_schedules()[0].paused
+    vertex.pause("weekly")
+    vertex.pause("weekly")
+    assert vertex.states()[0].paused
+    vertex.resume("weekly")
+    assert not vertex.states()[0].paused
     assert not only(server).catch_up
 
 
 def test_a_paused_schedule_stays_paused_when_changed(server, package):
     apply(server, package)
-    platform(server).pause_schedule("weekly")
+    platform(server).schedules().pause("weekly")
     apply(server, package, Schedule("weekly", "0 4 * * 1", "Europe/Paris", 2))
-    assert platform(server).list_schedules()[0].paused
+    assert platform(server).schedules().states()[0].paused
 
 
 def test_the_list_has_evenfaces_own_schedules_over_all_pages(server, package):
     for name in ("weekly", "daily", "monthly"):
         apply(server, package, Schedule(name, "0 3 * * 1", "Europe/Paris", 1))
     apply(server, package, Schedule("foreign", "0 3 * * 1", "UTC", 1))
-    foreign = next(each for each in server.schedules.values() if each.display_name == "foreign")
+    foreign = next(schedule for schedule in server.schedules.values() if schedule.display_name == "foreign")
     del foreign.create_pipeline_job_request.pipeline_job.labels["evenface-schedule"]
     server.fire("weekly")
-    states = platform(server).list_schedules()
+    states = platform(server).schedules().states()
     assert [state.schedule.name for state in states] == ["daily", "monthly", "weekly"]
     assert states[2].schedule == Schedule("weekly", "0 3 * * 1", "Europe/Paris", 1)
     assert states[2].note == "1 run started"
@@ -117,17 +117,17 @@ def test_the_list_has_evenfaces_own_schedules_over_all_pages(server, package):
 
 def test_a_deleted_schedule_is_gone(server, package):
     apply(server, package)
-    platform(server).delete_schedule("weekly")
+    platform(server).schedules().delete("weekly")
     assert not server.schedules
     with pytest.raises(RequestError, match="no schedule called weekly"):
-        platform(server).pause_schedule("weekly")
+        platform(server).schedules().pause("weekly")
 
 
 def test_a_deletion_that_takes_too_long_is_said_to(server, package):
     apply(server, package)
     server.stalled = True
     with pytest.raises(PlatformError, match="takes longer than 0.5 s to delete the schedule weekly"):
-        platform(server, request_seconds=0.5).delete_schedule("weekly")
+        platform(server, request_seconds=0.5).schedules().delete("weekly")
 
 
 def test_a_name_that_belongs_to_another_is_left_alone(server, package):
@@ -135,7 +135,7 @@ def test_a_name_that_belongs_to_another_is_left_alone(server, package):
     del only(server).create_pipeline_job_request.pipeline_job.labels["evenface-schedule"]
     for change in (
         lambda: apply(server, package),
-        lambda: platform(server).delete_schedule("weekly"),
+        lambda: platform(server).schedules().delete("weekly"),
     ):
         with pytest.raises(RequestError, match="evenface did not make.*choose another name"):
             change()
@@ -149,7 +149,7 @@ def test_two_schedules_of_one_name_are_not_guessed_between(server, package):
     server.schedules[twin.name] = twin
     with pytest.raises(RequestError, match="2 schedules called weekly.*delete"):
         apply(server, package)
-    platform(server).delete_schedule("weekly")
+    platform(server).schedules().delete("weekly")
     assert not server.schedules
 
 
@@ -159,9 +159,9 @@ def test_an_answer_lost_on_the_way_does_no_harm(server, package, method, code):
     server.order(method, code, done_first=True)
     assert apply(server, package) is Change.CREATED
     assert len(server.schedules) == 1
-    platform(server).pause_schedule("weekly")
-    assert platform(server).list_schedules()[0].paused
-    platform(server).delete_schedule("weekly")
+    platform(server).schedules().pause("weekly")
+    assert platform(server).schedules().states()[0].paused
+    platform(server).schedules().delete("weekly")
     assert not server.schedules
 
 

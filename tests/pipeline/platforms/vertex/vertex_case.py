@@ -7,22 +7,32 @@ from typing import Any
 from kfp import compiler
 
 from pipeline.definition import build_pipeline
-from pipeline.platforms.resources import PlatformSettings, ResourcesSettings
+from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.settings import SharedSettings
 from pipeline.platforms.submission import Submission
 from pipeline.platforms.vertex.platform import VertexPlatform
+from pipeline.platforms.vertex.settings import VertexSettings
 from pipeline.settings import load_settings
 from tests.pipeline.platforms.vertex.vertex_server import VertexServer
 
 IMAGE = f"europe-west4-docker.pkg.dev/faces/evenface/evenface@sha256:{'0' * 64}"
 
 
-def platform(server: VertexServer | None = None, resources: dict[str, Any] | None = None, **vertex: Any) -> Any:
+def platform(
+    server: VertexServer | None = None,
+    resources: dict[str, Any] | None = None,
+    shared: dict[str, Any] | None = None,
+    **vertex: Any,
+) -> VertexPlatform:
     """Return the platform with settings of which the tests name the interesting ones."""
     where = {"project": "faces", "location": "europe-west4", "poll_seconds": 0.02, "retry_seconds": 10}
     if server is not None:
         where["api_endpoint"] = server.url
-    settings = PlatformSettings.model_validate({"image": IMAGE, "vertex": where | vertex})
-    return VertexPlatform(ResourcesSettings.model_validate(resources or {}), settings)
+    return VertexPlatform(
+        ResourcesSettings.model_validate(resources or {}),
+        SharedSettings.model_validate({"image": IMAGE} | (shared or {})),
+        VertexSettings.model_validate(where | vertex),
+    )
 
 
 def compiled(target: Path, vertex: VertexPlatform | None = None) -> Path:

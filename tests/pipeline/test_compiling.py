@@ -51,7 +51,8 @@ def test_tune_and_train_alone_have_gpus(compile_for, target, gpu):
     }
     pipeline, _ = compile_for(target, **settings)
     assert set(pipeline.stages) == STAGES
-    assert {name: (one.accelerator, one.accelerators) for name, one in pipeline.stages.items() if one.accelerators} == {
+    accelerated = {name: stage for name, stage in pipeline.stages.items() if stage.accelerators}
+    assert {name: (stage.accelerator, stage.accelerators) for name, stage in accelerated.items()} == {
         "tune": (gpu, 2),
         "train": (gpu, 2),
     }
@@ -170,9 +171,24 @@ def test_an_image_without_a_digest_is_pointed_out(command, tmp_path):
     assert "not pinned by its digest" in finished.err
 
 
-def test_settings_that_the_platform_ignores_are_named(compile_for):
-    _, finished = compile_for("kubeflow", platform__vertex__project="faces", platform__vertex__location="europe-west4")
-    assert "Kubeflow ignores platform.vertex.project, platform.vertex.location." in finished.err
+@pytest.mark.parametrize(
+    ("target", "settings", "note"),
+    [
+        (
+            "kubeflow",
+            {"platform__vertex__project": "faces", "platform__vertex__labels": "{team: vision}"},
+            "Kubeflow ignores platform.vertex.project, platform.vertex.labels.",
+        ),
+        (
+            "vertex",
+            {"platform__vertex__project": "faces", "platform__kubeflow__gpu_taint": "gpus"},
+            "Vertex ignores platform.kubeflow.gpu_taint.",
+        ),
+    ],
+)
+def test_settings_of_another_platform_are_named_where_they_are_changed(compile_for, target, settings, note):
+    assert note in compile_for(target, **settings)[1].err
+    assert "ignores" not in compile_for(target)[1].err
 
 
 @pytest.mark.parametrize(
@@ -182,10 +198,11 @@ def test_settings_that_the_platform_ignores_are_named(compile_for):
         (["--set", "resources.train.accelerator=nvidia-t5"], "unknown accelerator 'nvidia-t5'"),
         (["--set", "resources.train.accelerator_count=3"], "resources.train.accelerator_count"),
         (["--set", "resources.split.accelerator_count=2"], "no accelerator is named"),
-        (["--set", "resources.train={spot: true, retries: 0}"], "retries must be 1 or more"),
+        (["--set", "resources.train={spot: true, retries: 0}"], "set retries to 1 or more"),
         (["--image", "Registry/Evenface:1"], "'Registry/Evenface:1' is not an image reference"),
         (["--image", "evenface@sha256:1234"], "is not an image reference"),
         (["--set", "platform.kubeflow.host=https://me:secret@kubeflow.example.org"], "EVENFACE_KUBEFLOW_TOKEN"),
+        (["--set", "platform.kubeflow.host=kubeflow.example.org"], "write one such as https://"),
         (["--set", "platform.image_pull_policy=Sometimes"], "platform.image_pull_policy"),
         (["-o", "pipeline.json"], "is not the name of a YAML file"),
     ],
@@ -198,10 +215,11 @@ def test_an_impossible_request_is_refused_in_one_sentence(command, tmp_path, mon
     assert not list(tmp_path.glob("*.yaml"))
 
 
-def test_a_secret_in_the_host_is_not_repeated(command):
-    refused = command(
-        "compile", "--target", "kubeflow", "--set", "platform.kubeflow.host=https://me:hunter2@kubeflow.example.org"
-    )
+@pytest.mark.parametrize("scheme", ["https://", ""])
+def test_a_secret_in_the_host_is_not_repeated(command, scheme):
+    host = f"platform.kubeflow.host={scheme}me:hunter2@kubeflow.example.org"
+    refused = command("compile", "--target", "kubeflow", "--set", host)
+    assert refused.code == 2
     assert "hunter2" not in refused.err + refused.out
 
 

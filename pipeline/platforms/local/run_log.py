@@ -6,13 +6,16 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TextIO
 
+from components.errors import ArtifactError, DataError, RequestError
 from components.logs import PREFIX
+from pipeline.platforms.submission import RunFailedError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"Executing task '([\w-]+)'")
 _FINISHED = re.compile(r"Task '([\w-]+)' finished with status (SUCCESS|FAILURE)")
 _CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 _ERROR = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt)): (.+)")
+_EXPLAINED = {kind.__name__ for kind in (RequestError, DataError, ArtifactError, RunFailedError)}
 
 
 class RunLog:
@@ -60,15 +63,15 @@ class RunLog:
         stripped = line.strip()
         if PREFIX in stripped:
             self._show("    " + stripped.split(PREFIX, 1)[1])
-        elif found := _STARTED.search(stripped):
-            self._started.setdefault(_stage(found[1]), []).append(time.monotonic())
-            self._show(f"▸ {_stage(found[1])}")
-        elif found := _FINISHED.search(stripped):
-            self._finish(_stage(found[1]), succeeded=found[2] == "SUCCESS")
-        elif found := _CACHED.search(stripped):
-            self._show(f"✓ {_stage(found[1])} (unchanged since an earlier run)")
-        elif found := _ERROR.match(stripped):
-            self._last_error = found[2] if found[1] in _EXPLAINED else f"{found[1]}: {found[2]}"
+        elif match := _STARTED.search(stripped):
+            self._started.setdefault(_stage(match[1]), []).append(time.monotonic())
+            self._show(f"▸ {_stage(match[1])}")
+        elif match := _FINISHED.search(stripped):
+            self._finish(_stage(match[1]), succeeded=match[2] == "SUCCESS")
+        elif match := _CACHED.search(stripped):
+            self._show(f"✓ {_stage(match[1])} (unchanged since an earlier run)")
+        elif match := _ERROR.match(stripped):
+            self._last_error = match[2] if match[1] in _EXPLAINED else f"{match[1]}: {match[2]}"
 
     def _finish(self, stage: str, *, succeeded: bool) -> None:
         starts = self._started.get(stage) or [time.monotonic()]
@@ -85,9 +88,6 @@ class RunLog:
 def names_an_error(line: str) -> bool:
     """Say whether a line is the last one of a traceback: an error's name and message."""
     return _ERROR.match(line.strip()) is not None
-
-
-_EXPLAINED = {"RequestError", "DataError", "ArtifactError", "StageFailedError"}
 
 
 def _stage(task: str) -> str:

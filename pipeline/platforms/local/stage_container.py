@@ -19,7 +19,8 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 from kfp.local import docker_task_handler
 
-from pipeline.platforms.local.log import names_an_error
+from pipeline.platforms.local.run_log import names_an_error
+from pipeline.platforms.submission import RunFailedError
 
 _TAIL_LINES = 20
 _SHOWN_LINES = 3
@@ -28,17 +29,17 @@ _NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClas
 
 
 @contextmanager
-def guarded_containers() -> Iterator[None]:
-    """Make KFP's DockerRunner run its containers with `run_container` while the block lasts."""
+def guarded_stages() -> Iterator[None]:
+    """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts."""
     theirs = docker_task_handler.run_docker_container
-    docker_task_handler.run_docker_container = run_container
+    docker_task_handler.run_docker_container = run_stage_container
     try:
         yield
     finally:
         docker_task_handler.run_docker_container = theirs
 
 
-def run_container(
+def run_stage_container(
     client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
 ) -> int:
     """Run a command in a container, print its output and return its exit code.
@@ -123,7 +124,7 @@ def _explain_exit(exit_code: int, tail: Sequence[str], *, killed_for_memory: boo
 
 
 def _explain(reason: str) -> None:
-    print(f"StageFailedError: {reason}", flush=True)  # noqa: T201 - the run's log shows an error's last line
+    print(f"{RunFailedError.__name__}: {reason}", flush=True)  # noqa: T201 - the run's log shows an error's last line
 
 
 def _one_line(error: Exception) -> str:

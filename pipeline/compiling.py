@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kfp.compiler import Compiler
 
 from components.errors import RequestError
 from components.files import atomic_path
 from pipeline.definition import build_pipeline
-from pipeline.fingerprint import SYNTHETIC
-from pipeline.platforms.submission import PlatformError, Submission, Target, load_platform
+from pipeline.platforms.submission import Platform, Submission
+from pipeline.platforms.targets import Target, ignored_settings, load_platform
 from pipeline.settings import Settings
 
 _IMAGE = re.compile(
@@ -26,15 +25,13 @@ class Compiled:
 
     Attributes:
         path: The YAML.
-        target: Where it runs.
-        image: Container image of every stage.
-        pinned: Whether the image is named by its digest.
+        platform: Where it runs.
+        pinned: Whether the stages' image is named by its digest.
         notes: What the platform ignores, translates or can't promise, a sentence each.
     """
 
     path: Path
-    target: Target
-    image: str
+    platform: Platform
     pinned: bool
     notes: list[str]
 
@@ -64,16 +61,16 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
             remedy="write REGISTRY/NAME:TAG or, better, REGISTRY/NAME@sha256:DIGEST",
         )
     platform = load_platform(target, settings.resources, settings.platform)
-    notes = platform.check()
-    pipeline = build_pipeline(settings, image, platform.configure)
-    with atomic_path(output) as draft:
-        Compiler().compile(pipeline, str(draft))
-        if target is Target.VERTEX:
-            _check_single_document(draft)
+    notes = platform.notes()
+    if ignored := ignored_settings(target, settings.platform):
+        notes.insert(0, f"{target.capitalize()} ignores {', '.join(ignored)}.")
     pinned = reference["digest"] is not None
     if not pinned:
         notes.insert(0, "The image is not pinned by its digest, so caches can't tell when it changes: pass --image.")
-    return Compiled(output, target, image, pinned, notes)
+    pipeline = build_pipeline(settings, image, platform.configure)
+    with atomic_path(output) as draft:
+        Compiler().compile(pipeline, str(draft))
+    return Compiled(output, platform, pinned, notes)
 
 
 def prepare_submission(
@@ -93,19 +90,3 @@ def prepare_submission(
     state = f"{root.rstrip('/')}/searches" if root and root.startswith("gs://") else ""
     parameters: dict[str, Any] = {"source": source, "source_fingerprint": source_fingerprint, "state": state}
     return Submission(compiled.path, parameters, run_name, settings.platform.experiment, root)
-
-
-def source_note(source: str, target: Target) -> str | None:
-    """Return a sentence about a source that the stages may not find, or None."""
-    if source == SYNTHETIC or source.startswith("gs://"):
-        return None
-    return f"{source} is a path: the stages on {target} find it only if it is mounted there under the same name."
-
-
-def _check_single_document(path: Path) -> None:
-    documents = len(list(yaml.safe_load_all(path.read_text(encoding="utf-8"))))
-    if documents != 1:
-        raise PlatformError(
-            f"The compiled pipeline has {documents} YAML documents and Vertex AI reads one",
-            remedy="remove what the pipeline's definition says about Kubernetes",
-        )

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
-class Image:
+class DockerImage:
     """An image that the engine holds.
 
     Attributes:
@@ -49,7 +49,7 @@ def connect() -> DockerClient:
         ) from None
 
 
-def find_image(client: DockerClient, reference: str) -> Image:
+def find_image(client: DockerClient, reference: str) -> DockerImage:
     """Look an image up in the engine.
 
     A missing image is not pulled: a short name such as the default's would fetch a stranger's image.
@@ -62,7 +62,7 @@ def find_image(client: DockerClient, reference: str) -> Image:
         RequestError: If the engine does not hold it.
     """
     try:
-        found = client.images.get(reference)
+        image = client.images.get(reference)
     except ImageNotFound:
         raise RequestError(
             f"Docker holds no image '{reference}'",
@@ -70,17 +70,17 @@ def find_image(client: DockerClient, reference: str) -> Image:
         ) from None
     except DockerException as error:
         raise RequestError(f"'{reference}' can't be looked up ({error})", remedy="check --image") from None
-    labels = found.labels
-    return Image(
+    labels = image.labels
+    return DockerImage(
         reference=reference,
-        id=str(found.id),
+        id=str(image.id),
         target=labels.get(TARGET_LABEL),
         sources=labels.get(SOURCES_LABEL),
-        size_bytes=int(found.attrs["Size"]),
+        size_bytes=int(image.attrs["Size"]),
     )
 
 
-def check_current(image: Image, root: Path = _ROOT) -> None:
+def check_current(image: DockerImage, root: Path = _ROOT) -> None:
     """Refuse an image that was built from sources other than the checkout's.
 
     Args:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from components.errors import RequestError
-from pipeline.platforms.local.image import Image, check_current, connect, sources_digest
+from pipeline.platforms.local.docker_image import DockerImage, check_current, connect, sources_digest
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def image(sources):
-    return Image("evenface:cpu", "sha256:0", "cpu", sources, 0)
+    return DockerImage("evenface:cpu", "sha256:0", "cpu", sources, 0)
 
 
 @pytest.fixture

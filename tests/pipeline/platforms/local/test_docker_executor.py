@@ -13,11 +13,11 @@ from docker.errors import DockerException
 from kfp import dsl
 
 from components.errors import RequestError
-from pipeline.platforms.local.container_task import run_container
-from pipeline.platforms.local.containers import Containers
-from pipeline.platforms.local.image import Image, connect, find_image
-from pipeline.platforms.local.log import RunLog
+from pipeline.platforms.local.docker_executor import DockerExecutor
+from pipeline.platforms.local.docker_image import DockerImage, connect, find_image
+from pipeline.platforms.local.run_log import RunLog
 from pipeline.platforms.local.settings import DockerSettings
+from pipeline.platforms.local.stage_container import run_stage_container
 
 BASE = "debian:bookworm-slim"
 
@@ -40,7 +40,7 @@ def engine():
 @pytest.fixture
 def containers(engine):
     def create(**settings):
-        return Containers(find_image(engine, BASE), DockerSettings(gpus="none", **settings))
+        return DockerExecutor(find_image(engine, BASE), DockerSettings(gpus="none", **settings))
 
     return create
 
@@ -102,20 +102,20 @@ def test_a_container_without_its_declared_output_is_a_failure(engine, tmp_path, 
         "table": {{"artifacts": [{{"type": {{"schemaTitle": "system.Dataset"}}, "uri": "{wanted}"}}]}},
         "metrics": {{"artifacts": [{{"type": {{"schemaTitle": "system.Metrics"}}, "uri": "{wanted}.none"}}]}}}}}}}}"""
     command = ["true", "--executor_input", executor_input]
-    assert run_container(engine, BASE, command, {}) == 1
+    assert run_stage_container(engine, BASE, command, {}) == 1
     assert "left no output table: see its log" in capsys.readouterr().out
     wanted.touch()
-    assert run_container(engine, BASE, command, {}) == 0
+    assert run_stage_container(engine, BASE, command, {}) == 0
 
 
 def test_an_image_that_the_engine_does_not_hold_is_a_failure_and_not_pulled(engine, capsys):
-    assert run_container(engine, "evenface:never-built", ["true"], {}) == 125
+    assert run_stage_container(engine, "evenface:never-built", ["true"], {}) == 125
     assert "its container could not be run" in capsys.readouterr().out
 
 
 def test_output_that_is_cut_within_a_character_or_is_no_text_is_still_logged(engine, capsys):
     script = r"printf '\303'; sleep 0.2; printf '\251t\303\251\n\377\n'"
-    assert run_container(engine, BASE, ["sh", "-c", script], {}) == 0
+    assert run_stage_container(engine, BASE, ["sh", "-c", script], {}) == 0
     assert capsys.readouterr().out == "été\n\N{REPLACEMENT CHARACTER}\n"
 
 
@@ -184,7 +184,7 @@ def test_a_stale_image_is_refused_with_the_cure(engine, labels, sentence):
     tag = build(engine, "evenface-test:stale", *labels)
     try:
         with pytest.raises(RequestError, match=r"^The image 'evenface-test:stale'") as refused:
-            Containers.open(tag, DockerSettings())
+            DockerExecutor.open(tag, DockerSettings())
         assert str(refused.value).endswith(sentence)
     finally:
         engine.images.remove(tag, force=True)
@@ -192,12 +192,12 @@ def test_a_stale_image_is_refused_with_the_cure(engine, labels, sentence):
 
 def test_a_missing_image_is_refused_with_the_cure(engine):
     with pytest.raises(RequestError, match="build it with `make image`"):
-        Containers.open("evenface:never-built", DockerSettings())
+        DockerExecutor.open("evenface:never-built", DockerSettings())
 
 
 def test_the_cache_key_is_the_images_content_and_not_its_name():
-    image = Image("evenface:cpu", "sha256:abc", "cpu", "0123", 1)
-    assert Containers(image, DockerSettings()).image == "sha256:abc"
+    image = DockerImage("evenface:cpu", "sha256:abc", "cpu", "0123", 1)
+    assert DockerExecutor(image, DockerSettings()).image == "sha256:abc"
 
 
 def test_the_engines_connection_is_the_users(engine):

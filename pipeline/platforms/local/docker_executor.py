@@ -5,7 +5,7 @@ import shutil
 import signal
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,9 +14,9 @@ import kfp.local
 from docker.client import DockerClient
 from docker.types import DeviceRequest, Mount
 
-from pipeline.platforms.local.container_task import guarded_containers
-from pipeline.platforms.local.image import Image, check_current, connect, find_image
+from pipeline.platforms.local.docker_image import DockerImage, check_current, connect, find_image
 from pipeline.platforms.local.settings import DockerSettings
+from pipeline.platforms.local.stage_container import guarded_stages
 
 _RUN_LABEL = "evenface.run"
 _PASSED_ON = (
@@ -29,7 +29,7 @@ _PASSED_ON = (
 )
 
 
-class Containers:
+class DockerExecutor:
     """Runs the stages of a local run in containers of one image.
 
     The root file system is read-only. A container sees the run's folder, what it reads (read-only)
@@ -44,12 +44,12 @@ class Containers:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image is another one.
     """
 
-    def __init__(self, image: Image, settings: DockerSettings) -> None:
+    def __init__(self, image: DockerImage, settings: DockerSettings) -> None:
         self.image = image.id
         self._settings = settings
 
     @classmethod
-    def open(cls, reference: str, settings: DockerSettings) -> "Containers":
+    def open(cls, reference: str, settings: DockerSettings) -> "DockerExecutor":
         """Check that the engine answers and that the image holds this checkout's sources.
 
         Args:
@@ -59,11 +59,8 @@ class Containers:
         Raises:
             RequestError: If no engine answers, or the image is missing or stale.
         """
-        client = connect()
-        try:
+        with closing(connect()) as client:
             image = find_image(client, reference)
-        finally:
-            client.close()
         check_current(image)
         return cls(image, settings)
 
@@ -79,13 +76,9 @@ class Containers:
         for directory in writes:
             directory.mkdir(parents=True, exist_ok=True)
         run = uuid.uuid4().hex
-        client = connect()
-        try:
+        with closing(connect()) as client, guarded_stages(), _stopped_at_the_end(client, run):
             arguments = self._arguments(client.info(), reads, writes)
-            with guarded_containers(), _stopped_at_the_end(client, run):
-                yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
-        finally:
-            client.close()
+            yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
 
     def _arguments(self, engine: dict[str, Any], reads: list[Path], writes: list[Path]) -> dict[str, Any]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -1,0 +1,19 @@
+"""The nearest known name to one that nobody knows."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the nearest known name as an aside for an error, or nothing where none is near.
+
+    Args:
+        name: The unknown name.
+        known: Names that exist.
+
+    Example:
+        >>> did_you_mean("dmo", ["demo", "poc"])
+        " (did you mean 'demo'?)"
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""

@@ -1,0 +1,42 @@
+"""What a platform can tell about itself before anything runs there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from components.errors import EvenfaceError
+
+PATIENCE_SECONDS = 10.0
+"""Longest time that a check waits for an answer."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found.
+
+    Attributes:
+        name: What was looked at.
+        passed: Whether it is as it should be.
+        finding: What was found.
+        remedy: What to do if it did not pass.
+        required: Whether nothing runs there without it.
+    """
+
+    name: str
+    passed: bool
+    finding: str
+    remedy: str = ""
+    required: bool = True
+
+    @classmethod
+    def attempt(cls, name: str, look: Callable[[], str]) -> Self:
+        """Return what a look found, or why it failed.
+
+        Args:
+            name: What is looked at.
+            look: Returns the finding, or raises an error that evenface explains.
+        """
+        try:
+            return cls(name, True, look())
+        except EvenfaceError as error:
+            return cls(name, False, error.problem, error.remedy)

@@ -1,0 +1,50 @@
+"""What these credentials may do on Google Cloud: for Vertex AI, and for buckets that any run reads."""
+
+import logging
+import os
+
+from pipeline.platforms.checks import PATIENCE_SECONDS, Check
+
+
+def check_credentials() -> Check:
+    """Look for Google's application default credentials; nothing about them but their kind is shown."""
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+
+    # The chain's last link asks the metadata server, which only Google's machines have.
+    os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
+    logging.getLogger("google.auth").setLevel(logging.ERROR)
+    try:
+        credentials, project = google.auth.default()
+    except GoogleAuthError:
+        remedy = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
+        return Check("Google credentials", False, "none", remedy)
+    kind = type(credentials).__module__.removeprefix("google.")
+    return Check("Google credentials", True, f"{kind}, project {project or 'unknown'}")
+
+
+def check_bucket(uri: str) -> Check:
+    """Check that a bucket can be listed, read and written, without writing to it.
+
+    Args:
+        uri: ``gs://bucket`` or anything below it.
+    """
+    import google.auth.exceptions
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.cloud import storage
+
+    name = uri.removeprefix("gs://").split("/")[0]
+    wanted = {f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete")}
+    try:
+        client = storage.Client()
+        granted = client.bucket(name).test_iam_permissions(sorted(wanted), timeout=PATIENCE_SECONDS, retry=None)
+    except google.auth.exceptions.GoogleAuthError:
+        return Check("Bucket", False, f"gs://{name}: no credentials", "run `gcloud auth application-default login`")
+    except GoogleAPICallError as error:
+        remedy = "check its name, and ask its owner for the role Storage Object Admin"
+        return Check("Bucket", False, f"gs://{name}: {error.code} {error.message}", remedy)
+    except (OSError, ValueError) as error:
+        return Check("Bucket", False, f"gs://{name}: {type(error).__name__}", "check its name and the network")
+    missing = ", ".join(sorted(permission.rsplit(".")[-1] for permission in wanted - set(granted)))
+    finding = f"you may not {missing}" if missing else "you may list, read and write"
+    return Check("Bucket", not missing, f"gs://{name}: {finding}", "ask its owner for the role Storage Object Admin")

@@ -1,0 +1,60 @@
+"""All platforms at once: their settings composed, and each one found by its name."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from pipeline.platforms.kubeflow.settings import KubeflowSettings
+from pipeline.platforms.local.settings import DockerSettings
+from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.settings import SharedSettings
+from pipeline.platforms.submission import Platform
+from pipeline.platforms.vertex.settings import VertexSettings
+
+
+class Target(StrEnum):
+    """Where a compiled pipeline runs."""
+
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
+
+
+class PlatformSettings(SharedSettings):
+    """What every platform needs, and a section for each."""
+
+    docker: DockerSettings = Field(default_factory=DockerSettings, description="Containers on this machine.")
+    kubeflow: KubeflowSettings = Field(default_factory=KubeflowSettings, description="Kubeflow Pipelines.")
+    vertex: VertexSettings = Field(default_factory=VertexSettings, description="Vertex AI Pipelines.")
+
+
+def load_platform(target: Target, resources: ResourcesSettings, settings: PlatformSettings) -> Platform:
+    """Return a target's platform; only its own libraries are imported.
+
+    Args:
+        target: Where the pipeline runs.
+        resources: Each stage's resources.
+        settings: The platforms' settings.
+    """
+    if target is Target.KUBEFLOW:
+        from pipeline.platforms.kubeflow.platform import KubeflowPlatform
+
+        return KubeflowPlatform(resources, settings, settings.kubeflow)
+    from pipeline.platforms.vertex.platform import VertexPlatform
+
+    return VertexPlatform(resources, settings, settings.vertex)
+
+
+def ignored_settings(target: Target, settings: PlatformSettings) -> list[str]:
+    """Return the keys of the other targets' settings that were changed in vain.
+
+    Args:
+        target: Where the pipeline runs.
+        settings: The platforms' settings.
+    """
+    others = [(other.value, getattr(settings, other)) for other in Target if other is not target]
+    return [
+        f"platform.{name}.{key}"
+        for name, section in others
+        for key, default in type(section)()
+        if getattr(section, key) != default
+    ]

@@ -1,0 +1,85 @@
+"""`evenface run`: wrong requests, failing stages, and the tables at its end."""
+
+import pytest
+
+from components.sources.synthetic import generate
+from components.sources.synthetic_settings import SyntheticSettings
+from pipeline.commands.run import show_results
+from pipeline.platforms.local.run_folder import RunFolder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--preset", "dmo"], "Unknown preset 'dmo' (did you mean 'demo'?)"),
+        (["--preset", "poc"], "pass --source"),
+        (["--source", "nowhere/faces.zip"], "The source nowhere/faces.zip does not exist: check --source."),
+        (["--config", "nowhere.yaml"], "The configuration file nowhere.yaml does not exist"),
+        (["--set", "model.image_sise=64"], "Unknown setting 'model.image_sise' (did you mean 'image_size'?)"),
+        (["--set", "modle.image_size=64"], "Unknown setting 'modle' (did you mean 'model'?)"),
+        (["--set", "training.epochs=many"], "Setting 'training.epochs' can't be 'many'"),
+        (["--set", "training.epochs"], "write --set section.key=value"),
+        (["--set", "variants=[baseline, denseweigth]"], "Unknown variant 'denseweigth' (did you mean 'denseweight'?)"),
+        (
+            ["--set", "variants=[ins]"],
+            "The setting comparison.reference is 'baseline', which is not among",
+        ),
+        (["--set", "seeds=[1, 1]"], "The setting seeds names one value twice"),
+        (["--set", "seeds=[-1]"], "A seed is -1: set seeds to numbers of 0 or more."),
+        (["--image", "evenface:1"], "--image names the image of containers: add --runner docker."),
+        (["--set", "tuning.initial_points=9", "--set", "tuning.trials=3"], "initial_points (9) is above trials (3)"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
+    command, tmp_path, monkeypatch, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    refused = command("run", "--output", tmp_path / "out", *arguments)
+    assert refused.code == 2
+    assert refused.err.strip() == refused.sentence
+    assert sentence in refused.sentence
+    assert not (tmp_path / "out").exists()
+
+
+def faces_folder(path, count):
+    path.mkdir()
+    for name, content in list(generate(SyntheticSettings(faces=count, smallest_cell=0, broken_files=0))):
+        (path / name).write_bytes(content)
+    return path
+
+
+def test_a_failed_stage_ends_the_run_with_its_name_and_the_cause(run_cli, tmp_path):
+    source = faces_folder(tmp_path / "faces", 80)
+    failed = run_cli("run", "--source", source, "--output", tmp_path / "out")
+    assert failed.returncode == 1
+    line = failed.stderr.strip().splitlines()[-1]
+    assert line.startswith("evenface: Stage ")
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_an_empty_source_says_so(run_cli, tmp_path):
+    (tmp_path / "faces").mkdir()
+    failed = run_cli("run", "--source", tmp_path / "faces", "--output", tmp_path / "out")
+    assert failed.returncode == 1
+    source = tmp_path / "faces"
+    assert failed.stderr.strip() == (
+        f"evenface: Stage preprocess failed: The source {source} holds no file: fill it, or pass --source another one."
+    )
+    assert not list((tmp_path / "out").rglob("manifest"))
+
+
+@pytest.mark.parametrize(("confidence", "title"), [(0.95, "95 % intervals"), (0.9, "90 % intervals")])
+def test_the_table_says_how_wide_its_intervals_are(tmp_path, capsys, confidence, title):
+    number = {"value": 0.5, "low": 0.4, "high": None}
+    row = dict.fromkeys(("age_mae", "gender_accuracy", "ethnicity_macro_f1"), number)
+    baseline = row | {"ethnicity_recall": {"Asian": 0.5}, "seeds": [42], "train_seconds": 1.0}
+    comparison = {
+        "dataset": dict.fromkeys(("train", "validation", "test", "rejected"), 1),
+        "variants": {"baseline": baseline},
+        "floor": row,
+        "recommended": {"variant": "baseline", "because": "It is alone."},
+        "provenance": {"settings": {"confidence": confidence}},
+    }
+    show_results(comparison, RunFolder(tmp_path), 1.0)
+    assert title in capsys.readouterr().out
