@@ -9,6 +9,7 @@ from kfp.compiler import Compiler
 
 from components.errors import RequestError
 from components.files import atomic_path
+from components.gs_uri import is_gs_uri
 from pipeline.definition import build_pipeline
 from pipeline.platforms.submission import Platform, Submission
 from pipeline.platforms.targets import Target, ignored_settings, load_platform
@@ -87,6 +88,6 @@ def prepare_submission(
     """
     root = settings.platform.pipeline_root
     # A search is found again by its data and settings, so that all runs can share one place.
-    state = f"{root.rstrip('/')}/searches" if root and root.startswith("gs://") else ""
+    state = f"{root.rstrip('/')}/searches" if root and is_gs_uri(root) else ""
     parameters: dict[str, Any] = {"source": source, "source_fingerprint": source_fingerprint, "state": state}
     return Submission(compiled.path, parameters, run_name, settings.platform.experiment, root)

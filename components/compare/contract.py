@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 
 from components.compare.settings import ComparisonSettings
 from components.contract import Contract
+from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.evaluation.catalogue import GROUP_COLUMNS, HEADLINES, NAMED, Better, Metric
@@ -246,17 +247,6 @@ class DummyRow(RowMetrics):
     predicts: dict[str, str | float]
 
 
-class DatasetLabels(Contract):
-    """Names of the classes, age bins and groups."""
-
-    genders: list[str]
-    ethnicities: list[str]
-    max_age: int
-    age_bin_width: int
-    age_bins: list[str]
-    groups: list[str]
-
-
 class CellShare(Contract):
     """One gender × ethnicity × age-bin cell."""
 
@@ -282,7 +272,7 @@ class DatasetFacts(Contract):
     train: int
     validation: int
     test: int
-    labels: DatasetLabels
+    labels: Labels
     preprocess: PreprocessSummary
     test_set: TestSetSummary
     splits: dict[str, dict[str, dict[str, int]]]

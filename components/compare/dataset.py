@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.compare.contract import CellShare, DatasetFacts, DatasetLabels, NaturalCoverage
+from components.compare.contract import CellShare, DatasetFacts, NaturalCoverage
 from components.compare.measures import number
 from components.dataset.labels import CELL_COLUMNS
 from components.dataset.manifest import Manifest
@@ -48,7 +48,7 @@ def describe_dataset(data: Dataset, population: NaturalPopulation) -> DatasetFac
         train=len(data.train),
         validation=len(data.validation),
         test=len(data.test),
-        labels=DatasetLabels(**labels.to_dict(), age_bins=list(labels.age_bins), groups=list(labels.group_names)),
+        labels=labels,
         preprocess=data.preprocess,
         test_set=data.test_set,
         splits={name: _counts(part) for name, part in parts.items()},

@@ -76,8 +76,14 @@ class ServedModel:
         Returns:
             Each output by name: the age in years ``[images]``, the probability of the second of two
             classes ``[images]``, probabilities of more classes ``[images, classes]``.
+
+        Raises:
+            ArtifactError: If an image is neither JPEG nor PNG.
         """
-        results = [self._signature(image_bytes=tf.constant(batch)) for batch in batched(encoded, batch_size)]
+        try:
+            results = [self._signature(image_bytes=tf.constant(batch)) for batch in batched(encoded, batch_size)]
+        except tf.errors.InvalidArgumentError:
+            raise ArtifactError("An image is neither JPEG nor PNG", remedy="convert it, or leave it out") from None
         joined = {name: np.concatenate([result[name].numpy() for result in results]) for name in results[0]}
         return {
             name: values if OUTPUTS[name].kind is Kind.CATEGORICAL else values[:, 0] for name, values in joined.items()

@@ -21,6 +21,7 @@ from pipeline.commands.options import (
 from pipeline.platforms.targets import Target
 
 if TYPE_CHECKING:
+    from components.sources.source import Source as FaceSource
     from pipeline.compiling import Compiled
     from pipeline.settings import Settings
 
@@ -47,7 +48,7 @@ def compile_(
 
 
 @contextmanager
-def compiled_to_send(settings: "Settings", target: Target, source: str) -> Iterator["Compiled"]:
+def compiled_to_send(settings: "Settings", target: Target, source: "FaceSource") -> Iterator["Compiled"]:
     """Compile the pipeline for as long as the block lasts, and show what the user should know.
 
     Args:
@@ -59,16 +60,12 @@ def compiled_to_send(settings: "Settings", target: Target, source: str) -> Itera
 
     with tempfile.TemporaryDirectory() as directory:
         compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml")
-        _show_notes([*compiled.notes, *_source_notes(source, target)])
+        notes = compiled.notes
+        if not source.is_visible_on_cluster:
+            where = f"{source.name} is a path: the stages on {target} find it only if it is mounted there"
+            notes = [*notes, f"{where} under the same name."]
+        _show_notes(notes)
         yield compiled
-
-
-def _source_notes(source: str, target: Target) -> list[str]:
-    from pipeline.fingerprint import SYNTHETIC
-
-    if source == SYNTHETIC or source.startswith("gs://"):
-        return []
-    return [f"{source} is a path: the stages on {target} find it only if it is mounted there under the same name."]
 
 
 def _show_notes(notes: list[str]) -> None:

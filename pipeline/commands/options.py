@@ -8,6 +8,7 @@ from components.errors import RequestError
 from pipeline.platforms.targets import Target
 
 if TYPE_CHECKING:
+    from components.sources.source import Source as FaceSource
     from pipeline.settings import Settings
 
 PlatformTarget = Annotated[Target, typer.Option("--target", help="Platform.")]
@@ -35,7 +36,7 @@ def read_settings(
     image: str | None = None,
     caching: bool | None = None,
 ) -> "Settings":
-    """Compose the settings of a platform command.
+    """Compose the settings of a command.
 
     Args:
         preset: Name of a preset.
@@ -55,8 +56,8 @@ def read_settings(
     return load_settings(preset, config, overrides or [], source=source, platform=platform or None)
 
 
-def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") -> str:
-    """Return the settings' source.
+def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") -> "FaceSource":
+    """Return the source that the settings name.
 
     Args:
         settings: The settings.
@@ -64,8 +65,10 @@ def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") 
         kinds: What a source can be, for an error.
 
     Raises:
-        RequestError: If there is none.
+        RequestError: If there is none, or it names no bucket.
     """
     if settings.source is None:
         raise RequestError(f"The preset '{preset}' has no faces of its own", remedy=f"pass --source with a {kinds}")
-    return settings.source
+    from components.sources.source import parse_source
+
+    return parse_source(settings.source)

@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from components.errors import ArtifactError, RequestError
+
+if TYPE_CHECKING:
+    from components.dataset.labels import Labels
+    from components.dataset.outputs import Output
 
 
 def predict(
@@ -18,31 +22,38 @@ def predict(
     if missing:
         raise RequestError(f"{missing[0]} is not a file", remedy="check the paths of the images")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from components.model.artifact import read_variant
+    from components.dataset.outputs import OUTPUTS
     from components.model.serving import ServedModel
+    from components.training.record import TrainingRecord
 
-    labels = read_variant(model)["labels"]
+    labels = TrainingRecord.read(model).labels
     served = ServedModel(model)
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("image", "age (years)", "gender", "ethnicity"):
+    for column in ("image", *OUTPUTS):
         table.add_column(column, overflow="fold")
     for image in images:
         try:
             scores = served.predict([image.read_bytes()], batch_size=1)
-        except tf.errors.InvalidArgumentError:
-            raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy="convert it, or leave it out") from None
-        female = float(scores["gender"][0])
-        gender = labels["genders"][int(female >= 0.5)]
-        shares = sorted(zip(scores["ethnicity"][0], labels["ethnicities"], strict=True), reverse=True)
+        except ArtifactError as error:
+            raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy=error.remedy) from None
         table.add_row(
-            str(image),
-            f"{float(scores['age'][0]):.1f}",
-            f"{gender} ({max(female, 1 - female):.0%})",
-            ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.01),
+            str(image), *(_told(output, scores[name][0], labels) for name, output in OUTPUTS.items())
         )
     Console().print(table)
+
+
+def _told(output: "Output", score: Any, labels: "Labels") -> str:
+    """Return what a model says in one output, for people."""
+    from components.dataset.outputs import Kind
+
+    if output.kind is Kind.REGRESSION:
+        return f"{score:.1f} years"
+    names = labels.names(output.name)
+    if output.kind is Kind.BINARY:
+        return f"{names[int(score >= 0.5)]} ({max(score, 1 - score):.0%})"
+    shares = sorted(zip(score, names, strict=True), reverse=True)
+    return ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.01)

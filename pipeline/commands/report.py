@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from components.errors import ArtifactError
-from components.files import read_json
 from pipeline.platforms.local.run_folder import RunFolder
 
 
@@ -15,14 +13,12 @@ def report(
     directory: Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)],
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
 ) -> None:
-    """Rebuild the report of a finished run from its files, and open it."""
-    from components.compare.compare import rebuild
+    """Draw the report of a finished run anew from its comparison.json, and open it."""
+    from components.compare.contract import Comparison
+    from components.compare.report.render import write_report
 
     folder = RunFolder(directory)
-    comparison = read_json(folder.comparison)
-    if "variants" not in comparison:
-        raise ArtifactError(f"{folder.comparison} is no comparison", remedy="give the folder of a finished run")
-    rebuild(comparison, folder.data, folder.models, folder.predictions, folder.report, folder.summary)
+    write_report(Comparison.read(folder.comparison), folder.report, folder.summary)
     typer.echo(f"Report      {folder.report}")
     if browser:
         webbrowser.open(folder.report.resolve().as_uri())

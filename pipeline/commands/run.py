@@ -5,17 +5,19 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from components.errors import RequestError
-from pipeline.commands.options import Config, Override, Preset, require_source
+from pipeline.commands.options import Config, Override, Preset, read_settings, require_source
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from components.compare.contract import Comparison, Interval
+    from components.evaluation.catalogue import Metric
     from pipeline.platforms.local.executor import Executor
     from pipeline.settings import Settings
 
@@ -49,28 +51,25 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
-    from pipeline.fingerprint import fingerprint_source
-    from pipeline.settings import load_settings
-
-    settings = load_settings(preset, config, overrides or [], source=source)
-    source = require_source(settings, preset, "folder or archive")
-    fingerprint = fingerprint_source(source)
+    settings = read_settings(preset, config, overrides, source=source)
+    faces = require_source(settings, preset, "folder or archive")
+    fingerprint = faces.fingerprint()
 
     from pipeline.definition import build_pipeline
     from pipeline.platforms.local.run_locally import run_locally
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / preset)
-    source, settings = _absolute(source), _with_absolute_weights(settings)
+    settings = _with_absolute_weights(settings)
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
     comparison = run_locally(
         build_pipeline(settings, executor.image),
-        source,
+        faces.absolute(),
         fingerprint,
         folder,
         executor,
-        reads=[Path(name).resolve() for name in (source, settings.model.backbone_weights) if Path(name).exists()],
+        reads=[path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()],
         writes=_downloads(settings),
         cache=cache,
         show=lambda line: typer.echo(line, file=console),
@@ -99,12 +98,6 @@ def _with_absolute_weights(settings: "Settings") -> "Settings":
     return settings.model_copy(update={"model": model})
 
 
-def _absolute(source: str) -> str:
-    from pipeline.fingerprint import SYNTHETIC
-
-    return source if source == SYNTHETIC or source.startswith("gs://") else str(Path(source).resolve())
-
-
 def _downloads(settings: "Settings") -> list[Path]:
     """Return the directories for what a stage downloads, once, because it is the first to need it."""
     if settings.model.backbone_weights != "imagenet":
@@ -112,23 +105,21 @@ def _downloads(settings: "Settings") -> list[Path]:
     return [Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve()]
 
 
-def show_results(comparison: dict[str, Any], folder: RunFolder, seconds: float) -> None:
+def show_results(comparison: "Comparison", folder: RunFolder, seconds: float) -> None:
     """Print what became of the data, one row per variant, the recommendation and the paths."""
     from rich.console import Console
 
     console = Console()
-    data = comparison["dataset"]
-    console.print(_steps_table(data))
+    data, recommended = comparison.dataset, comparison.recommended
+    console.print(_steps_table(comparison))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in data.preprocess.rejects.items())
     console.print(
-        f"Faces: {data['train']:,} train, {data['validation']:,} validation, {data['test']:,} test; "
-        f"{data['rejected']:,} files not used{_reasons(data.get('rejects') or {})}."
+        f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
+        f"{data.rejected:,} files not used{f' ({reasons})' if reasons else ''}."
     )
     console.print(_results_table(comparison))
     console.print(_recall_table(comparison))
-    recommended = comparison["recommended"]
-    console.print(
-        f"Recommended: [bold]{recommended['variant'] or 'none'}[/bold]. {recommended['because']}", highlight=False
-    )
+    console.print(f"Recommended: [bold]{recommended.variant or 'none'}[/bold]. {recommended.because}", highlight=False)
     console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
     for name, path in (
         ("Report", folder.report),
@@ -141,62 +132,59 @@ def show_results(comparison: dict[str, Any], folder: RunFolder, seconds: float) 
         console.print(f"{name:<11} {path}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _table(title: str) -> "Table":
+def _table(title: str, first: str, *numbers: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column(first, no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
 
 
-def _steps_table(data: dict[str, Any]) -> "Table":
-    table = _table("What became of the files")
-    table.add_column("step")
-    table.add_column("removed", justify="right")
-    table.add_column("left", justify="right")
+def _steps_table(comparison: "Comparison") -> "Table":
+    table = _table("What became of the files", "step", "removed", "left")
     table.add_column("why")
-    for step in data.get("steps") or []:
-        table.add_row(str(step["step"]), f"{step['removed']:,}", f"{step['faces']:,}", str(step["why"]))
+    for step in comparison.dataset.preprocess.steps:
+        table.add_row(step.step, f"{step.removed:,}", f"{step.faces:,}", step.why)
     return table
 
 
-def _reasons(rejects: dict[str, Any]) -> str:
-    shown = ", ".join(f"{count} {reason}" for reason, count in rejects.items() if isinstance(count, int) and count)
-    return f" ({shown})" if shown else ""
+def _results_table(comparison: "Comparison") -> "Table":
+    """Return the main metrics with their intervals: narrow enough for 80 columns."""
+    from components.evaluation.catalogue import MAIN
 
-
-def _results_table(comparison: dict[str, Any]) -> "Table":
-    """Return the three headline metrics with their intervals: narrow enough for 80 columns."""
-    confidence = comparison["provenance"]["settings"]["confidence"]
-    table = _table(f"Results on the balanced test set, with {100 * confidence:g} % intervals")
-    table.add_column("variant", no_wrap=True)
-    for name in ("age MAE, years", "gender accuracy", "ethnicity F1"):
-        table.add_column(name, justify="right", no_wrap=True)
-    rows = comparison["variants"] | comparison.get("posthoc", {}) | {"constant": comparison["floor"]}
-    for name, row in rows.items():
-        numbers = [_interval(row["age_mae"], 1), _interval(row["gender_accuracy"], 2)]
-        style = "dim" if name == "constant" else None
-        table.add_row(name, *numbers, _interval(row["ethnicity_macro_f1"], 2), style=style)
+    names = [f"{metric.phrase}{f', {metric.unit}' if metric.unit else ''}" for metric in MAIN.values()]
+    title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
+    table = _table(title, "variant", *names)
+    for name, row in comparison.rows.items():
+        table.add_row(name, *(_interval(row.headline(metric), metric) for metric in MAIN.values()))
+    dummy = (_interval(comparison.dummy.headline(metric), metric) for metric in MAIN.values())
+    table.add_row("constant", *dummy, style="dim")
     return table
 
 
-def _recall_table(comparison: dict[str, Any]) -> "Table":
-    """Return the recall of each ethnicity, and what the training took."""
-    table = _table("Recall by ethnicity, and training")
-    table.add_column("variant", no_wrap=True)
-    labels = list(next(iter(comparison["variants"].values()))["ethnicity_recall"])
-    for name in (*labels, "seeds", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, row in (comparison["variants"] | comparison.get("posthoc", {})).items():
-        recalls = [f"{row['ethnicity_recall'][label]:.2f}" for label in labels]
-        seconds = f"{row['train_seconds']:.0f}" if name in comparison["variants"] else "–"
-        table.add_row(name, *recalls, str(len(row["seeds"])), seconds)
+def _recall_table(comparison: "Comparison") -> "Table":
+    """Return the recall of each class, and what the training took."""
+    from components.dataset.outputs import FOCUS
+    from components.evaluation.catalogue import CATALOGUE
+
+    recall = CATALOGUE[f"{FOCUS.name}_recall"]
+    classes = comparison.dataset.labels.names(FOCUS.name)
+    table = _table(f"Recall by {FOCUS.name}, and training", "variant", *classes, "seeds", "seconds")
+    for name, row in comparison.rows.items():
+        recalls = (_number(row.named(recall, label).value, 2) for label in classes)
+        seconds = "–" if row.is_posthoc else _number(row.train_seconds, 0)
+        table.add_row(name, *recalls, str(len(row.seeds)), seconds)
     return table
 
 
-def _interval(number: dict[str, float | None], digits: int) -> str:
-    value, low, high = (number[key] for key in ("value", "low", "high"))
-    if value is None:
-        return "–"
-    if low is None or high is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+def _interval(interval: "Interval", metric: "Metric") -> str:
+    # One decimal less than in the report: what fits the console.
+    value, low, high = (_number(end, metric.decimals - 1) for end in (interval.value, interval.low, interval.high))
+    return value if interval.low is None or interval.high is None else f"{value} ({low}–{high})"
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "–" if value is None else f"{value:.{decimals}f}"

@@ -54,9 +54,9 @@ def apply(
     schedule.next_times(datetime.now(UTC))
     # What the source will hold is unknown today, so that a cached stage could be a stale one.
     settings = read_settings(preset, config, overrides, source=source, image=image, caching=False)
-    source = require_source(settings, preset)
-    with compiled_to_send(settings, target, source) as compiled:
-        submission = prepare_submission(settings, compiled, source, _UNKNOWN_SOURCE, name)
+    faces = require_source(settings, preset)
+    with compiled_to_send(settings, target, faces) as compiled:
+        submission = prepare_submission(settings, compiled, faces.name, _UNKNOWN_SOURCE, name)
         change = compiled.platform.schedules().apply(schedule, submission, typer.echo)
     typer.echo(f"Schedule    {name}: {change}")
     _show_times(schedule)

@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +21,7 @@ from pipeline.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from components.sources.source import Source as FaceSource
     from pipeline.platforms.submission import Submission
 
 
@@ -49,10 +49,10 @@ def submit(
     from pipeline.compiling import prepare_submission
 
     settings = read_settings(preset, config, overrides, source=source, image=image)
-    source = require_source(settings, preset)
-    with compiled_to_send(settings, target, source) as compiled:
+    faces = require_source(settings, preset)
+    with compiled_to_send(settings, target, faces) as compiled:
         submission = prepare_submission(
-            settings, compiled, source, source_fingerprint or _fingerprint(source), run_name or _name_run(preset)
+            settings, compiled, faces.name, source_fingerprint or _fingerprint(faces), run_name or _name_run(preset)
         )
         if dry_run:
             _show_preview(compiled.platform.preview(submission), submission)
@@ -60,15 +60,13 @@ def submit(
             compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
-def _fingerprint(source: str) -> str:
-    from pipeline.fingerprint import SYNTHETIC, fingerprint_source
-
-    if source != SYNTHETIC and not source.startswith("gs://") and not Path(source).exists():
+def _fingerprint(source: "FaceSource") -> str:
+    if not source.is_visible_here:
         raise RequestError(
-            f"The source {source} can't be seen from here",
+            f"The source {source.name} can't be seen from here",
             remedy="check --source, or pass --source-fingerprint for a path that only the stages see",
         )
-    return fingerprint_source(source)
+    return source.fingerprint()
 
 
 def _name_run(preset: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 
+from components.gs_uri import GsUri
 from pipeline.platforms.checks import PATIENCE_SECONDS, Check
 
 
@@ -33,7 +34,7 @@ def check_bucket(uri: str) -> Check:
     from google.api_core.exceptions import GoogleAPICallError
     from google.cloud import storage
 
-    name = uri.removeprefix("gs://").split("/")[0]
+    name = GsUri.parse(uri).bucket
     wanted = {f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete")}
     try:
         client = storage.Client()

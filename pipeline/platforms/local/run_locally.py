@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import kfp.local
 from kfp import dsl
 
-from components.files import atomic_path, read_json
+from components.compare.contract import Comparison
+from components.files import atomic_path
 from pipeline.platforms.local.executor import Executor
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_log import RunLog
@@ -30,7 +31,7 @@ def run_locally(
     writes: list[Path],
     cache: bool,
     show: Show,
-) -> dict[str, Any]:
+) -> Comparison:
     """Run the pipeline with KFP's local runner and collect what it made.
 
     Args:
@@ -59,9 +60,7 @@ def run_locally(
     with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, [state, *writes]) as runner:
         kfp.local.init(runner, pipeline_root=str(state / "artifacts"), enable_caching=cache)
         outputs = _run(pipeline, parameters, RunLog(file, show), folder)
-    collect(outputs, list(pipeline.component_spec.outputs), folder)
-    comparison: dict[str, Any] = read_json(folder.comparison)
-    return comparison
+    return collect(outputs, list(pipeline.component_spec.outputs), folder)
 
 
 def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
@@ -92,13 +91,16 @@ def _logged_to(stream: TextIO) -> Iterator[None]:
         root.setLevel(level)
 
 
-def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFolder) -> None:
+def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFolder) -> Comparison:
     """Copy what a user wants from KFP's folders into the run's folder.
 
     Args:
         outputs: The pipeline's outputs by name.
         declared: Names of the outputs that the pipeline declares.
         folder: The run's folder.
+
+    Returns:
+        The comparison.
 
     Raises:
         RunFailedError: If an output is missing or empty: a runner can call a failed task a success.
@@ -110,17 +112,16 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
     for name in declared:
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
-    comparison = read_json(folder.comparison)
+    comparison = Comparison.read(folder.comparison)
     for stale in (folder.models, folder.predictions):
         shutil.rmtree(stale, ignore_errors=True)
-    for run in comparison["runs"]:
-        model = folder.models / run["variant"] / str(run["seed"])
-        _copy(Path(run["model"]), model)
+    for run in comparison.runs:
+        model = folder.models / run.variant / str(run.seed)
+        _copy(Path(run.model), model)
         if not (model / "saved_model.pb").is_file():
-            raise RunFailedError(
-                f"Stage train left no model for {run['variant']}, seed {run['seed']}", remedy="run again"
-            )
-        _copy(Path(run["predictions"]), folder.predictions / run["variant"] / f"{run['seed']}.parquet")
+            raise RunFailedError(f"Stage train left no model for {run.variant}, seed {run.seed}", remedy="run again")
+        _copy(Path(run.predictions), folder.predictions / run.variant / f"{run.seed}.parquet")
+    return comparison
 
 
 def _copy(source: Path, target: Path) -> None:
