@@ -3,6 +3,7 @@
 import re
 
 from components.compare.contract import Interval, Number, PairedTestFacts
+from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import Better, Metric
 
 MISSING = "–"
@@ -58,15 +59,14 @@ def direction(better: Better) -> str:
 
 def short_title(metric: Metric) -> str:
     """Return a metric's name where the output that it judges is known."""
-    title = metric.title.removeprefix(metric.output.capitalize()).lstrip()
+    title = metric.title.removeprefix(OUTPUTS[metric.output].title).lstrip()
     return title[0].upper() + title[1:]
 
 
-def test_name(test: PairedTestFacts) -> str:
+def procedure(test: PairedTestFacts) -> str:
     """Return a test's name for people."""
-    return {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "sign_flip_exact": "exact sign flip"}[
-        test.test
-    ]
+    names = {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "sign_flip_exact": "exact sign flip"}
+    return names[test.test]
 
 
 def ended(text: str) -> str:

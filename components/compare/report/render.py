@@ -30,9 +30,9 @@ _FILTERS = (
     formats.markdown,
     formats.p_value,
     formats.percent,
+    formats.procedure,
     formats.short_title,
     formats.span,
-    formats.test_name,
 )
 
 _ENVIRONMENT = jinja2.Environment(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from components.compare.report.charts.canvas import ACCENT, OTHER, Drawing, draw
 from components.compare.report.formats import count
-from components.dataset.outputs import OUTPUTS
+from components.dataset.outputs import OUTPUTS, Output
 from components.dataset.summaries import Distributions
 
 _AGE_STEP = 5
@@ -26,15 +26,15 @@ def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Dra
     """
     charts = {}
     for name, counts in before:
-        title, kept = OUTPUTS[name].title, getattr(after, name)
-        if OUTPUTS[name].is_classified:
-            charts[title] = _class_counts(counts, Counter(kept), title, f"data-{name}")
+        output, kept = OUTPUTS[name], getattr(after, name)
+        if output.is_classified:
+            charts[output.title] = _class_counts(counts, Counter(kept), output)
         else:
-            charts |= _age_histograms(counts, kept, name)
+            charts |= _age_histograms(counts, kept, output)
     return charts
 
 
-def _class_counts(before: Mapping[str, int], after: Counter[str], title: str, key: str) -> Drawing:
+def _class_counts(before: Mapping[str, int], after: Counter[str], output: Output) -> Drawing:
     """Draw the faces of each class."""
     names = list(before)
 
@@ -55,20 +55,23 @@ def _class_counts(before: Mapping[str, int], after: Counter[str], title: str, ke
         axes.grid(axis="x")
 
     described = "; ".join(f"{name} {before[name]} before, {after[name]} after" for name in names)
-    return draw(paint, key, f"{title} before and after preprocessing", f"{described}.", 440, 52 + 40 * len(names))
+    title = f"{output.title} before and after preprocessing"
+    return draw(paint, f"data-{output.name}", title, f"{described}.", 440, 52 + 40 * len(names))
 
 
-def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], name: str) -> dict[str, Drawing]:
+def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], output: Output) -> dict[str, Drawing]:
     """Draw the ages, in years, and their natural logarithms."""
     counts = [{float(age): faces for age, faces in by_age.items()} for by_age in (before, after)]
     logs = [{math.log(age): faces for age, faces in by_age.items()} for by_age in counts]
     oldest = max(counts[0])
     edges = np.arange(0, oldest + _AGE_STEP, _AGE_STEP) + 0.5
     log_edges = np.arange(math.floor(math.log(oldest) / _LOG_STEP) + 2) * _LOG_STEP
-    title, log_title = name.capitalize(), f"Log-{name}"
+    title, log_title = output.title, f"Log-{output.name}"
     return {
-        title: _histogram(counts, edges, title, f"{title}, years", f"data-{name}"),
-        log_title: _histogram(logs, log_edges, log_title, f"Natural logarithm of the {name}", f"data-log-{name}"),
+        title: _histogram(counts, edges, title, f"{title}, years", f"data-{output.name}"),
+        log_title: _histogram(
+            logs, log_edges, log_title, f"Natural logarithm of the {output.name}", f"data-log-{output.name}"
+        ),
     }
 
 
