@@ -1,57 +1,17 @@
 """Numbers as people read them; what is undefined is a dash."""
 
-import math
 import re
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+
+from components.compare.contract import Interval, Number, PairedTestFacts
+from components.dataset.outputs import OUTPUTS
+from components.evaluation.catalogue import Better, Metric
 
 MISSING = "–"
 
-DECIMALS = {
-    "age_mae": 2,
-    "age_bias": 2,
-    "age_error_std": 2,
-    "age_error_median": 2,
-    "age_error_p90": 2,
-    "age_mae_bin_gap": 2,
-}
-"""Decimals of metrics in years; shares have three."""
 
-METRIC_NAMES = {
-    "age_mae": "Age MAE",
-    "age_bias": "Age bias",
-    "age_error_std": "Age error, standard deviation",
-    "age_error_median": "Age error, median",
-    "age_error_p90": "Age error, 90th percentile",
-    "age_mae_bin_gap": "Age MAE, worst − best bin",
-    "gender_accuracy": "Gender accuracy",
-    "ethnicity_accuracy": "Ethnicity accuracy",
-    "ethnicity_macro_f1": "Ethnicity macro F1",
-    "ethnicity_recall": "Ethnicity recall",
-    "ethnicity_precision": "Ethnicity precision",
-    "ethnicity_f1": "Ethnicity F1",
-}
-"""Metrics as column titles."""
-
-
-def decimals(metric: str) -> int:
-    """Return how many decimals a metric is shown with."""
-    return DECIMALS.get(metric, 3)
-
-
-def metric_name(metric: str) -> str:
-    """Return a metric's name for people."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " "))
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Return whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def decimal(value: Any, places: int = 3, signed: bool = False) -> str:
+def decimal(value: Number, places: int = 3, signed: bool = False) -> str:
     """Return a number with a fixed number of decimals and a true minus sign."""
-    if not is_number(value):
+    if value is None:
         return MISSING
     text = f"{value:{'+' if signed else ''}.{places}f}"
     if float(text) == 0:
@@ -59,47 +19,63 @@ def decimal(value: Any, places: int = 3, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def count(value: Any) -> str:
+def count(value: int) -> str:
     """Return a whole number with thin spaces between thousands."""
-    return f"{round(value):,}".replace(",", "\u202f") if is_number(value) else MISSING
+    return f"{value:,}".replace(",", "\u202f")
 
 
-def percent(value: Any, places: int = 1) -> str:
+def percent(share: float, places: int = 1) -> str:
     """Return a share in percent."""
-    return f"{100 * value:.{places}f}\u202f%" if is_number(value) else MISSING
+    return f"{100 * share:.{places}f}\u202f%"
 
 
-def p_value(value: Any) -> str:
+def p_value(value: Number) -> str:
     """Return a p-value with two significant digits, no smaller than can be read."""
-    if not is_number(value):
+    if value is None:
         return MISSING
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def span(interval: Mapping[str, Any] | None, places: int = 3, signed: bool = False) -> str:
-    """Return the ends of an interval, such as ``"11.4 to 12.4"``; empty when there are none."""
-    low, high = (interval or {}).get("low"), (interval or {}).get("high")
-    if not (is_number(low) and is_number(high)):
+def span(interval: Interval | PairedTestFacts, places: int = 3, signed: bool = False) -> str:
+    """Return the ends of an interval, such as ``"11.4 to 12.4"``; empty when they are unknown."""
+    if interval.low is None or interval.high is None:
         return ""
-    return f"{decimal(low, places, signed)} to {decimal(high, places, signed)}"
+    return f"{decimal(interval.low, places, signed)} to {decimal(interval.high, places, signed)}"
 
 
-def duration(seconds: Any) -> str:
+def duration(seconds: Number) -> str:
     """Return a time in the unit that suits it."""
-    if not is_number(seconds):
+    if seconds is None:
         return MISSING
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def ended(text: Any) -> str:
+def direction(better: Better) -> str:
+    """Return which way a metric is better, as a sign beside its name."""
+    return {Better.LOWER: "↓", Better.HIGHER: "↑", Better.ZERO: "(zero is best)"}[better]
+
+
+def short_title(metric: Metric) -> str:
+    """Return a metric's name where the output that it judges is known."""
+    title = metric.title.removeprefix(OUTPUTS[metric.output].title).lstrip()
+    return title[0].upper() + title[1:]
+
+
+def procedure(test: PairedTestFacts) -> str:
+    """Return a test's name for people."""
+    names = {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "sign_flip_exact": "exact sign flip"}
+    return names[test.test]
+
+
+def ended(text: str) -> str:
     """Return a text as a sentence: with a full stop where it has no end."""
-    text = str(text or "").strip()
+    text = text.strip()
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
-def markdown(text: Any) -> str:
+def markdown(text: str) -> str:
     """Return a text for Markdown, where no character of it starts a markup or ends a table cell."""
-    text = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)

@@ -1,151 +1,117 @@
 """The report for people: one HTML file that needs no network, and its summary in Markdown."""
 
-from collections.abc import Mapping, Sequence
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 
+from components.compare.contract import Comparison
 from components.compare.report import formats
-from components.compare.report.data import data_facts, split_table
-from components.compare.report.figures import (
-    age_figures,
-    class_figures,
-    data_figures,
-    difference_figures,
-    training_figures,
-)
-from components.compare.report.reading import reading_facts
-from components.compare.report.results import headline, results_table
-from components.compare.report.rows import absent_rows, order_rows, reference_of
-from components.compare.report.sections import (
-    CLASS_METRICS,
-    GROUP_METRICS,
-    NATURAL_METRICS,
-    SPREAD_METRICS,
-    age_bins,
-    class_names,
-    confusions,
-    group_table,
-    named_table,
-    natural_table,
-    tests_table,
-)
-from components.evaluation.predictions import Predictions
+from components.compare.report.charts.ages import MAE_BY_BIN, SPREAD, age_charts
+from components.compare.report.charts.classes import class_charts
+from components.compare.report.charts.dataset import dataset_charts
+from components.compare.report.charts.differences import difference_charts
+from components.compare.report.charts.training import training_charts
+from components.compare.report.reading import GLOSSARY, reading_notes, share_precision
+from components.compare.report.report_rows import absent_variants, report_rows
+from components.compare.report.tables import confusions, group_tables, named_table, paired_tests, results_table
+from components.dataset.outputs import CLASSIFIED, FOCUS
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, TESTED
 from components.files import atomic_path
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_FILTERS = (
+    formats.count,
+    formats.decimal,
+    formats.direction,
+    formats.duration,
+    formats.ended,
+    formats.markdown,
+    formats.p_value,
+    formats.percent,
+    formats.procedure,
+    formats.short_title,
+    formats.span,
+)
 
-_FILTERS = {
-    "count": formats.count,
-    "decimal": formats.decimal,
-    "duration": formats.duration,
-    "ended": formats.ended,
-    "markdown": formats.markdown,
-    "metric_name": formats.metric_name,
-    "p_value": formats.p_value,
-    "percent": formats.percent,
-    "span": formats.span,
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=jinja2.select_autoescape(("html.j2",)),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {function.__name__: function for function in _FILTERS}
+_ENVIRONMENT.globals |= {
+    "catalogue": CATALOGUE,
+    "classified": CLASSIFIED.values(),
+    "focus": FOCUS,
+    "mae_by_bin": MAE_BY_BIN,
+    "main_metrics": MAIN.values(),
+    "spread_metrics": SPREAD,
+    "tested_metrics": TESTED.values(),
 }
 
 
-def render_report(
-    comparison: dict[str, Any],
-    data_summary: dict[str, Any],
-    histories: Mapping[tuple[str, int], pd.DataFrame],
-    predictions: Sequence[Predictions],
-    out_html: Path,
-    out_markdown: Path,
+def write_report(
+    comparison: Comparison, html_path: str | os.PathLike[str], markdown_path: str | os.PathLike[str]
 ) -> None:
-    """Write the report.
-
-    It shows what it is given: a variant without results, a number that is null and a fact that an
-    earlier stage did not count leave a dash or no chart, never an error.
-
-    Args:
-        comparison: Content of ``comparison.json``; see :mod:`components.compare.comparison`.
-        data_summary: What preprocess counted.
-        histories: Training history of each run, by variant and seed: a column ``epoch`` and one per
-            loss and metric, with ``val_`` before the name for the validation faces.
-        predictions: Predictions of each run on the test faces.
-        out_html: HTML file to write.
-        out_markdown: Markdown file to write.
-    """
-    content = _content(comparison, data_summary, histories, predictions)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=jinja2.select_autoescape(("html.j2",)),
-        undefined=jinja2.ChainableUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= _FILTERS
-    for template, path in (("report.html.j2", out_html), ("report.md.j2", out_markdown)):
-        text = environment.get_template(template).render(content)
+    """Write the report and its summary, each atomically."""
+    for path, text in ((html_path, render(comparison)), (markdown_path, summarise(comparison))):
         with atomic_path(path) as draft:
             draft.write_text(text, encoding="utf-8")
 
 
-def _content(
-    comparison: dict[str, Any],
-    data_summary: dict[str, Any],
-    histories: Mapping[tuple[str, int], pd.DataFrame],
-    predictions: Sequence[Predictions],
-) -> dict[str, Any]:
-    """Return what the templates show."""
-    rows = order_rows(comparison)
-    trained = [row for row in rows if not row.posthoc]
-    reference = reference_of(comparison)
-    data = data_facts(comparison, data_summary)
-    labels = data["dataset"].get("labels") or {}
-    ethnicities, bins = class_names(rows, labels, "ethnicity"), age_bins(rows, labels)
-    provenance = comparison.get("provenance", {})
-    named = {kind: class_names(rows, labels, kind) for kind in ("gender", "ethnicity")}
+def render(comparison: Comparison) -> str:
+    """Return the report: an HTML page that needs nothing beside it."""
+    content = _content(comparison)
+    rows, trained = list(content["rows"].values()), content["trained"]
+    preprocess = comparison.dataset.preprocess
+    return _ENVIRONMENT.get_template("report.html.j2").render(
+        content,
+        class_charts=class_charts(rows),
+        class_tables={metric: named_table(rows, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
+        confusions=[(row, confusions(row, rows)) for row in trained],
+        age_charts=age_charts(trained, comparison.reference),
+        age_table=named_table(trained, MAE_BY_BIN),
+        tests=paired_tests(comparison),
+        difference_charts=difference_charts(content["rows"], paired_tests(comparison)),
+        groups=group_tables(rows),
+        dataset_charts=dataset_charts(preprocess.before, preprocess.after),
+        training_charts=training_charts(trained),
+        training_time=timedelta(seconds=round(sum(_train_seconds(comparison)))),
+        provenance=comparison.provenance.model_dump(mode="json"),
+        precision=share_precision(comparison),
+        glossary=GLOSSARY,
+    )
+
+
+def summarise(comparison: Comparison) -> str:
+    """Return the report's summary, in Markdown."""
+    return _ENVIRONMENT.get_template("report.md.j2").render(_content(comparison))
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    """Return what both templates show."""
+    rows = report_rows(comparison)
+    recommended = comparison.recommended
+    is_kept = recommended.variant == comparison.reference
     return {
-        "headline": headline(comparison, rows),
-        "results": results_table(comparison, rows, absent_rows(comparison)),
+        "comparison": comparison,
+        "dataset": comparison.dataset,
+        "recommended": recommended,
+        "verb": "Keep" if is_kept else "Ship" if recommended.deployable else "Adjust",
+        "chosen": rows[recommended.variant] if recommended.variant else None,
+        "reference": comparison.reference,
+        "confidence": f"{100 * comparison.confidence:g}\u202f%",
         "rows": rows,
-        "trained": trained,
-        "reference": reference,
-        "confidence": f"{100 * provenance.get('settings', {}).get('confidence', 0.95):g}\u202f%",
-        "ethnicities": ethnicities,
-        "class_tables": {metric: named_table(rows, metric, ethnicities, "higher") for metric in CLASS_METRICS},
-        "class_figures": class_figures(rows, ethnicities),
-        "confusions": [
-            (
-                row,
-                [
-                    (owner, matrix)
-                    for owner in (row, *(each for each in rows if each.facts.get("derived_from") == row.name))
-                    for kind in ("gender", "ethnicity")
-                    if (matrix := confusions(owner, kind, named[kind]))
-                ],
-            )
-            for row in trained
-        ],
-        "age_bins": bins,
-        "age_table": named_table(trained, "age_mae_by_bin", bins, "lower"),
-        "spread_metrics": SPREAD_METRICS,
-        "age_figures": age_figures(rows, bins, reference, predictions),
-        "tests": tests_table(comparison),
-        "difference_figures": difference_figures(rows, tests_table(comparison)),
-        "groups": [table for metric in GROUP_METRICS if (table := group_table(rows, metric))],
-        "natural": natural_table(rows, comparison.get("floor", {})),
-        "natural_metrics": NATURAL_METRICS,
-        "data": data,
-        "splits": split_table(data["dataset"]),
-        "data_figures": data_figures(data["before"], data["after"]),
-        "training": training_figures(trained, histories),
-        "tuning": comparison.get("tuning", {}),
-        "provenance": provenance,
-        "runs": comparison.get("runs", []),
-        "missing": comparison.get("missing", []),
-        "reading": reading_facts(comparison),
-        "training_time": str(timedelta(seconds=round(sum(_seconds(row.facts) for row in trained)))),
+        "trained": [row for row in rows.values() if not row.facts.is_posthoc],
+        "absent": absent_variants(comparison),
+        "results": results_table(comparison, rows),
+        "notes": reading_notes(comparison),
     }
 
 
-def _seconds(facts: Mapping[str, Any]) -> float:
-    return sum(value or 0 for value in facts.get("train_seconds_by_seed", {}).values())
+def _train_seconds(comparison: Comparison) -> list[float]:
+    return [seconds for row in comparison.variants.values() for seconds in row.train_seconds_by_seed.values()]

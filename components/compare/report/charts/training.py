@@ -1,45 +1,54 @@
 """Charts of how the variants trained."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from components.compare.report.charts.canvas import ACCENT, OTHER, REFERENCE, Drawing, draw
 from components.compare.report.formats import decimal
+from components.compare.report.report_rows import ReportRow
+from components.evaluation.catalogue import MAIN
+
+_CURVES = {
+    "loss": "Loss",
+    **{
+        name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
+    },
+}
+"""Columns of the training history, and what they are for people."""
 
 Limits = tuple[float, float]
 
 
-def training_curve(
-    histories: Mapping[int, pd.DataFrame],
-    column: str,
-    title: str,
-    best_epochs: Mapping[int, int | None],
-    key: str,
-    limits: Limits | None = None,
-) -> Drawing:
-    """Draw one column of the training history, on training and validation faces, a line per seed.
+def training_charts(trained: Sequence[ReportRow]) -> list[tuple[ReportRow, list[Drawing]]]:
+    """Draw the training curves of each trained variant.
 
-    Args:
-        histories: By seed; with ``epoch``, ``column`` and ``val_<column>``.
-        column: Name of the loss or metric.
-        title: What it is, for people.
-        best_epochs: By seed, the epoch whose weights were kept.
-        key: Unique in the page.
-        limits: Lowest and highest value shown. Default: what fits the lines.
+    Metrics have one scale for all variants, so that they can be compared; losses are of different
+    formulas and have each their own.
     """
+    limits = {column: None if column == "loss" else _limits(trained, column) for column in _CURVES}
+    return [
+        (
+            row,
+            [_curve(row, column, f"training-{place}-{index}", limits[column]) for index, column in enumerate(_CURVES)],
+        )
+        for place, row in enumerate(trained)
+    ]
+
+
+def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Drawing:
+    """Draw one column of the training history, on training and validation faces, a line per seed."""
+    title = _CURVES[column]
 
     def paint(axes: Axes) -> None:
-        for seed, history in histories.items():
-            epochs = _epochs(history)
-            if best_epochs.get(seed):
-                axes.axvline(best_epochs[seed] or 0, color=OTHER, linewidth=1, linestyle=(0, (2, 2)))
+        for seed, history in row.facts.history.items():
+            axes.axvline(row.facts.best_epoch[seed], color=OTHER, linewidth=1, linestyle=(0, (2, 2)))
+            epochs = _floats(history["epoch"])
+            marker = "o" if len(epochs) == 1 else None
             for name, colour, width in ((column, REFERENCE, 1.2), (f"val_{column}", ACCENT, 1.9)):
-                if name in history:
-                    marker = "o" if len(epochs) == 1 else None
-                    axes.plot(epochs, history[name].to_numpy(np.float64), color=colour, linewidth=width, marker=marker)
+                axes.plot(epochs, _floats(history[name]), color=colour, linewidth=width, marker=marker)
         axes.set_title(title, fontsize=11, loc="left")
         axes.locator_params(axis="x", integer=True, nbins=5)
         axes.locator_params(axis="y", nbins=5)
@@ -49,17 +58,29 @@ def training_curve(
         axes.grid(axis="y")
 
     ends = "; ".join(
-        f"seed {seed}: from {decimal(values.iloc[0])} to {decimal(values.iloc[-1])} on validation faces"
-        for seed, history in histories.items()
-        if len(values := _validation(history, column))
+        f"seed {seed}: from {decimal(known[0])} to {decimal(known[-1])} on validation faces"
+        for seed, history in row.facts.history.items()
+        if (known := [value for value in history[f"val_{column}"] if value is not None])
     )
     return draw(paint, key, f"{title} over the epochs", f"{ends}.", 250, 190)
 
 
-def _epochs(history: pd.DataFrame) -> np.ndarray:
-    return history["epoch"].to_numpy() if "epoch" in history else np.arange(1, len(history) + 1)
+def _limits(trained: Sequence[ReportRow], column: str) -> Limits | None:
+    """Range that shows a column of every history, with a margin; None where nothing is known of it."""
+    known = [
+        value
+        for row in trained
+        for history in row.facts.history.values()
+        for name in (column, f"val_{column}")
+        for value in history[name]
+        if value is not None
+    ]
+    if not known:
+        return None
+    margin = 0.05 * (max(known) - min(known)) or 0.05
+    return min(known) - margin, max(known) + margin
 
 
-def _validation(history: pd.DataFrame, column: str) -> pd.Series:
-    name = f"val_{column}" if f"val_{column}" in history else column
-    return history[name].dropna() if name in history else pd.Series(dtype=float)
+def _floats(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """Values with NaN for what is undefined, which leaves a gap in a line."""
+    return np.array(values, np.float64)

@@ -1,36 +1,21 @@
 """The report: everything it promises is there, for every variant, in one file that needs nothing else."""
 
-import copy
-import dataclasses
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from components.compare.comparison import build_comparison
-from components.compare.data_facts import DataFacts
+from components.compare.contract import Comparison
 from components.compare.report.formats import decimal, p_value
-from components.compare.report.render import render_report
-from components.compare.runs import Run
-from components.compare.settings import ComparisonSettings
+from components.compare.report.render import render, summarise, write_report
+from components.dataset.outputs import OUTPUTS
+from components.evaluation.catalogue import MAIN, TESTED, Better
+from tests.components.compare.comparisons import FACES, LABELS, SKILLS, make_comparison
 
-PRIORS = [0.55, 0.24, 0.04, 0.17]
 HOSTILE = "</title><script>alert('$x$ & y')</script>|`"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
-SUMMARY = {
-    "steps": [{"step": "files", "faces": 3003, "removed": 0, "why": "every file"},
-              {"step": "max_age", "faces": 3000, "removed": 3, "why": "older than 80"}],
-    "rejects": {"above_the_age_limit": 3},
-    "before": {"gender": {"Male": 1503, "Female": 1500}, "ethnicity": {"White": 2000, "Other": 1003},
-               "age": {"1": 1000, "35": 2000, "99": 3}},
-    "after": {"gender": {"Male": 1500, "Female": 1500}, "ethnicity": {"White": 2000},
-              "age": {"1": 1000, "35": 2000}},
-    "correlation": {"columns": ["age", "log_age"], "matrix": [[1, 0.85], [None, 1]]},
-}  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -66,102 +51,54 @@ class Page(HTMLParser):
             for element in self.elements
             if element["tag"] == tag
             and element["attrs"].items() >= wanted.items()
-            and (within is None or any(one is within for one in element["within"]))
+            and (within is None or any(outer is within for outer in element["within"]))
         ]
 
     def section(self, name):
         return self.find("section", id=name)[0]
 
 
-@dataclasses.dataclass
-class Content:
-    comparison: dict
-    histories: dict
-    predictions: list
-
-    def render(self, folder, summary=SUMMARY):
-        html, markdown = folder / "report.html", folder / "report.md"
-        render_report(self.comparison, summary, self.histories, self.predictions, html, markdown)
-        return html.read_text(), markdown.read_text()
-
-
-def _content(make_manifest, predictions, titles=None, expected=(), posthoc=True):
-    manifest = make_manifest(3000, priors=PRIORS)
-    faces = predictions[0].faces
-    test = make_manifest(len(faces))
-    columns = ["image_id", "age", "age_bin", "gender", "ethnicity"]
-    test = dataclasses.replace(test, faces=test.faces.assign(**{name: faces[name] for name in columns}))
-    data = DataFacts(manifest, manifest.subset(np.arange(2000)), manifest.subset(np.arange(2000, 3000)), test, 3)
-    epochs = np.arange(1, 4)
-    curves = {"epoch": epochs, "loss": 3 / epochs, "val_loss": 3.2 / epochs, "age_mae": 1 / epochs,
-              "val_age_mae": 1.1 / epochs, "gender_accuracy": epochs / 4, "val_gender_accuracy": epochs / 5,
-              "ethnicity_macro_f1": epochs / 4, "val_ethnicity_macro_f1": epochs / 5}  # fmt: skip
-    runs = []
-    for each in predictions:
-        about = {"variant": each.variant, "seed": each.seed, "class_priors": PRIORS, "train_seconds": 10.0,
-                 "epochs_run": 3, "best_epoch": 2, "hyperparameters": {"dropout": 0.25, "units": [64, 32]}}  # fmt: skip
-        about["title"] = (titles or {}).get(each.variant)
-        runs.append(Run(each, about, pd.DataFrame(curves)))
-    comparison = build_comparison(
-        runs, data, ComparisonSettings(resamples=100, permutations=999, posthoc={"enabled": posthoc}), expected=expected
-    )
-    return Content(comparison, {(one.variant, one.seed): pd.DataFrame(curves) for one in predictions}, predictions)
+@pytest.fixture(scope="module")
+def comparison():
+    return make_comparison(missing=[("lds", 1), ("ins", 3)])
 
 
 @pytest.fixture(scope="module")
-def content(make_manifest, predict):
-    predictions = [
-        predict(variant, seed, priors=priors, age_error=error)
-        for variant, priors, error in (("baseline", PRIORS, 9.0), ("ins", PRIORS, 8.0), ("logit_adjusted", None, 8.5))
-        for seed in (1, 2)
-    ]
-    expected = [(variant, 1) for variant in ("baseline", "ins", "logit_adjusted", "lds")]
-    return _content(make_manifest, predictions, expected=expected)
+def html(comparison):
+    return render(comparison)
 
 
 @pytest.fixture(scope="module")
-def written(content, tmp_path_factory):
-    return content.render(tmp_path_factory.mktemp("report"))
+def page(html):
+    return Page(html)
 
 
-@pytest.fixture(scope="module")
-def page(written):
-    return Page(written[0])
-
-
-def test_the_headline_is_the_recommendation_and_its_reason(page, content):
+def test_the_headline_is_the_recommendation_and_its_reason(page, comparison):
     hero = page.section("recommendation")["text"]
-    assert content.comparison["recommended"]["variant"] in hero
-    assert content.comparison["recommended"]["because"] in hero
+    assert comparison.recommended.variant in hero
+    assert comparison.recommended.because in hero
 
 
-def test_every_variant_has_a_row_with_its_numbers_and_intervals(page, content):
+def test_every_row_has_its_numbers_and_intervals(page, comparison):
     table = page.find("table", id="results-table")[0]
     rows = {
         row["attrs"]["data-variant"]: row["text"]
         for row in page.find("tr", within=table)
         if "data-variant" in row["attrs"]
     }
-    comparison = content.comparison
-    assert list(rows) == [
-        "baseline",
-        "baseline+posthoc",
-        "ins",
-        "ins+posthoc",
-        "logit_adjusted",
-        "logit_adjusted+posthoc",
-        "lds",
-    ]
-    for name, facts in comparison["variants"].items():
-        for metric, places in (("age_mae", 2), ("gender_accuracy", 3), ("ethnicity_macro_f1", 3)):
+    trained = ["baseline", "ins", "logit_adjusted"]
+    assert list(rows) == [*(row for name in trained for row in (name, f"{name}+posthoc")), "lds"]
+    for name, facts in comparison.variants.items():
+        for metric in MAIN.values():
             for end in ("value", "low", "high", "std"):
-                assert decimal(facts[metric][end], places) in rows[name]
+                assert decimal(getattr(facts.headline(metric), end), metric.decimals) in rows[name]
+    assert "no results: seed 3" in rows["ins"]
     assert "no results" in rows["lds"]
-    floor = page.find("tr", data_kind="floor")[0]["text"]
-    assert decimal(comparison["floor"]["age_mae"]["value"], 2) in floor
+    dummy = page.find("tr", data_kind="dummy")[0]["text"]
+    assert all(decimal(comparison.dummy.headline(metric).value, metric.decimals) in dummy for metric in MAIN.values())
 
 
-def test_only_significant_differences_are_marked_in_the_results(page, content):
+def test_only_significant_differences_are_marked_in_the_results(page, comparison):
     table = page.find("table", id="results-table")[0]
     shown = {
         (row["attrs"]["data-variant"], mark["text"])
@@ -170,41 +107,48 @@ def test_only_significant_differences_are_marked_in_the_results(page, content):
         if mark["text"] in {"▲", "▼"}
     }
     marks = {"better": "▲", "worse": "▼"}
-    metrics = {"age_mae", "gender_accuracy", "ethnicity_macro_f1"}
-    tests = [test for test in content.comparison["paired"] if test["metric"] in metrics and "posthoc" not in test["a"]]
-    assert shown == {(test["a"], marks[test["verdict"]]) for test in tests if test["significant"]}
-    assert shown
+    tests = [test for test in comparison.paired if test.metric in MAIN and test.a in comparison.variants]
+    assert shown == {(test.a, marks[test.verdict]) for test in tests if test.significant}
+    assert {mark for _, mark in shown} == {"▲", "▼"}
 
 
-def test_the_best_of_a_column_is_the_lowest_error_and_the_highest_accuracy(page, content):
+def test_the_best_of_a_column_is_the_lowest_error_and_the_highest_accuracy(page, comparison):
     table = page.find("table", id="results-table")[0]
     best = [cell for cell in page.find("td", within=table) if "best" in cell["attrs"].get("class", "").split()]
-    errors = {name: facts["age_mae"]["value"] for name, facts in content.comparison["variants"].items()}
-    lowest = min(errors, key=errors.get)
-    first = next(cell for cell in best if decimal(errors[lowest], 2) in cell["text"])
-    assert {"data-variant": lowest}.items() <= first["within"][-1]["attrs"].items()
-    assert len(best) >= 4
+    marked = [(cell["within"][-1]["attrs"]["data-variant"], cell["text"]) for cell in best]
+    for metric in MAIN.values():
+        values = {name: row.headline(metric).value for name, row in comparison.rows.items()}
+        winner = (min if metric.better is Better.LOWER else max)(values, key=values.get)
+        shown = decimal(values[winner], metric.decimals)
+        assert any(name == winner and shown in text for name, text in marked)
+    assert len(best) == len(MAIN) + 1
 
 
-@pytest.mark.parametrize(("kind", "classes"), [("gender", 2), ("ethnicity", 4)])
-def test_every_variant_has_both_confusion_matrices_with_all_faces(page, content, kind, classes):
-    matrices = {table["attrs"]["data-variant"]: table for table in page.find("table", data_matrix=kind)}
-    variants = content.comparison["variants"]
-    assert set(variants) <= set(matrices)
-    for name in variants:
-        cells = [one["text"] for one in page.find("small", within=matrices[name]) if one["within"][-1]["tag"] == "td"]
-        assert len(cells) == classes**2
-        assert sum(map(int, cells)) == 640 * 2
+@pytest.mark.parametrize("output", ["gender", "ethnicity"])
+def test_every_variant_has_both_confusion_matrices_with_all_faces(page, comparison, output):
+    matrices = {table["attrs"]["data-variant"]: table for table in page.find("table", data_matrix=output)}
+    assert set(matrices) == set(comparison.rows if output == "ethnicity" else comparison.variants)
+    for table in matrices.values():
+        counts = [cell["text"] for cell in page.find("small", within=table) if cell["within"][-1]["tag"] == "td"]
+        assert len(counts) == len(LABELS.names(output)) ** 2
+        assert sum(map(int, counts)) == FACES * 2
 
 
 def test_f1_of_every_class_is_drawn_and_told(page):
     charts = page.find("div", data_chart="f1")[0]
     titles = [title["text"] for title in page.find("title", within=charts)]
-    assert titles == [f"Ethnicity F1, {name}" for name in ("White", "Black", "Asian", "Indian")]
+    assert titles == [f"Ethnicity F1, {name}" for name in LABELS.ethnicities]
 
 
 @pytest.mark.parametrize(
-    ("section", "charts"), [("classes", 4), ("age", 2), ("differences", 4), ("data", 4), ("training", 12)]
+    ("section", "charts"),
+    [
+        ("classes", len(LABELS.ethnicities)),
+        ("age", 2),
+        ("differences", len(TESTED)),
+        ("data", len(OUTPUTS) + 1),
+        ("training", len(SKILLS) * (len(MAIN) + 1)),
+    ],
 )
 def test_every_chart_is_there_and_described(page, section, charts):
     drawings = page.find("svg", within=page.section(section))
@@ -212,17 +156,22 @@ def test_every_chart_is_there_and_described(page, section, charts):
     for drawing in drawings:
         assert drawing["attrs"]["role"] == "img"
         ids = drawing["attrs"]["aria-labelledby"].split()
-        title, description = (next(one for one in page.elements if one["attrs"].get("id") == each) for each in ids)
+        title, description = (next(one for one in page.elements if one["attrs"].get("id") == key) for key in ids)
         assert len(title["text"]) > 3
         assert re.search(r"\d", description["text"])
 
 
-def test_worst_group_of_each_variant_is_marked(page, content):
-    tables = page.find("table", data_groups="ethnicity_recall")
-    marked = [cell["text"] for cell in page.find("td", within=tables[0]) if "worst" in cell["attrs"]["class"].split()]
-    for facts in content.comparison["variants"].values():
-        worst = decimal(facts["groups"]["ethnicity_recall"]["worst"]["value"], 2)
-        assert any(worst in text for text in marked)
+def test_the_box_plot_is_drawn_from_the_comparison(page):
+    described = page.find("desc", id="age-errors-description")[0]["text"]
+    assert "baseline: median error 1-10 1.2" in described
+    assert "ins: median error 1-10 1.2" in described
+
+
+def test_worst_group_of_each_variant_is_marked(page, comparison):
+    table = page.find("table", data_groups="ethnicity_recall")[0]
+    marked = [cell["text"] for cell in page.find("td", within=table) if "worst" in cell["attrs"]["class"].split()]
+    worst = [decimal(row.groups["ethnicity_recall"].worst.value, 2) for row in comparison.rows.values()]
+    assert all(value in text for value, text in zip(worst, marked, strict=True))
 
 
 def test_data_shows_each_step_reason_and_correlation(page):
@@ -232,97 +181,116 @@ def test_data_shows_each_step_reason_and_correlation(page):
 
 
 def test_contents_lead_to_every_section_in_order(page):
-    links = [one["attrs"]["href"][1:] for one in page.find("a", within=page.find("nav")[0])]
+    links = [link["attrs"]["href"][1:] for link in page.find("a", within=page.find("nav")[0])]
     assert links == [section["attrs"]["id"] for section in page.find("section")]
     assert links[:2] == ["recommendation", "results"]
     assert links[-1] == "reading"
 
 
-def test_identifiers_are_unique_and_every_reference_has_its_target(page, written):
-    ids = [one["attrs"]["id"] for one in page.elements if "id" in one["attrs"]]
+def test_identifiers_are_unique_and_every_reference_has_its_target(page, html):
+    ids = [element["attrs"]["id"] for element in page.elements if "id" in element["attrs"]]
     assert len(ids) == len(set(ids))
-    referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', written[0]))
+    referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', html))
     assert referred <= set(ids)
 
 
-def test_the_file_needs_no_network_and_shows_no_photograph(page, written):
-    html, _ = written
+def test_the_file_needs_no_network_and_shows_no_photograph(page, html):
     for attribute in ("src", "href", "xlink:href", "srcset", "action"):
-        assert all(one["attrs"].get(attribute, "#").startswith("#") for one in page.elements)
+        assert all(element["attrs"].get(attribute, "#").startswith("#") for element in page.elements)
     assert not re.search(r"url\((?!#)|@import|data:image", html)
-    assert not {one["tag"] for one in page.elements} & {"script", "link", "img", "image", "iframe"}
+    assert not {element["tag"] for element in page.elements} & {"script", "link", "img", "image", "iframe"}
     assert len(html.encode()) < 3_000_000
 
 
-def test_charts_have_the_colours_of_the_theme_alone(page, written):
-    drawn = re.findall(r"<svg.*?</svg>", written[0], re.DOTALL)
-    assert not [found for one in drawn for found in re.findall(r"(?:fill|stroke): #\w+", one)]
+def test_charts_have_the_colours_of_the_theme_alone(html):
+    drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert not [colour for drawing in drawings for colour in re.findall(r"(?:fill|stroke): #\w+", drawing)]
 
 
-def test_the_same_content_gives_the_same_report(content, written, tmp_path):
-    assert content.render(tmp_path) == written
+def test_what_is_written_is_the_same_for_the_same_comparison(comparison, html, tmp_path):
+    comparison.write(tmp_path / "comparison.json")
+    read = Comparison.read(tmp_path / "comparison.json")
+    write_report(read, tmp_path / "report.html", tmp_path / "report.md")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == summarise(comparison)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_hostile_name_stays_text(make_manifest, predict, tmp_path):
-    predictions = [predict("baseline", 1, priors=PRIORS), predict(HOSTILE, 1, priors=PRIORS)]
-    html, markdown = _content(make_manifest, predictions, titles={HOSTILE: HOSTILE}).render(tmp_path)
-    page = Page(html)
+def test_a_hostile_name_stays_text():
+    hostile = make_comparison({"baseline": 0.6, HOSTILE: 0.7}, seeds=[1], titles={HOSTILE: HOSTILE})
+    page, markdown = Page(render(hostile)), summarise(hostile)
     assert not page.find("script")
     assert any(row["attrs"].get("data-variant") == HOSTILE for row in page.find("tr"))
     assert "<script" not in markdown
     row = next(line for line in markdown.splitlines() if "alert" in line and line.startswith("|"))
-    assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"\|", "| Variant | Seeds | a | b | c | d |"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == len(MAIN) + 4
 
 
-def test_one_variant_with_one_seed_gives_a_whole_report(make_manifest, predict, tmp_path):
-    html, markdown = _content(make_manifest, [predict("baseline", 1)], posthoc=False).render(tmp_path, summary={})
-    page = Page(html)
-    assert "Keep Baseline" in " ".join(page.section("recommendation")["text"].split())
+def test_one_variant_with_one_seed_gives_a_whole_report():
+    alone = make_comparison({"baseline": 0.6}, seeds=[1], posthoc=False)
+    page = Page(render(alone))
+    assert "Keep baseline" in " ".join(page.section("recommendation")["text"].split())
     assert not page.find("section", id="differences")
     assert "sd " not in page.find("table", id="results-table")[0]["text"]
-    assert "baseline (recommended)" in markdown
+    assert "baseline (recommended)" in summarise(alone)
 
 
-def test_numbers_that_are_null_become_dashes(content, tmp_path):
-    broken = copy.deepcopy(content)
-    facts = broken.comparison["variants"]["ins"]
+def test_without_results_of_the_reference_and_a_recommendation_the_rest_is_shown():
+    content = make_comparison({"ins": 0.6, "ldam": 0.7}, missing=[("baseline", 1)]).model_dump(mode="json")
+    content["recommended"] |= {"variant": None, "kind": None, "model": None, "because": "The reference is missing"}
+    comparison = Comparison.model_validate(content)
+    page = Page(render(comparison))
+    assert "No recommendation" in page.section("recommendation")["text"]
+    assert page.find("tr", data_variant="baseline", data_kind="absent")
+    assert "ldam (lowest age MAE of the others)" in page.section("age")["text"]
+    assert "**No recommendation.**" in summarise(comparison)
+
+
+def test_numbers_that_are_null_become_dashes(comparison):
+    content = comparison.model_dump(mode="json")
+    row = content["variants"]["ins"]
+    unknown = dict.fromkeys(("value", "low", "high"))
     for metric in ("age_mae", "ethnicity_macro_f1"):
-        facts[metric] = dict.fromkeys(facts[metric])
-        facts["natural"][metric] = dict.fromkeys(("value", "low", "high"))
+        row[metric] = unknown | {"std": None, "by_seed": {}}
+        row["natural"][metric] = unknown
     for metric in ("ethnicity_f1", "age_mae_by_bin"):
-        facts[metric] = dict.fromkeys(facts[metric])
-        facts["intervals"][metric] = {name: dict.fromkeys(("value", "low", "high")) for name in facts[metric]}
-    for test in broken.comparison["paired"]:
+        row["intervals"][metric] = dict.fromkeys(row["intervals"][metric], unknown)
+    row["age_error_boxes"]["1-10"] = None
+    for test in content["paired"]:
         if test["a"] == "ins":
-            test.update(difference=None, low=None, high=None, p=None, p_adjusted=None)
-    page = Page(broken.render(tmp_path)[0])
-    row = page.find("tr", data_variant="ins")[0]
-    assert [cell["text"] for cell in page.find("span", within=row) if cell["text"] == "–"]
+            test.update(difference=None, low=None, high=None)
+    page = Page(render(Comparison.model_validate(content)))
+    shown = page.find("tr", data_variant="ins")[0]
+    assert [cell["text"] for cell in page.find("span", within=shown) if cell["text"] == "–"]
     assert not re.search(r"\b(nan|None|null)\b", page.find("main")[0]["text"].replace("none", ""))
 
 
-def test_facts_that_no_stage_counted_leave_no_hole(content, tmp_path):
-    bare = copy.deepcopy(content)
-    for key in ("floor", "tuning", "notes", "provenance", "posthoc", "paired", "missing"):
-        del bare.comparison[key]
-    for facts in bare.comparison["variants"].values():
-        for key in ("groups", "natural", "intervals", "history", "hyperparameters", "cures", "epochs_run"):
-            facts.pop(key, None)
-    bare.comparison["dataset"] = {"test": 640}
-    bare.histories, bare.predictions = {}, []
-    page = Page(bare.render(tmp_path, summary={})[0])
-    assert page.find("tr", data_variant="ins")
-    assert not page.find("section", id="training")
+def test_intervals_are_told_with_the_confidence_they_have():
+    comparison = make_comparison(confidence=0.9)
+    page = Page(render(comparison))
+    assert "90\u202f% interval" in page.section("recommendation")["text"]
+    precision = page.find("table", within=page.section("reading"))[0]["text"]
+    assert "90\u202f% interval" in precision
+    assert "± 0.03" in precision  # 1.645 · sqrt(0.25 / 640)
+    assert "90\u202f% intervals" in summarise(comparison)
+    assert "95" not in page.section("reading")["text"]
 
 
-def test_the_markdown_has_a_row_per_variant(written, content):
-    lines = [line for line in written[1].splitlines() if line.startswith("| ")]
-    for name, facts in content.comparison["variants"].items():
-        assert any(line.startswith(f"| {name} ") and decimal(facts["age_mae"]["value"], 2) in line for line in lines)
+def test_every_tested_metric_is_explained(page):
+    words = {word["text"] for word in page.find("dt", within=page.section("reading"))}
+    assert {metric.title for metric in TESTED.values()} | {"Constant predictor"} <= words
+
+
+def test_the_markdown_has_a_row_per_variant(comparison):
+    lines = [line for line in summarise(comparison).splitlines() if line.startswith("| ")]
+    for name, row in comparison.rows.items():
+        value = decimal(row.headline(MAIN["age_mae"]).value, 2)
+        assert any(line.startswith(f"| {name} ") and value in line for line in lines)
+    assert any(line.startswith("| lds | no results |") for line in lines)
     assert any(line.startswith("| constant predictor") for line in lines)
 
 
-@pytest.mark.parametrize(("value", "text"), [(-0.5, "−0.500"), (-0.0001, "0.000"), (None, "–"), (float("nan"), "–")])
+@pytest.mark.parametrize(("value", "text"), [(-0.5, "−0.500"), (-0.0001, "0.000"), (None, "–")])
 def test_decimals_have_a_true_minus_and_a_dash_for_nothing(value, text):
     assert decimal(value) == text
 
@@ -333,7 +301,7 @@ def test_p_values_are_as_exact_as_can_be_read(value, text):
 
 
 @pytest.mark.browser
-def test_a_browser_shows_the_results_without_any_request(written, content, tmp_path):
+def test_a_browser_shows_the_results_without_any_request(html, comparison, tmp_path):
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
     if binary is None:
         pytest.skip("no Chromium on this machine")
@@ -343,7 +311,7 @@ def test_a_browser_shows_the_results_without_any_request(written, content, tmp_p
         overflow: document.documentElement.scrollWidth - innerWidth,
         loaded: performance.getEntriesByType("resource").length,
     })</script>"""
-    report.write_text(written[0].replace("</body>", f"{probe}</body>"))
+    report.write_text(html.replace("</body>", f"{probe}</body>"))
     command = [binary, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
                "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
                "--window-size=500,900", "--dump-dom", report.as_uri()]  # fmt: skip
@@ -351,7 +319,7 @@ def test_a_browser_shows_the_results_without_any_request(written, content, tmp_p
     page = Page(shown)
     table = page.find("table", id="results-table")[0]
     named = [row["attrs"]["data-variant"] for row in page.find("tr", within=table) if "data-variant" in row["attrs"]]
-    assert set(named) == {*content.comparison["variants"], *content.comparison["posthoc"], "lds"}
+    assert set(named) == {*comparison.rows, "lds"}
     told = page.find("body")[0]["attrs"]
     assert int(told["data-overflow"]) <= 0
     assert int(told["data-loaded"]) == 0

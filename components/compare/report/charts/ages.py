@@ -1,0 +1,136 @@
+"""Charts of the age errors."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from components.compare.contract import Interval, Number
+from components.compare.report.charts.canvas import ACCENT, MUTED, OTHER, PAPER, REFERENCE, Drawing, draw
+from components.compare.report.formats import decimal
+from components.compare.report.report_rows import ReportRow
+from components.dataset.outputs import OUTPUTS
+from components.evaluation.catalogue import HEADLINES, MAIN, NAMED
+
+_MAE = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].is_classified)
+
+MAE_BY_BIN = NAMED[f"{_MAE.name}_by_bin"]
+
+SPREAD = [metric for metric in HEADLINES.values() if metric.output == _MAE.output and not metric.is_main]
+"""Metrics of how the errors spread."""
+
+
+@dataclass(frozen=True)
+class AgeCharts:
+    """The age errors of the reference and of its best rival.
+
+    Attributes:
+        legend: Name of the colour and text, for each of the two that has results.
+        by_bin: The mean absolute errors, with those of every other variant behind.
+        boxes: The distribution of the signed errors.
+    """
+
+    legend: list[tuple[str, str]]
+    by_bin: Drawing
+    boxes: Drawing
+
+
+def age_charts(trained: Sequence[ReportRow], reference: str) -> AgeCharts:
+    """Draw the age errors of the trained variants."""
+    ours = next((row for row in trained if row.name == reference), None)
+    rival = min((row for row in trained if row is not ours), key=_mae, default=None)
+    legend, highlighted = [], {}
+    if ours:
+        legend.append(("reference", f"{ours.title} (reference)"))
+        highlighted[REFERENCE] = ours
+    if rival:
+        among = "" if ours and _mae(rival) < _mae(ours) else " of the others"
+        legend.append(("accent", f"{rival.title} (lowest {_MAE.phrase}{among})"))
+        highlighted[ACCENT] = rival
+    return AgeCharts(legend, _error_by_bin(trained, highlighted), _error_boxes(highlighted))
+
+
+def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, ReportRow]) -> Drawing:
+    """Draw the mean absolute error per age bin; those of ``highlighted``, by colour, on top and with intervals."""
+    by_row = {row.name: row.facts.intervals[MAE_BY_BIN.name] for row in trained}
+    names = list(by_row[trained[0].name])
+
+    def paint(axes: Axes) -> None:
+        places = np.arange(len(names))
+        for row in trained:
+            if row not in highlighted.values():
+                values, _, _ = _ends(by_row[row.name].values())
+                axes.plot(places, values, color=OTHER, linewidth=1.1)
+        for shift, (colour, row) in zip((-0.05, 0.05), highlighted.items(), strict=False):
+            values, low, high = _ends(by_row[row.name].values())
+            axes.vlines(places + shift, low, high, color=colour, linewidth=1.4)
+            marker = "s" if colour == REFERENCE else "o"
+            axes.plot(places + shift, values, color=colour, marker=marker, linewidth=2.2)
+        axes.set_xticks(places, names)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("True age, years")
+        axes.set_ylabel("MAE, years")
+        axes.grid(axis="y")
+
+    described = "; ".join(
+        f"{row.title}: {_listed({name: interval.value for name, interval in by_row[row.name].items()})}"
+        for row in highlighted.values()
+    )
+    return draw(paint, "age-bins", f"{_MAE.title} per age bin", f"{described}.", 640, 320)
+
+
+def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
+    """Draw the distribution of the signed age error within each age bin."""
+    boxes_by_colour = {colour: row.facts.age_error_boxes for colour, row in highlighted.items()}
+    names = list(next(iter(boxes_by_colour.values())))
+    width = 0.7 / len(highlighted)
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(0, color=MUTED, linewidth=0.9)
+        for place, (colour, boxes) in enumerate(boxes_by_colour.items()):
+            shift = (place - (len(highlighted) - 1) / 2) * (width + 0.04)
+            line = {"color": colour, "linewidth": 1.2}
+            drawn = {index + shift: box for index, box in enumerate(boxes.values()) if box}
+            axes.bxp(
+                [
+                    {"whislo": box.low, "q1": box.q1, "med": box.median, "q3": box.q3, "whishi": box.high}
+                    for box in drawn.values()
+                ],
+                positions=list(drawn),
+                widths=width,
+                showfliers=False,
+                patch_artist=True,
+                manage_ticks=False,
+                boxprops={"facecolor": colour, "edgecolor": colour, "alpha": 0.85},
+                medianprops={"color": PAPER, "linewidth": 1.8},
+                whiskerprops=line,
+                capprops=line,
+            )
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlabel("True age, years")
+        axes.set_ylabel("Predicted − true age, years")
+        axes.grid(axis="y")
+
+    described = "; ".join(
+        f"{row.title}: median error {_listed({name: box.median if box else None for name, box in boxes.items()})}"
+        for row, boxes in zip(highlighted.values(), boxes_by_colour.values(), strict=True)
+    )
+    return draw(paint, "age-errors", "Age error against true age", f"{described}.", 640, 330)
+
+
+def _mae(row: ReportRow) -> float:
+    value = row.facts.headline(_MAE).value
+    return math.inf if value is None else value
+
+
+def _ends(intervals: Iterable[Interval]) -> npt.NDArray[np.float64]:
+    """Values, lower and upper ends, shape ``[3, intervals]``; NaN where unknown."""
+    return np.array([(interval.value, interval.low, interval.high) for interval in intervals], np.float64).T
+
+
+def _listed(values: Mapping[str, Number]) -> str:
+    """Values in years with the name of each, for a description."""
+    return ", ".join(f"{name} {decimal(value, 1)}" for name, value in values.items())

@@ -1,0 +1,97 @@
+"""Charts of the faces before and after preprocessing."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from components.compare.report.charts.canvas import ACCENT, OTHER, Drawing, draw
+from components.compare.report.formats import count
+from components.dataset.outputs import OUTPUTS, Output
+from components.dataset.summaries import Distributions
+
+_AGE_STEP = 5
+_LOG_STEP = 0.25
+
+
+def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Drawing]:
+    """Draw how the faces spread over each output, before and after preprocessing, by the chart's caption.
+
+    Args:
+        before: All files that could be read.
+        after: The faces that are used.
+    """
+    charts = {}
+    for name, counts in before:
+        output, kept = OUTPUTS[name], getattr(after, name)
+        if output.is_classified:
+            charts[output.title] = _class_counts(counts, Counter(kept), output)
+        else:
+            charts |= _age_histograms(counts, kept, output)
+    return charts
+
+
+def _class_counts(before: Mapping[str, int], after: Counter[str], output: Output) -> Drawing:
+    """Draw the faces of each class."""
+    names = list(before)
+
+    def paint(axes: Axes) -> None:
+        places = np.arange(len(names))
+        largest = max(before.values())
+        for shift, counts, colour in ((-0.2, before, OTHER), (0.2, after, ACCENT)):
+            axes.barh(places + shift, [counts[name] for name in names], height=0.36, color=colour)
+            for place, name in enumerate(names):
+                faces = counts[name]
+                axes.text(faces + 0.015 * largest, place + shift, count(faces), va="center", fontsize=9.5)
+        axes.set_yticks(places, names)
+        axes.set_ylim(len(names) - 0.45, -0.55)
+        axes.set_xlim(0, 1.17 * largest)
+        axes.locator_params(axis="x", nbins=5)
+        axes.set_xlabel("Faces")
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+
+    described = "; ".join(f"{name} {before[name]} before, {after[name]} after" for name in names)
+    title = f"{output.title} before and after preprocessing"
+    return draw(paint, f"data-{output.name}", title, f"{described}.", 440, 52 + 40 * len(names))
+
+
+def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], output: Output) -> dict[str, Drawing]:
+    """Draw the ages, in years, and their natural logarithms."""
+    counts = [{float(age): faces for age, faces in by_age.items()} for by_age in (before, after)]
+    logs = [{math.log(age): faces for age, faces in by_age.items()} for by_age in counts]
+    oldest = max(counts[0])
+    edges = np.arange(0, oldest + _AGE_STEP, _AGE_STEP) + 0.5
+    log_edges = np.arange(math.floor(math.log(oldest) / _LOG_STEP) + 2) * _LOG_STEP
+    title, log_title = output.title, f"Log-{output.name}"
+    return {
+        title: _histogram(counts, edges, title, f"{title}, years", f"data-{output.name}"),
+        log_title: _histogram(
+            logs, log_edges, log_title, f"Natural logarithm of the {output.name}", f"data-log-{output.name}"
+        ),
+    }
+
+
+def _histogram(
+    counts: Sequence[Mapping[float, int]], edges: npt.NDArray[np.floating], title: str, label: str, key: str
+) -> Drawing:
+    """Draw the faces by value, before and after."""
+    before, after = (np.histogram(list(faces), edges, weights=list(faces.values()))[0] for faces in counts)
+
+    def paint(axes: Axes) -> None:
+        axes.stairs(before, edges, fill=True, color=OTHER, alpha=0.75)
+        axes.stairs(after, edges, fill=True, color=ACCENT, alpha=0.35)
+        axes.stairs(after, edges, color=ACCENT, linewidth=1.6)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(label)
+        axes.set_ylabel("Faces")
+        axes.locator_params(axis="y", nbins=5)
+        axes.grid(axis="y")
+
+    peaks = [f"{edges[bins.argmax()]:.3g} to {edges[bins.argmax() + 1]:.3g}" for bins in (before, after)]
+    described = f"{label}: most faces from {peaks[0]} before and from {peaks[1]} after preprocessing."
+    return draw(paint, key, f"{title} before and after preprocessing", described, 440, 250)

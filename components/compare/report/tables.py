@@ -1,0 +1,143 @@
+"""The tables that mark what is best or worst in them, and the confusion matrices."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.compare.contract import Comparison, Headline, Interval, Metrics, PairedTestFacts, Verdict
+from components.compare.report.report_rows import ReportRow
+from components.dataset.outputs import CLASSIFIED, FOCUS, Output
+from components.evaluation.catalogue import GROUPED, MAIN, NAMED, TESTED, Metric
+
+_FOCUS_RECALL = NAMED[f"{FOCUS.name}_recall"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one row.
+
+    Attributes:
+        metric: The metric.
+        interval: Its value.
+        is_best: Whether it is the best of its column, where there are several.
+        is_worst: Whether it is the worst of its row, where there are several.
+    """
+
+    metric: Metric
+    interval: Interval
+    is_best: bool
+    is_worst: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table."""
+
+    row: ReportRow
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class ResultsTable:
+    """The table of results.
+
+    Attributes:
+        columns: Title of each column, with its metric.
+        lines: One for each row of the comparison.
+        dummy: Cells of the dummy predictor.
+        weakest: The class that the reference finds least, whose recall is the last column.
+        verdicts: Against the reference, by name of row and metric.
+    """
+
+    columns: list[tuple[str, Metric]]
+    lines: list[Line]
+    dummy: list[tuple[Metric, Interval]]
+    weakest: str
+    verdicts: dict[tuple[str, str], Verdict]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One confusion matrix: faces by predicted class, for each true class."""
+
+    row: ReportRow
+    output: Output
+    counts: dict[str, list[int]]
+
+
+def results_table(comparison: Comparison, rows: Mapping[str, ReportRow]) -> ResultsTable:
+    """Return the main metric of every output, and the recall of the class that the reference finds least."""
+    judge = rows[comparison.reference] if comparison.reference in rows else next(iter(rows.values()))
+    recalls = judge.facts.intervals[_FOCUS_RECALL.name]
+    weakest = min(recalls, key=lambda name: math.inf if (value := recalls[name].value) is None else value)
+
+    def intervals(facts: Metrics) -> list[Interval]:
+        recall = Headline(**dict(facts.named(_FOCUS_RECALL, weakest)))
+        return [*(facts.headline(metric) for metric in MAIN.values()), recall]
+
+    columns = [(metric.title, metric) for metric in MAIN.values()]
+    columns.append((_FOCUS_RECALL.title.replace(FOCUS.title, weakest), _FOCUS_RECALL))
+    metrics = [metric for _, metric in columns]
+    return ResultsTable(
+        columns=columns,
+        lines=_lines(list(rows.values()), [intervals(row.facts) for row in rows.values()], metrics),
+        dummy=list(zip(metrics, intervals(comparison.dummy), strict=True)),
+        weakest=weakest,
+        verdicts={(test.a, test.metric): test.verdict for test in comparison.paired},
+    )
+
+
+def named_table(rows: Sequence[ReportRow], metric: Metric) -> list[Line]:
+    """Return one metric of every row, a column per class or age bin."""
+    intervals = [list(row.facts.intervals[metric.name].values()) for row in rows]
+    return _lines(rows, intervals, [metric] * len(intervals[0]))
+
+
+def group_tables(rows: Sequence[ReportRow]) -> list[tuple[Metric, list[Line]]]:
+    """Return a table per metric, with a column per gender × ethnicity group; first those of one metric per output."""
+    leading = {metric.output: metric for metric in reversed([*GROUPED.values()])}
+    metrics = sorted(GROUPED.values(), key=lambda metric: metric is not leading[metric.output])
+    tables = []
+    for metric in metrics:
+        shown = [row for row in rows if row.facts.changes(metric)]
+        intervals = [list(row.facts.groups[metric.name].by_group.values()) for row in shown]
+        tables.append((metric, _lines(shown, intervals, [metric] * len(intervals[0]))))
+    return tables
+
+
+def confusions(row: ReportRow, rows: Sequence[ReportRow]) -> list[Confusion]:
+    """Return the confusion matrices of a trained variant, and below them those that its post-hoc row changes."""
+    matrices = []
+    for owner in (row, *(adjusted for adjusted in rows if adjusted.facts.derived_from == row.name)):
+        for output in CLASSIFIED.values():
+            recall = NAMED[f"{output.name}_recall"]
+            if owner.facts.changes(recall):
+                counts = dict(zip(owner.facts.intervals[recall.name], owner.facts.confusion(output), strict=True))
+                matrices.append(Confusion(owner, output, counts))
+    return matrices
+
+
+def paired_tests(comparison: Comparison) -> dict[Metric, list[PairedTestFacts]]:
+    """Return the tests of each metric that was tested."""
+    by_metric = {
+        metric: [test for test in comparison.paired if test.metric == metric.name] for metric in TESTED.values()
+    }
+    return {metric: tests for metric, tests in by_metric.items() if tests}
+
+
+def _lines(rows: Sequence[ReportRow], intervals: Sequence[Sequence[Interval]], metrics: Sequence[Metric]) -> list[Line]:
+    """Return lines of ``intervals``, one per row, each with a cell for each of ``metrics``."""
+    values = np.array([[interval.value for interval in line] for line in intervals], np.float64)
+    badness = np.stack(
+        [metric.better.badness(column) for metric, column in zip(metrics, values.T, strict=True)], axis=1
+    )
+    known = np.isfinite(badness)
+    best = (badness == badness.min(axis=0, initial=np.inf, where=known)) & (known.sum(axis=0) > 1)
+    worst = badness == badness.max(axis=1, keepdims=True, initial=-np.inf, where=known)
+    worst &= known.sum(axis=1, keepdims=True) > 1
+    return [
+        Line(row, [Cell(*cell) for cell in zip(metrics, *marks, strict=True)])
+        for row, *marks in zip(rows, intervals, best.tolist(), worst.tolist(), strict=True)
+    ]
