@@ -11,14 +11,14 @@ A variant is an entry of :data:`VARIANTS` that names its cures. A cure is the fi
 Its module is read with the settings, so what is slow to import (Keras, pandas, SciPy) is imported inside its functions.
 """
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
 from components.dataset.outputs import OUTPUTS
 from components.errors import RequestError
+from components.suggestion import did_you_mean
 
 SLOTS = (*OUTPUTS, "resampling")
 """What a variant can name a cure for: each output, and the choice of the training faces."""
@@ -147,7 +147,7 @@ def find_variant(name: str) -> Variant:
     """
     if name not in VARIANTS:
         raise RequestError(
-            f"There is no variant '{name}'{_nearest(name, VARIANTS)}", remedy=f"use one of {', '.join(VARIANTS)}"
+            f"There is no variant '{name}'{did_you_mean(name, VARIANTS)}", remedy=f"use one of {', '.join(VARIANTS)}"
         )
     return VARIANTS[name]
 
@@ -173,7 +173,7 @@ def load_cure(slot: str, name: str) -> ModuleType:
             return module
     known = sorted({used for variant in VARIANTS.values() for used in variant.cure_names(slot)})
     raise RequestError(
-        f"There is no {slot} cure '{name}'{_nearest(name, known)}", remedy=f"use one of {', '.join(known)}"
+        f"There is no {slot} cure '{name}'{did_you_mean(name, known)}", remedy=f"use one of {', '.join(known)}"
     )
 
 
@@ -181,8 +181,3 @@ def _cures(module: ModuleType, slot: str) -> bool:
     if slot == "resampling":
         return hasattr(module, "resample")
     return OUTPUTS[slot].kind in getattr(module, "TREATS", ())
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""

@@ -40,9 +40,7 @@ def predict(
             scores = served.predict([image.read_bytes()], batch_size=1)
         except ArtifactError as error:
             raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy=error.remedy) from None
-        table.add_row(
-            str(image), *(_told(output, scores[name][0], labels) for name, output in OUTPUTS.items())
-        )
+        table.add_row(str(image), *(_told(output, scores[name][0], labels) for name, output in OUTPUTS.items()))
     Console().print(table)
 
 

@@ -69,7 +69,9 @@ def run(
         fingerprint,
         folder,
         executor,
-        reads=[path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()],
+        reads=[
+            path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
+        ],
         writes=_downloads(settings),
         cache=cache,
         show=lambda line: typer.echo(line, file=console),

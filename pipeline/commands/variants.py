@@ -7,10 +7,11 @@ def variants() -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from components.imbalance.registry import KINDS, list_variants
+    from components.imbalance.registry import SLOTS
+    from components.imbalance.settings import list_variants
 
     rows = list_variants()
-    columns = ("name", *KINDS)
+    columns = ("name", *SLOTS)
     widths = {column: max(len(row[column]) for row in [*rows, {column: column}]) for column in columns}
 
     def line(cells: dict[str, str]) -> str:

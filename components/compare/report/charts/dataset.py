@@ -25,8 +25,8 @@ def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Dra
         after: The faces that are used.
     """
     charts = {}
-    for name, counts in before:
-        output, kept = OUTPUTS[name], getattr(after, name)
+    for name, counts in before.items():
+        output, kept = OUTPUTS[name], after[name]
         if output.is_classified:
             charts[output.title] = _class_counts(counts, Counter(kept), output)
         else:
