@@ -157,10 +157,13 @@ def _results_table(comparison: "Comparison") -> "Table":
     """Return the main metrics with their intervals: narrow enough for 80 columns."""
     from components.evaluation.catalogue import MAIN
 
-    names = [f"{metric.phrase}{f', {metric.unit}' if metric.unit else ''}" for metric in MAIN.values()]
+    # On two lines, so that the intervals decide the width.
+    names = [
+        f"{metric.phrase}{f', {metric.unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in MAIN.values()
+    ]
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
-    for name, row in comparison.rows.items():
+    for name, row in (comparison.variants | comparison.posthoc).items():
         table.add_row(name, *(_interval(row.headline(metric), metric) for metric in MAIN.values()))
     dummy = (_interval(comparison.dummy.headline(metric), metric) for metric in MAIN.values())
     table.add_row("constant", *dummy, style="dim")
@@ -175,7 +178,7 @@ def _recall_table(comparison: "Comparison") -> "Table":
     recall = CATALOGUE[f"{FOCUS.name}_recall"]
     classes = comparison.dataset.labels.names(FOCUS.name)
     table = _table(f"Recall by {FOCUS.name}, and training", "variant", *classes, "seeds", "seconds")
-    for name, row in comparison.rows.items():
+    for name, row in (comparison.variants | comparison.posthoc).items():
         recalls = (_number(row.named(recall, label).value, 2) for label in classes)
         seconds = "–" if row.is_posthoc else _number(row.train_seconds, 0)
         table.add_row(name, *recalls, str(len(row.seeds)), seconds)

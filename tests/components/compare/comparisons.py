@@ -260,7 +260,7 @@ def _dataset():
              "age": {"1": 1000, "35": 2640}}  # fmt: skip
     return {
         "fingerprint": "fingerprint", "faces": 3640, "rejected": 3, "train": 2000, "validation": 1000, "test": FACES,
-        "labels": {**LABELS.to_dict(), "age_bins": LABELS.age_bins, "groups": LABELS.group_names},
+        "labels": LABELS.to_dict(),
         "preprocess": {
             "fingerprint": "fingerprint", "files": 3643, "faces": 3640, "faults": 0, "rejected": 3,
             "steps": [{"step": "files", "faces": 3643, "removed": 0, "why": "every file"},

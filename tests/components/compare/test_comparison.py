@@ -9,65 +9,104 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from components.compare.comparison import build_comparison
-from components.compare.data_facts import DataFacts
+from components.compare.contract import Comparison, RunPlace
+from components.compare.dataset import Dataset
 from components.compare.provenance import describe_tuning
 from components.compare.runs import Run
 from components.compare.settings import ComparisonSettings
+from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.errors import DataError
-from components.evaluation.metrics import HEADLINES, point_metrics
+from components.evaluation.catalogue import HEADLINES
+from components.evaluation.frame import score
 from components.evaluation.paired import mcnemar_exact
-from components.files import write_json
+from components.imbalance.registry import SLOTS, find_variant
+from components.imbalance.statistics import Statistics
+from components.model.settings import Hyperparameters
+from components.training.recipe import Recipe
+from components.training.record import TrainingRecord
+from components.training.search import SearchResult
 
 PRIORS = [0.55, 0.24, 0.04, 0.17]
+CLASSES = ("White", "Black", "Asian", "Indian")
 SETTINGS = ComparisonSettings(resamples=200, permutations=199)
 
 
 @pytest.fixture(scope="module")
 def data(make_manifest, predict):
     manifest = make_manifest(3000, priors=PRIORS)
-    faces = predict().faces
-    test = make_manifest(len(faces))
-    columns = ["image_id", "age", "age_bin", "gender", "ethnicity"]
-    test = dataclasses.replace(test, faces=test.faces.assign(**{name: faces[name] for name in columns}))
-    return DataFacts(
+    counts = {"gender": {"Male": 3000}, "ethnicity": {"White": 3000}, "age": {"30": 3000}}
+    return Dataset(
         manifest=manifest,
         train=manifest.subset(np.arange(2000)),
         validation=manifest.subset(np.arange(2000, 3000)),
-        test=test,
+        test=_test_set(predict(), make_manifest),
         rejected=3,
-        preprocess_summary={"steps": [{"step": "read", "faces": 3003, "removed": 0, "why": "found"}]},
-        test_set_summary={"shortfalls": []},
+        preprocess=PreprocessSummary(
+            fingerprint="fingerprint", files=3003, faces=3000, faults=0, rejected=3,
+            steps=[{"step": "read", "faces": 3003, "removed": 0, "why": "found"}],
+            rejects={}, before=counts, after=counts, correlation={"columns": [], "matrix": []},
+        ),
+        test_set=TestSetSummary(
+            test=640, pool=2360, cells=64, shortfall=0, faces_per_cell=10, by_cell=[], shortfalls=[]
+        ),
+    )  # fmt: skip
+
+
+def _test_set(predictions, make_manifest):
+    """Return a manifest of the faces that predictions are about."""
+    manifest = make_manifest(len(predictions))
+    truth = {name: predictions.faces[name] for name in ("image_id", "age", "age_bin", "gender", "ethnicity")}
+    return dataclasses.replace(manifest, faces=manifest.faces.assign(**truth))
+
+
+def _run(predictions, output_priors=PRIORS):
+    variant, treatment = find_variant(predictions.variant), {"weights": {"min": 1, "max": 1}, "deferred_weights": None}
+    by_output = {name: dict(zip(CLASSES, PRIORS, strict=True)) for name in ("age", "gender", "ethnicity")}
+    statistics = Statistics(
+        parameters={},
+        faces={"given": 2000, "used": 2000},
+        counts=by_output,
+        priors=by_output,
+        output_priors={"gender": None, "ethnicity": dict(zip(CLASSES, output_priors, strict=True))},
+        resampling={"cure": "none", "details": {}},
+        treatments={name: {"cure": variant.cure(name), **treatment, "details": {}} for name in by_output},
     )
+    record = TrainingRecord(
+        variant=variant.name, seed=predictions.seed, title=variant.title, source=variant.source,
+        cures={slot: variant.cure_names(slot) for slot in SLOTS}, hyperparameters=Hyperparameters(),
+        labels=predictions.labels, fingerprint="fingerprint", statistics=statistics, epochs_run=2, best_epoch=1,
+        train_seconds=10.0, train_faces=2000, validation_faces=1000, parameters=9, recipe=Recipe(),
+    )  # fmt: skip
+    return Run(predictions, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]}))
 
 
-def _run(predictions, **statistics):
-    about = {"variant": predictions.variant, "seed": predictions.seed, "class_priors": PRIORS, "train_seconds": 10.0,
-             "epochs_run": 2, "best_epoch": 1, "train_faces": 2000, "statistics": statistics}  # fmt: skip
-    history = pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]})
-    return Run(predictions, about, history)
+def _compare(runs, data, settings=SETTINGS, expected=()):
+    places = [
+        RunPlace(variant=run.record.variant, seed=run.record.seed, model="models", predictions="p") for run in runs
+    ]
+    return build_comparison(runs, data, settings, expected=expected, searches={}, places=places)
 
 
 @pytest.fixture(scope="module")
 def runs(predict):
-    uniform = {"output_priors": {"ethnicity": dict.fromkeys(("White", "Black", "Asian", "Indian"), 0.25)}}
     return [
         *(_run(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)),
         *(_run(predict("downsample", seed, priors=[0.38, 0.33, 0.06, 0.23])) for seed in (1, 2)),
-        *(_run(predict("logit_adjusted", seed), **uniform) for seed in (1, 2)),
+        *(_run(predict("logit_adjusted", seed), output_priors=[0.25] * 4) for seed in (1, 2)),
     ]
 
 
 @pytest.fixture(scope="module")
 def comparison(runs, data):
-    expected = [(name, seed) for name in ("baseline", "downsample", "logit_adjusted") for seed in (1, 2)]
-    return build_comparison(runs, data, SETTINGS, expected=expected)
+    return _compare(runs, data, expected=[(run.record.variant, run.record.seed) for run in runs])
 
 
 def test_it_has_the_keys_that_other_programs_read(comparison):
-    assert comparison["dataset"].items() >= {
+    content = comparison.to_json()
+    assert content["dataset"].items() >= {
         "fingerprint": "fingerprint", "faces": 3000, "rejected": 3, "train": 2000, "validation": 1000, "test": 640,
     }.items()  # fmt: skip
-    for row in comparison["variants"].values():
+    for row in content["variants"].values():
         assert row["seeds"] == [1, 2]
         for metric in ("age_mae", "gender_accuracy", "ethnicity_macro_f1"):
             assert row[metric]["low"] <= row[metric]["value"] <= row[metric]["high"]
@@ -76,102 +115,103 @@ def test_it_has_the_keys_that_other_programs_read(comparison):
         assert np.shape(row["ethnicity_confusion"]) == (4, 4)
         assert np.shape(row["gender_confusion"]) == (2, 2)
         assert row["train_seconds"] == 10
-    assert set(comparison["paired"][0]) >= {"a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"}
-    assert set(comparison["recommended"]) >= {"variant", "because"}
+    assert set(content["paired"][0]) >= {"a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"}
+    assert set(content["recommended"]) >= {"variant", "because"}
 
 
-def test_it_is_json_without_nan(comparison, tmp_path):
-    write_json(tmp_path / "comparison.json", comparison)
-    assert json.loads((tmp_path / "comparison.json").read_text()) == comparison
-    assert comparison["variants"]["baseline"]["history"]["1"] == {
+def test_what_is_written_is_read_back_and_holds_no_nan(comparison, tmp_path):
+    comparison.write(tmp_path / "comparison.json")
+    assert Comparison.read(tmp_path / "comparison.json") == comparison
+    assert comparison.variants["baseline"].history["1"] == {
         "epoch": [1, 2], "loss": [3.0, None], "val_loss": [3.5, 3.0],
     }  # fmt: skip
 
 
 def test_values_are_means_over_seeds_with_their_sample_deviation(comparison, predict):
-    by_seed = [point_metrics(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)]
-    row = comparison["variants"]["baseline"]
-    for name in HEADLINES:
-        values = [float(each[name]) for each in by_seed]
-        assert row[name]["value"] == pytest.approx(np.mean(values), abs=1e-6)
-        assert row[name]["std"] == pytest.approx(np.std(values, ddof=1), abs=1e-6)
-    confusion = sum(each["ethnicity_confusion"] for each in by_seed)
-    assert row["ethnicity_confusion"] == confusion.tolist()
-    np.testing.assert_allclose(row["ethnicity_confusion_normalised"], confusion / 320, atol=1e-6)
+    by_seed = [score(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)]
+    row = comparison.variants["baseline"]
+    for name, metric in HEADLINES.items():
+        values = [float(frame.overall[name]) for frame in by_seed]
+        assert row.headline(metric).value == pytest.approx(np.mean(values), abs=1e-6)
+        assert row.headline(metric).std == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+    confusion = sum(frame.confusion["ethnicity"] for frame in by_seed)
+    assert row.ethnicity_confusion == confusion.tolist()
+    np.testing.assert_allclose(row.ethnicity_confusion_normalised, confusion / 320, atol=1e-6)
 
 
 def test_groups_name_the_worst_and_the_gap(comparison):
-    groups = comparison["variants"]["baseline"]["groups"]["ethnicity_recall"]
-    values = {name: group["value"] for name, group in groups["by_group"].items()}
-    assert groups["worst"]["group"] == min(values, key=values.get)
-    assert groups["difference"]["value"] == pytest.approx(max(values.values()) - min(values.values()), abs=1e-5)
-    assert all(group["faces"] == 80 for group in groups["by_group"].values())
+    groups = comparison.variants["baseline"].groups["ethnicity_recall"]
+    values = {name: group.value for name, group in groups.by_group.items()}
+    assert groups.worst.group == min(values, key=values.get)
+    assert groups.difference.value == pytest.approx(max(values.values()) - min(values.values()), abs=1e-5)
+    assert all(group.faces == 80 for group in groups.by_group.values())
 
 
 def test_posthoc_lifts_the_rare_class_and_is_a_row_of_its_own(comparison):
-    before, after = comparison["variants"]["baseline"], comparison["posthoc"]["baseline+posthoc"]
-    assert after["ethnicity_recall"]["Asian"] > before["ethnicity_recall"]["Asian"] + 0.1
-    assert after["age_mae"] == before["age_mae"]
-    assert (after["derived_from"], after["tau"], after["train_seconds"]) == ("baseline", 1, 0)
+    before, after = comparison.variants["baseline"], comparison.posthoc["baseline+posthoc"]
+    assert after.ethnicity_recall["Asian"] > before.ethnicity_recall["Asian"] + 0.1
+    assert after.age_mae == before.age_mae
+    assert (after.derived_from, after.tau, after.train_seconds) == ("baseline", 1, 0)
 
 
 def test_posthoc_leaves_out_a_variant_whose_priors_are_corrected_already(comparison):
-    assert set(comparison["posthoc"]) == {"baseline+posthoc", "downsample+posthoc"}
+    assert set(comparison.posthoc) == {"baseline+posthoc", "downsample+posthoc"}
 
 
-def test_the_floor_is_far_below_a_trained_network(comparison):
-    floor = comparison["floor"]
-    assert floor["predicts"]["ethnicity"] == "White"
-    assert floor["ethnicity_macro_f1"] == {"value": 0.1, "low": 0.1, "high": 0.1}
-    assert floor["age_mae"]["value"] > comparison["variants"]["baseline"]["age_mae"]["value"]
+def test_the_dummy_is_far_below_a_trained_network(comparison):
+    dummy = comparison.dummy
+    assert dummy.predicts["ethnicity"] == "White"
+    macro_f1 = dummy.ethnicity_macro_f1
+    assert (macro_f1.value, macro_f1.low, macro_f1.high) == (0.1, 0.1, 0.1)
+    assert dummy.age_mae.value > comparison.variants["baseline"].age_mae.value
 
 
 def test_each_variant_is_tested_against_the_baseline_and_adjusted_for_all_tests(comparison):
-    paired = comparison["paired"]
-    assert {(test["a"], test["metric"]) for test in paired} == {
+    paired = comparison.paired
+    assert {(test.a, test.metric) for test in paired} == {
         *((name, metric) for name in ("downsample", "logit_adjusted")
           for metric in ("age_mae", "gender_accuracy", "ethnicity_accuracy", "ethnicity_macro_f1")),
         *((f"{name}+posthoc", metric) for name in ("baseline", "downsample")
           for metric in ("ethnicity_accuracy", "ethnicity_macro_f1")),
     }  # fmt: skip
-    adjusted = multipletests([test["p"] for test in paired], method="holm")[1]
-    assert [test["p_adjusted"] for test in paired] == pytest.approx(adjusted.tolist())
+    adjusted = multipletests([test.p for test in paired], method="holm")[1]
+    assert [test.p_adjusted for test in paired] == pytest.approx(adjusted.tolist())
 
 
 def test_one_seed_is_tested_by_mcnemar_itself(runs, data, predict):
-    found = build_comparison([runs[0], runs[2]], data, SETTINGS)
-    test = next(test for test in found["paired"] if (test["a"], test["metric"]) == ("downsample", "gender_accuracy"))
+    found = _compare([runs[0], runs[2]], data)
+    test = next(test for test in found.paired if (test.a, test.metric) == ("downsample", "gender_accuracy"))
     right = [(run.predictions.faces["predicted_gender"] == run.predictions.faces["gender"]).to_numpy()
              for run in (runs[2], runs[0])]  # fmt: skip
     expected = mcnemar_exact(*right)
-    assert test["test"] == "mcnemar_exact"
-    assert test["p"] == expected.p
-    assert test["difference"] == pytest.approx((expected.a_only - expected.b_only) / 640, abs=1e-6)
-    assert found["variants"]["baseline"]["age_mae"]["std"] is None
+    assert test.test == "mcnemar_exact"
+    assert test.p == expected.p
+    assert test.difference == pytest.approx((expected.a_only - expected.b_only) / 640, abs=1e-6)
+    assert found.variants["baseline"].age_mae.std is None
 
 
 def test_the_recommendation_finds_the_corrected_prior(comparison):
-    recommended = comparison["recommended"]
-    assert recommended["variant"] in {"logit_adjusted", "baseline+posthoc", "downsample+posthoc"}
-    assert "ethnicity macro F1" in recommended["because"]
+    recommended = comparison.recommended
+    assert recommended.variant in {"logit_adjusted", "baseline+posthoc", "downsample+posthoc"}
+    assert "ethnicity macro F1" in recommended.because
 
 
 def test_a_failed_run_is_marked(runs, data):
     expected = [(name, seed) for name in ("baseline", "downsample", "ins") for seed in (1, 2)]
-    found = build_comparison(runs[:3], data, SETTINGS, expected=expected)
-    assert found["missing"] == [{"variant": "downsample", "seed": 2}, {"variant": "ins", "seed": 1},
-                                {"variant": "ins", "seed": 2}]  # fmt: skip
-    assert found["variants"]["downsample"]["status"] == "incomplete"
-    assert found["variants"]["baseline"]["status"] == "complete"
-    assert next(test for test in found["paired"] if test["a"] == "downsample")["seeds"] == [1]
-    assert "ins with seed 1" in found["notes"][-1]
+    found = _compare(runs[:3], data, expected=expected)
+    missing = [(run.variant, run.seed) for run in found.missing]
+    assert missing == [("downsample", 2), ("ins", 1), ("ins", 2)]
+    assert found.variants["downsample"].status == "incomplete"
+    assert found.variants["baseline"].status == "complete"
+    assert next(test for test in found.paired if test.a == "downsample").seeds == [1]
+    assert "ins with seed 1" in found.notes[-1]
 
 
 def test_without_the_baseline_nothing_is_tested_or_recommended(runs, data):
-    found = build_comparison(runs[2:], data, SETTINGS)
-    assert found["paired"] == []
-    assert found["recommended"]["variant"] is None
-    assert "baseline has no results" in found["recommended"]["because"]
+    found = _compare(runs[2:], data)
+    assert found.paired == []
+    assert found.recommended.variant is None
+    assert "baseline has no results" in found.recommended.because
 
 
 def test_the_same_runs_in_any_order_give_the_same_numbers(comparison, runs, data):
@@ -182,32 +222,39 @@ def test_the_same_runs_in_any_order_give_the_same_numbers(comparison, runs, data
         for place, run in enumerate(runs)
     ]  # fmt: skip
     expected = [(name, seed) for name in ("baseline", "downsample", "logit_adjusted") for seed in (1, 2)]
-    again = build_comparison([shuffled[0], *shuffled[:0:-1]], data, SETTINGS, expected=expected)
-    for name, row in comparison["variants"].items():
-        assert again["variants"][name] == row
+    again = _compare([shuffled[0], *shuffled[:0:-1]], data, expected=expected)
+    for name, row in comparison.variants.items():
+        assert again.variants[name] == row
 
 
 def test_another_seed_draws_other_resamples(comparison, runs, data):
-    other = build_comparison(runs, data, SETTINGS.model_copy(update={"seed": 9}))
-    ours, theirs = (each["variants"]["baseline"]["age_mae"] for each in (comparison, other))
-    assert ours["value"] == theirs["value"]
-    assert ours["low"] != theirs["low"]
+    other = _compare(runs, data, SETTINGS.model_copy(update={"seed": 9}))
+    ours, theirs = (made.variants["baseline"].age_mae for made in (comparison, other))
+    assert ours.value == theirs.value
+    assert ours.low != theirs.low
 
 
 def test_no_run_twice_the_same_run_and_other_faces_are_refused(runs, data, make_manifest):
     with pytest.raises(DataError, match="no run to compare"):
-        build_comparison([], data, SETTINGS)
+        _compare([], data)
     with pytest.raises(DataError, match="comes twice with seed 1"):
-        build_comparison([runs[0], runs[0]], data, SETTINGS)
+        _compare([runs[0], runs[0]], data)
     with pytest.raises(DataError, match="not about the faces of the test set"):
-        build_comparison(runs, dataclasses.replace(data, test=make_manifest(640)), SETTINGS)
+        _compare(runs, dataclasses.replace(data, test=make_manifest(640)))
 
 
 def test_the_note_on_tuning_says_who_was_searched():
-    assert "no search" in describe_tuning({"baseline": {"trials": 0, "source": "fixed"}})["note"]
-    assert "search of 20 trials chose for baseline" in describe_tuning({"baseline": {"trials": 20}})["note"]
-    assert "equal searches of 20" in describe_tuning({"baseline": {"trials": 20}, "ins": {"trials": 20}})["note"]
-    assert "unequal" in describe_tuning({"baseline": {"trials": 20}, "ins": {"trials": 5}})["note"]
+    def note(**trials):
+        searches = {
+            name: SearchResult(variant=name, values=Hyperparameters(), source="a search", trials=count)
+            for name, count in trials.items()
+        }
+        return describe_tuning(searches).note
+
+    assert "no search" in note(baseline=0)
+    assert "search of 20 trials chose for baseline" in note(baseline=20)
+    assert "equal searches of 20" in note(baseline=20, ins=20)
+    assert "unequal" in note(baseline=20, ins=5)
 
 
 def test_settings_survive_the_trip_through_a_kfp_parameter():
@@ -222,15 +269,13 @@ def test_a_small_test_set_with_an_absent_class_gives_nulls_not_nans(predict, dat
         return dataclasses.replace(whole, faces=kept)
 
     runs = [_run(without_asian(variant)) for variant in ("baseline", "ins")]
-    faces = runs[0].predictions.faces
-    columns = ["image_id", "age", "age_bin", "gender", "ethnicity"]
-    test = make_manifest(len(faces))
-    test = dataclasses.replace(test, faces=test.faces.assign(**{name: faces[name] for name in columns}))
-    found = build_comparison(runs, dataclasses.replace(data, test=test), SETTINGS)
-    write_json(tmp_path / "comparison.json", found)
-    row = found["variants"]["baseline"]
-    assert row["ethnicity_recall"]["Asian"] is None
-    assert row["groups"]["age_mae"]["by_group"]["Male, Asian"] == {"faces": 0, "value": None, "low": None, "high": None}
-    assert "Asian" not in row["groups"]["ethnicity_recall"]["worst"]["group"]
-    assert found["dataset"]["natural"]["covered_share"] == pytest.approx(0.96, abs=0.02)
-    assert "leave out" in " ".join(found["notes"])
+    test = _test_set(runs[0].predictions, make_manifest)
+    found = _compare(runs, dataclasses.replace(data, test=test))
+    found.write(tmp_path / "comparison.json")
+    row = found.variants["baseline"]
+    assert row.ethnicity_recall["Asian"] is None
+    asian = row.groups["age_mae"].by_group["Male, Asian"]
+    assert (asian.faces, asian.value, asian.low, asian.high) == (0, None, None, None)
+    assert "Asian" not in row.groups["ethnicity_recall"].worst.group
+    assert found.dataset.natural.covered_share == pytest.approx(0.96, abs=0.02)
+    assert "leave out" in " ".join(found.notes)
