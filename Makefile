@@ -26,10 +26,11 @@ run: install ## Run the whole pipeline on synthetic faces and write runs/demo/re
 test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
 
-lint: install ## Check style and types
+lint: install ## Check style, types and which way imports go
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -66,12 +66,12 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         runs: List[dict] = settings.runs(),  # noqa: B008, UP006 - KFP reads defaults and never changes them
         tuned_variants: List[str] = settings.tuned_variants(),  # noqa: B008, UP006
         preprocess_settings: dict = default["preprocess"],
-        test_set_settings: dict = default["test_set"],
+        build_test_set_settings: dict = default["build_test_set"],
         split_settings: dict = default["split"],
-        tuning_settings: dict = default["tuning"],
+        tune_settings: dict = default["tune"],
         recipe_settings: dict = default["recipe"],
-        evaluation_settings: dict = default["evaluation"],
-        comparison_settings: dict = default["comparison"],
+        evaluate_settings: dict = default["evaluate"],
+        compare_settings: dict = default["compare"],
     ) -> Outputs:
         """Train one face model with several cures for class imbalance and say which one to ship.
 
@@ -90,12 +90,12 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             runs: One {variant, seed} for each model to train.
             tuned_variants: Variants that hyperparameters are searched for.
             preprocess_settings: Section `preprocess`.
-            test_set_settings: Section `test_set`.
+            build_test_set_settings: Section `build_test_set`.
             split_settings: Section `split`.
-            tuning_settings: Section `tuning`.
+            tune_settings: Section `tune`.
             recipe_settings: Sections `model`, `training`, `augmentation` and `imbalance`.
-            evaluation_settings: Section `evaluation`.
-            comparison_settings: Section `comparison`.
+            evaluate_settings: Section `evaluate`.
+            compare_settings: Section `compare`.
         """
         faces = task(
             preprocess,
@@ -110,7 +110,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             "build_test_set",
             "Build balanced test set",
             manifest=faces["manifest"],
-            settings=test_set_settings,
+            settings=build_test_set_settings,
         ).outputs
         parts = task(
             split, "split", "Split train and validation", pool=balanced["pool"], settings=split_settings
@@ -127,7 +127,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 "tune",
                 "Tune hyperparameters",
                 variant=variant,
-                tuning=tuning_settings,
+                settings=tune_settings,
                 state=state,
                 **training_inputs,
             ).outputs
@@ -155,7 +155,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 images=faces["images"],
                 test=balanced["test"],
                 model=trained["model"],
-                settings=evaluation_settings,
+                settings=evaluate_settings,
             ).outputs
         compared = task(
             compare,
@@ -172,7 +172,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             test_set_summary=balanced["summary"],
             hyperparameters=tuned["hyperparameters"],
             runs=runs,
-            settings=comparison_settings,
+            settings=compare_settings,
         ).outputs
         return Outputs(
             comparison=compared["comparison"],

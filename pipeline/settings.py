@@ -9,10 +9,10 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from components.build_test_set.settings import TestSetSettings
-from components.compare.settings import ComparisonSettings
+from components.build_test_set.settings import BuildTestSetSettings
+from components.compare.settings import CompareSettings
 from components.errors import RequestError
-from components.evaluate.settings import EvaluationSettings
+from components.evaluate.settings import EvaluateSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
@@ -22,7 +22,7 @@ from components.split.settings import SplitSettings
 from components.suggestion import did_you_mean
 from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
-from components.tune.settings import TuningSettings
+from components.tune.settings import TuneSettings
 from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
 
@@ -38,15 +38,15 @@ class Settings(Section):
     )
     seeds: tuple[int, ...] = Field((42,), min_length=1, description="Every variant is trained once with each seed.")
     preprocess: PreprocessSettings = Field(default_factory=PreprocessSettings, description="Stage 1.")
-    test_set: TestSetSettings = Field(default_factory=TestSetSettings, description="Stage 2.")
+    build_test_set: BuildTestSetSettings = Field(default_factory=BuildTestSetSettings, description="Stage 2.")
     split: SplitSettings = Field(default_factory=SplitSettings, description="Stage 3.")
-    tuning: TuningSettings = Field(default_factory=TuningSettings, description="Stage 4.")
+    tune: TuneSettings = Field(default_factory=TuneSettings, description="Stage 4.")
     model: ModelSettings = Field(default_factory=ModelSettings, description="The network.")
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings, description="Training images.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Stage 5.")
     imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")
-    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Stage 6.")
-    comparison: ComparisonSettings = Field(default_factory=ComparisonSettings, description="Stage 7.")
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Stage 6.")
+    compare: CompareSettings = Field(default_factory=CompareSettings, description="Stage 7.")
 
     resources: ResourcesSettings = Field(
         default_factory=ResourcesSettings, description="What each stage is given on a cluster."
@@ -67,9 +67,9 @@ class Settings(Section):
                 )
         if any(seed < 0 for seed in self.seeds):
             raise SettingError(f"A seed is {min(self.seeds)}", remedy="set seeds to numbers of 0 or more")
-        if self.comparison.reference not in self.variants:
+        if self.compare.reference not in self.variants:
             raise SettingError(
-                f"The setting comparison.reference is '{self.comparison.reference}', which is not among the variants "
+                f"The setting compare.reference is '{self.compare.reference}', which is not among the variants "
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
             )
@@ -88,7 +88,7 @@ class Settings(Section):
 
     def tuned_variants(self) -> list[str]:
         """Return the variants that hyperparameters are searched for."""
-        return list(self.variants) if self.tuning.scope == "per_variant" else [self.comparison.reference]
+        return list(self.variants) if self.tune.scope == "per_variant" else [self.compare.reference]
 
 
 def presets() -> list[str]:

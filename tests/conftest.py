@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.build_test_set.build_test_set import build_test_set
-from components.build_test_set.settings import TestSetSettings
+from components.build_test_set.settings import BuildTestSetSettings
 from components.preprocess.preprocess import preprocess
 from components.preprocess.settings import PreprocessSettings
 from components.sources.synthetic_settings import SyntheticSettings
@@ -77,7 +77,7 @@ def small_data(tmp_path_factory):
     faces = SyntheticSettings(faces=400, image_side=32)
     section = PreprocessSettings(synthetic=faces, floor_per_cell=2, max_reject_fraction=0.2)
     preprocess("synthetic", section, data.images, data.manifest, data.rejects, data.summary)
-    build_test_set(data.manifest, TestSetSettings(faces_per_cell=1), data.test, data.pool, data.test_summary)
+    build_test_set(data.manifest, BuildTestSetSettings(faces_per_cell=1), data.test, data.pool, data.test_summary)
     split(data.pool, SplitSettings(), data.train, data.validation)
     return data
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.build_test_set.settings import TestSetSettings
+from components.build_test_set.settings import BuildTestSetSettings
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.dataset.summaries import CellCount, TestSetSummary
@@ -21,7 +21,7 @@ _CELLS_NAMED = 8
 
 
 def build_test_set(
-    manifest_path: str, settings: TestSetSettings, test_path: str, pool_path: str, summary_path: str
+    manifest_path: str, settings: BuildTestSetSettings, test_path: str, pool_path: str, summary_path: str
 ) -> dict[str, Any]:
     """Draw the test set; what remains is the pool.
 
@@ -75,7 +75,7 @@ class TestSetDraw:
     taken: npt.NDArray[np.int64]
 
 
-def draw_test_set(manifest: Manifest, settings: TestSetSettings) -> TestSetDraw:
+def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> TestSetDraw:
     """Draw up to ``faces_per_cell`` faces of each cell at random.
 
     Copies of a face must not be on both sides, so a duplicate group is drawn whole or not at all,
@@ -129,15 +129,17 @@ def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int
     return choices[best]
 
 
-def _shortfall(draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: TestSetSettings) -> DataError:
+def _shortfall(
+    draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: BuildTestSetSettings
+) -> DataError:
     named = "; ".join(f"{labels.cell_name(int(cell))}: {draw.taken[cell]}" for cell in short[:_CELLS_NAMED])
     more = f" and {len(short) - _CELLS_NAMED} more" if len(short) > _CELLS_NAMED else ""
     smallest = int(draw.taken.min())
-    lower = f"lower test_set.faces_per_cell to {smallest}, " if smallest else ""
+    lower = f"lower build_test_set.faces_per_cell to {smallest}, " if smallest else ""
     return DataError(
         f"{len(short)} of the {len(draw.taken)} test cells have fewer than {settings.faces_per_cell} faces to draw "
         f"({named}{more})",
-        remedy=f"{lower}set test_set.allow_shortfall=true, or use more faces",
+        remedy=f"{lower}set build_test_set.allow_shortfall=true, or use more faces",
     )
 
 
@@ -150,11 +152,11 @@ def _check_pool(pool: Manifest) -> None:
     if absent := pool.absent_classes():
         raise DataError(
             f"No face of {' or '.join(absent)} is left beside the test set",
-            remedy="lower test_set.faces_per_cell or use more faces",
+            remedy="lower build_test_set.faces_per_cell or use more faces",
         )
 
 
-def _summarise(manifest: Manifest, draw: TestSetDraw, settings: TestSetSettings) -> TestSetSummary:
+def _summarise(manifest: Manifest, draw: TestSetDraw, settings: BuildTestSetSettings) -> TestSetSummary:
     faces = np.bincount(manifest.cells(), minlength=len(draw.taken))
     by_cell = tuple(
         CellCount(

@@ -14,15 +14,15 @@ def build_test_set(
 
     Args:
         manifest: Every face.
-        settings: The section `test_set`.
+        settings: The section `build_test_set`.
         test: The same number of faces from every gender x ethnicity x age-bin cell.
         pool: The other faces.
         summary: Faces per cell, and shortfalls where the settings allow them.
     """
     from components.build_test_set.build_test_set import build_test_set as run
-    from components.build_test_set.settings import TestSetSettings
+    from components.build_test_set.settings import BuildTestSetSettings
     from components.logs import log_to_console
 
     log_to_console()
-    facts = run(manifest.path, TestSetSettings.from_parameter(settings), test.path, pool.path, summary.path)
+    facts = run(manifest.path, BuildTestSetSettings.from_parameter(settings), test.path, pool.path, summary.path)
     test.metadata.update(facts)

@@ -5,10 +5,8 @@ from pydantic import Field
 from components.section import Section
 
 
-class TestSetSettings(Section):
+class BuildTestSetSettings(Section):
     """How the test set is drawn. The defaults are those of the proof of concept."""
-
-    __test__ = False  # Its name starts like that of a test class.
 
     faces_per_cell: int = Field(10, ge=1, description="Faces in each gender × ethnicity × age bin.")
     allow_shortfall: bool = Field(

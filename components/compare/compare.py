@@ -14,7 +14,7 @@ from components.compare.contract import RunPlace
 from components.compare.dataset import Dataset
 from components.compare.report.render import write_report
 from components.compare.runs import Run
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.manifest import Manifest
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.errors import ArtifactError
@@ -57,7 +57,7 @@ class Inputs:
 def compare(
     inputs: Inputs,
     expected: Sequence[Mapping[str, Any]],
-    settings: ComparisonSettings,
+    settings: CompareSettings,
     comparison_path: str,
     report_path: str,
     summary_path: str,

@@ -20,7 +20,7 @@ from components.compare.provenance import describe_provenance, describe_tuning, 
 from components.compare.recommendation import recommend
 from components.compare.rows import RowBuilder
 from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, output_priors
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.bootstrap import Weighting
 from components.evaluation.catalogue import TESTED
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 def build_comparison(
     runs: Sequence[Run],
     data: Dataset,
-    settings: ComparisonSettings,
+    settings: CompareSettings,
     *,
     expected: Sequence[tuple[str, int]],
     searches: Mapping[str, SearchResult],
@@ -102,7 +102,7 @@ def build_comparison(
     return comparison
 
 
-def paired_tests(scored: Mapping[str, Scored], settings: ComparisonSettings) -> list[PairedTestFacts]:
+def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
     """Test every row against the reference on every metric, and adjust for the number of tests.
 
     A post-hoc row is tested on the output that it changes alone: the others are those of its variant.
@@ -140,7 +140,7 @@ def _describe_test(
     test: PairedTest,
     p_adjusted: float,
     scored: Mapping[str, Scored],
-    settings: ComparisonSettings,
+    settings: CompareSettings,
 ) -> PairedTestFacts:
     row, reference = scored[name], scored[settings.reference]
     seeds = common_seeds(row, reference)

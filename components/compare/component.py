@@ -36,14 +36,14 @@ def compare(
         test_set_summary: Faces per cell of the test set.
         hyperparameters: What tuning chose.
         runs: The runs that were asked for.
-        settings: The section `comparison`.
+        settings: The section `compare`.
         comparison: All facts, for machines.
         report: All facts, for people.
         report_summary: The results table.
     """
     from components.compare.compare import Inputs
     from components.compare.compare import compare as run
-    from components.compare.settings import ComparisonSettings
+    from components.compare.settings import CompareSettings
     from components.logs import log_to_console
 
     log_to_console()
@@ -59,6 +59,6 @@ def compare(
         test_set_summary=test_set_summary.path,
         hyperparameters=hyperparameters.path,
     )
-    section = ComparisonSettings.from_parameter(settings)
+    section = CompareSettings.from_parameter(settings)
     recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)
     comparison.metadata.update(recommended)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model
 
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.contract import Contract
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
-from components.evaluation.catalogue import GROUP_COLUMNS, HEADLINES, NAMED, Better, Metric
+from components.evaluation.catalogue import GROUP_COLUMNS, NAMED, SCALARS, Better, Metric
 from components.imbalance.statistics import Statistics
 from components.model.settings import Hyperparameters
 from components.training.recipe import Recipe
@@ -39,7 +39,7 @@ class Interval(Contract):
         return self.low is None or self.high is None or self.low <= 0 <= self.high
 
 
-class Headline(Interval):
+class Scalar(Interval):
     """A metric that is one number: its mean over the seeds."""
 
     std: Number = None
@@ -82,10 +82,10 @@ class Metrics(Contract):
     natural: dict[str, Interval]
     """By metric: estimates for the natural population."""
 
-    def headline(self, metric: Metric) -> Headline:
+    def scalar(self, metric: Metric) -> Scalar:
         """Return a metric that is one number."""
-        headline: Headline = getattr(self, metric.name)
-        return headline
+        scalar: Scalar = getattr(self, metric.name)
+        return scalar
 
     def named(self, metric: Metric, name: str) -> Interval:
         """Return a metric of one class or age bin."""
@@ -98,7 +98,7 @@ class Metrics(Contract):
 
 
 def _metric_fields() -> dict[str, Any]:
-    fields: dict[str, Any] = dict.fromkeys(HEADLINES, (Headline, ...))
+    fields: dict[str, Any] = dict.fromkeys(SCALARS, (Scalar, ...))
     fields |= dict.fromkeys(NAMED, (dict[str, Number], ...))
     for output in CLASSIFIED:
         fields[f"{output}_confusion"] = (list[list[int]], ...)
@@ -140,7 +140,7 @@ else:
     DifferenceMetrics = create_model(
         "DifferenceMetrics",
         __base__=Contract,
-        **dict.fromkeys(HEADLINES, (Interval, ...)),
+        **dict.fromkeys(SCALARS, (Interval, ...)),
         **dict.fromkeys(NAMED, (dict[str, Interval], ...)),
     )
 
@@ -410,7 +410,7 @@ class Provenance(Contract):
     """What made the comparison."""
 
     fingerprint: str
-    settings: ComparisonSettings
+    settings: CompareSettings
     training: Recipe
     versions: dict[str, str]
     methods: dict[str, str]

@@ -13,14 +13,14 @@ from components.compare.contract import (
     ErrorByAge,
     GroupInterval,
     GroupValues,
-    Headline,
     Interval,
     NamedInterval,
     Number,
+    Scalar,
 )
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
-from components.evaluation.catalogue import CATALOGUE, GROUPED, HEADLINES, NAMED, Metric
+from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, Metric
 from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference, natural_difference
 
 _DECIMALS = 6
@@ -68,20 +68,20 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
         name: named_intervals(scored.estimate(name), labels.names(str(metric.per))) for name, metric in NAMED.items()
     }
     return {
-        **{name: _headline(scored, name, seeds=seeds) for name in HEADLINES},
+        **{name: _scalar(scored, name, seeds=seeds) for name in SCALARS},
         **{name: {key: entry.value for key, entry in named.items()} for name, named in intervals.items()},
         **_confusions(scored, labels),
         "intervals": intervals,
         "groups": {name: _group_values(scored, metric, labels) for name, metric in GROUPED.items()},
-        "natural": {name: interval(scored.natural_estimate(name)) for name in HEADLINES},
+        "natural": {name: interval(scored.natural_estimate(name)) for name in SCALARS},
     }
 
 
-def _headline(scored: Scored, name: str, *, seeds: bool) -> Headline:
+def _scalar(scored: Scored, name: str, *, seeds: bool) -> Scalar:
     values = [float(scored.estimates[seed].overall[name]) for seed in scored.seeds]
     by_seed = {str(seed): number(value) for seed, value in zip(scored.seeds, values, strict=True)}
     told = {"std": deviation(values), "by_seed": by_seed} if seeds else {}
-    return Headline(**interval(scored.estimate(name)).model_dump(), **told)
+    return Scalar(**interval(scored.estimate(name)).model_dump(), **told)
 
 
 def _confusions(scored: Scored, labels: Labels) -> dict[str, Any]:
@@ -141,13 +141,13 @@ def differences(scored: Scored, reference: Scored, labels: Labels) -> Difference
     def less(name: str, view: View = View.OVERALL) -> Estimate:
         return difference(scored, reference, name, view)
 
-    natural = {name: natural_difference(scored, reference, name) for name in HEADLINES}
+    natural = {name: natural_difference(scored, reference, name) for name in SCALARS}
     return Differences(
         seeds=common_seeds(scored, reference),
         natural={name: interval(estimate) for name, estimate in natural.items() if estimate is not None},
         worst_group={name: interval(less(name, View.WORST_GROUP)) for name in GROUPED},
         group_gap={name: interval(less(name, View.GROUP_GAP)) for name in GROUPED},
-        **{name: interval(less(name)) for name in HEADLINES},
+        **{name: interval(less(name)) for name in SCALARS},
         **{name: named_intervals(less(name), labels.names(str(CATALOGUE[name].per))) for name in NAMED},
     )
 

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Mapping, Sequence
 
 from components.compare.contract import Provenance, Tuning
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.manifest import Manifest
 from components.evaluation.natural import NaturalPopulation
 from components.training.recipe import Recipe
@@ -47,7 +47,7 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
 
 
 def reading_notes(
-    settings: ComparisonSettings, population: NaturalPopulation, missing: Sequence[tuple[str, int]]
+    settings: CompareSettings, population: NaturalPopulation, missing: Sequence[tuple[str, int]]
 ) -> list[str]:
     """Return sentences that a reader of the numbers must know."""
     notes = [
@@ -77,7 +77,7 @@ def reading_notes(
     return notes
 
 
-def describe_provenance(manifest: Manifest, recipe: Recipe, settings: ComparisonSettings, tests: int) -> Provenance:
+def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
     """Return what made the comparison.
 
     Args:

@@ -29,7 +29,7 @@ from components.compare.contract import (
 )
 from components.compare.settings import RecommendationSettings
 from components.dataset.outputs import FOCUS
-from components.evaluation.catalogue import CATALOGUE, HEADLINES, Better
+from components.evaluation.catalogue import CATALOGUE, SCALARS, Better
 
 _WORST = "worst group"
 
@@ -126,11 +126,11 @@ def _candidate(
     name: str, row: Row, reference: Row, test: PairedTestFacts | None, settings: RecommendationSettings
 ) -> Candidate:
     """Check one row against every condition of the rule."""
-    metric = HEADLINES[settings.primary_metric]
+    metric = SCALARS[settings.primary_metric]
     gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
     p_adjusted = test.p_adjusted if test else None
     significant = p_adjusted is not None and p_adjusted <= settings.significance
-    ours, theirs = row.headline(metric).by_seed, reference.headline(metric).by_seed
+    ours, theirs = row.scalar(metric).by_seed, reference.scalar(metric).by_seed
     gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
     # One seed can't contradict itself.
     consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
@@ -226,7 +226,7 @@ def _why_the_best(
     best: str, row: Row, test: PairedTestFacts, similar: list[str], compared: int, settings: RecommendationSettings
 ) -> str:
     """One sentence on the gain, and one each on what a reader must know before shipping."""
-    metric = HEADLINES[settings.primary_metric]
+    metric = SCALARS[settings.primary_metric]
     seeds = f"{len(test.seeds)} seed{'s' if len(test.seeds) > 1 else ''}"
     guards = {
         "significant": "no guard is shown to fail",
@@ -235,7 +235,7 @@ def _why_the_best(
     }[settings.guard_evidence]
     rank = "the largest gain" if row.is_posthoc else "a gain that is the largest, or can't be told apart from it,"
     sentences = [
-        f"{best} has {rank} in {_phrase(metric.name)}: {row.headline(metric).value:.3f}, "
+        f"{best} has {rank} in {_phrase(metric.name)}: {row.scalar(metric).value:.3f}, "
         f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
         f"adjusted p = {test.p_adjusted:.2g}, {seeds}; {guards}.",
         *_costs(row.difference_to_reference),

@@ -11,7 +11,7 @@ from components.compare.contract import Number, Row
 from components.compare.galleries import describe_faces, example_rows, worst_errors
 from components.compare.measures import differences, error_boxes, error_by_age, measure, number, numbers
 from components.compare.runs import Priors, Run
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
 from components.evaluation.scoring import Scored
@@ -29,7 +29,7 @@ class RowBuilder:
 
     labels: Labels
     reference: Scored | None
-    settings: ComparisonSettings
+    settings: CompareSettings
 
     def trained(self, group: Mapping[int, Run], scored: Scored, missing_seeds: Sequence[int]) -> Row:
         """Return the row of a trained variant.

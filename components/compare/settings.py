@@ -68,7 +68,7 @@ class PosthocSettings(Section):
     tau: float = Field(default=1.0, ge=0, description="Strength: the prior's logarithm is subtracted τ times.")
 
 
-class ComparisonSettings(Section):
+class CompareSettings(Section):
     """How the runs are compared, and what is recommended."""
 
     reference: str = Field(default="baseline", min_length=1, description="Variant that the others are compared with.")

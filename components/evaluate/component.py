@@ -19,19 +19,19 @@ def evaluate(
         images: Image shards.
         test: The balanced test set.
         model: A SavedModel with its `variant.json`.
-        settings: The section `evaluation`.
+        settings: The section `evaluate`.
         predictions: One row per test face: truth, prediction, class probabilities.
         metrics: What the KFP and Vertex UIs list.
         gender_metrics: The confusion matrix that they draw.
         ethnicity_metrics: The confusion matrix that they draw.
     """
     from components.evaluate.evaluate import evaluate as run
-    from components.evaluate.settings import EvaluationSettings
+    from components.evaluate.settings import EvaluateSettings
     from components.files import write_json
     from components.logs import log_to_console
 
     log_to_console()
-    scores = run(images.path, test.path, model.path, EvaluationSettings.from_parameter(settings), predictions.path)
+    scores = run(images.path, test.path, model.path, EvaluateSettings.from_parameter(settings), predictions.path)
     listed = scores.listed()
     for name, value in listed.items():
         metrics.log_metric(name, value)

@@ -9,8 +9,8 @@ from components.dataset.images import read_encoded
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import OUTPUTS, Kind
 from components.errors import ArtifactError
-from components.evaluate.settings import EvaluationSettings
-from components.evaluation.catalogue import HEADLINES
+from components.evaluate.settings import EvaluateSettings
+from components.evaluation.catalogue import SCALARS
 from components.evaluation.frame import MetricFrame, score
 from components.evaluation.predictions import Predictions
 from components.model.serving import ServedModel
@@ -33,7 +33,7 @@ class Scores:
 
     def listed(self) -> dict[str, float]:
         """Return the metrics that are one number, and each class's recall of every categorical output."""
-        numbers = {name: float(self.frame.overall[name]) for name in HEADLINES}
+        numbers = {name: float(self.frame.overall[name]) for name in SCALARS}
         for output in OUTPUTS.values():
             if output.kind is Kind.CATEGORICAL:
                 names = self.predictions.labels.names(output.name)
@@ -54,7 +54,7 @@ def evaluate(
     images_path: str,
     test_path: str,
     model_path: str,
-    settings: EvaluationSettings,
+    settings: EvaluateSettings,
     predictions_path: str,
 ) -> Scores:
     """Score a model through its serving signature, so that what is measured is what is served.

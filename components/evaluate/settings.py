@@ -5,7 +5,7 @@ from pydantic import Field
 from components.section import Section
 
 
-class EvaluationSettings(Section):
+class EvaluateSettings(Section):
     """How a served model is scored."""
 
     batch_size: int = Field(64, ge=1, description="Images per call of the served model.")

@@ -140,7 +140,7 @@ An error is predicted − true age: ``age_mae`` is its mean size, ``age_bias`` i
 ethnicity group, precision and F1 are those of the group's class among all faces of the group's gender.
 """
 
-HEADLINES: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is None}
+SCALARS: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is None}
 """The metrics that are one number."""
 
 NAMED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is not None}

@@ -27,7 +27,7 @@ class PreprocessSettings(Section):
         10,
         ge=0,
         description="Faces that undersampling leaves in each gender × age bin of a class, where there are as many: "
-        "at least test_set.faces_per_cell, or the test set can't be filled.",
+        "at least build_test_set.faces_per_cell, or the test set can't be filled.",
     )
     duplicates: Literal["keep", "group", "drop"] = Field(
         "keep",

@@ -136,5 +136,5 @@ def _check(pool: Manifest, train: Manifest, validation: Manifest) -> None:
     if absent := train.absent_classes():
         raise DataError(
             f"No face of {' or '.join(absent)} is left for training",
-            remedy="use more faces, lower test_set.faces_per_cell or lower split.validation_fraction",
+            remedy="use more faces, lower build_test_set.faces_per_cell or lower split.validation_fraction",
         )

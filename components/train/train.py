@@ -111,7 +111,7 @@ def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
     if variant not in searches and len(searches) > 1:
         raise ArtifactError(
             f"{path} has no hyperparameters for the variant '{variant}' but for {', '.join(sorted(searches))}",
-            remedy="set tuning.scope to 'baseline', or run tune again for every variant",
+            remedy="set tune.scope to 'baseline', or run tune again for every variant",
         )
     search = searches[variant] if variant in searches else next(iter(searches.values()))
     return search.values  # noqa: PD011 - no data frame

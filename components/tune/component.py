@@ -10,7 +10,7 @@ def tune(
     train: Input[Dataset],
     validation: Input[Dataset],
     variant: str,
-    tuning: dict,
+    settings: dict,
     recipe: dict,
     state: str,
     hyperparameters: Output[Artifact],
@@ -23,7 +23,7 @@ def tune(
         train: Training faces.
         validation: Validation faces.
         variant: Whose losses and weights the trials train with.
-        tuning: The section `tuning`.
+        settings: The section `tune`.
         recipe: The sections `model`, `training`, `augmentation` and `imbalance`.
         state: Where an interrupted search is found again: a directory or gs:// URI, or empty.
         hyperparameters: The best trial's values.
@@ -31,7 +31,7 @@ def tune(
     """
     from components.logs import log_to_console
     from components.training.recipe import Recipe
-    from components.tune.settings import TuningSettings
+    from components.tune.settings import TuneSettings
     from components.tune.tune import tune as run
 
     log_to_console()
@@ -40,7 +40,7 @@ def tune(
         train_path=train.path,
         validation_path=validation.path,
         variant=variant,
-        tuning=TuningSettings.from_parameter(tuning),
+        settings=TuneSettings.from_parameter(settings),
         recipe=Recipe.from_parameter(recipe),
         state_path=state,
         hyperparameters_path=hyperparameters.path,

@@ -35,7 +35,7 @@ class SearchSpace(Section):
         return self
 
 
-class TuningSettings(Section):
+class TuneSettings(Section):
     """How hyperparameters are searched. Every search has the same budget."""
 
     scope: Literal["baseline", "per_variant"] = Field(

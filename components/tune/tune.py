@@ -23,7 +23,7 @@ from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
 from components.training.selection import SELECTION_METRICS, kept_epoch
-from components.tune.settings import SearchSpace, TuningSettings
+from components.tune.settings import SearchSpace, TuneSettings
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def tune(
     train_path: str,
     validation_path: str,
     variant: str,
-    tuning: TuningSettings,
+    settings: TuneSettings,
     recipe: Recipe,
     state_path: str,
     hyperparameters_path: str,
@@ -50,8 +50,8 @@ def tune(
         train_path: Manifest of the training split.
         validation_path: Manifest of the validation split.
         variant: The variant whose losses and weights the trials train with.
-        tuning: Budget and search space, or the fixed values.
-        recipe: The settings that a trial follows; ``tuning.epochs`` replaces the epochs.
+        settings: Budget and search space, or the fixed values.
+        recipe: The settings that a trial follows; ``settings.epochs`` replaces the epochs.
         state_path: Directory or ``gs://`` URI that outlives the stage, where an interrupted search is
             found again; empty for none.
         hyperparameters_path: JSON to write: the values and where they came from.
@@ -60,12 +60,18 @@ def tune(
     Returns:
         The chosen values and the number of trials.
     """
-    if tuning.fixed is not None:
-        result = SearchResult(variant=variant, values=tuning.fixed, source="fixed by the settings", trials=0)
+    if settings.fixed is not None:
+        result = SearchResult(variant=variant, values=settings.fixed, source="fixed by the settings", trials=0)
         trials = _no_trials()
     else:
         result, trials = _search(
-            images_path, Manifest.read(train_path), Manifest.read(validation_path), variant, tuning, recipe, state_path
+            images_path,
+            Manifest.read(train_path),
+            Manifest.read(validation_path),
+            variant,
+            settings,
+            recipe,
+            state_path,
         )
     result.write(hyperparameters_path)
     with atomic_path(trials_path) as draft:
@@ -80,55 +86,55 @@ def _search(
     train: Manifest,
     validation: Manifest,
     variant: str,
-    tuning: TuningSettings,
+    settings: TuneSettings,
     recipe: Recipe,
     state_path: str,
 ) -> tuple[SearchResult, pd.DataFrame]:
-    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": tuning.epochs})})
-    seed_everything(tuning.seed, deterministic=recipe.training.deterministic)
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": settings.epochs})})
+    seed_everything(settings.seed, deterministic=recipe.training.deterministic)
     data = load_training_data(images_path, train, validation, find_variant(variant), recipe)
-    search_key = _search_key(variant, train, validation, tuning, recipe)
+    search_key = _search_key(variant, train, validation, settings, recipe)
     with tempfile.TemporaryDirectory() as scratch:
         directory = f"{state_path.rstrip('/')}/tune" if state_path else scratch
         tuner = _Tuner(
-            _Trial(data, tuning, recipe, f"{directory}/{search_key}/epochs", variant),
+            _Trial(data, settings, recipe, f"{directory}/{search_key}/epochs", variant),
             objective=[keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
-            max_trials=tuning.trials,
-            num_initial_points=tuning.initial_points,
-            seed=tuning.seed,
+            max_trials=settings.trials,
+            num_initial_points=settings.initial_points,
+            seed=settings.seed,
             directory=directory,
             project_name=search_key,
             overwrite=False,
         )
         finished = [trial for trial in tuner.oracle.trials.values() if trial.status == "COMPLETED"]
         if finished:
-            _log.info("%s: resuming the search after %d of %d trials", variant, len(finished), tuning.trials)
+            _log.info("%s: resuming the search after %d of %d trials", variant, len(finished), settings.trials)
         tuner.search(verbose=0)
         best = tuner.oracle.get_best_trials(1)[0]
         trials = _read_trials(f"{directory}/{search_key}/epochs")
     return (
         SearchResult(
             variant=variant,
-            values=_hyperparameters(best.hyperparameters, tuning.space),
-            source=f"trial {int(best.trial_id) + 1} of {tuning.trials}, the best of KerasTuner's BayesianOptimization",
-            trials=tuning.trials,
+            values=_hyperparameters(best.hyperparameters, settings.space),
+            source=f"trial {int(best.trial_id) + 1} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
+            trials=settings.trials,
             score=best.score,
             objectives=SELECTION_METRICS,
-            space=tuning.space.to_parameter(),
-            budget={"trials": tuning.trials, "initial_points": tuning.initial_points, "epochs": tuning.epochs},
+            space=settings.space.to_parameter(),
+            budget={"trials": settings.trials, "initial_points": settings.initial_points, "epochs": settings.epochs},
         ),
         trials,
     )
 
 
-def _search_key(variant: str, train: Manifest, validation: Manifest, tuning: TuningSettings, recipe: Recipe) -> str:
+def _search_key(variant: str, train: Manifest, validation: Manifest, settings: TuneSettings, recipe: Recipe) -> str:
     """Name a search by all that determines it, so that another data set or budget never resumes it."""
     identity = [
         variant,
         train.fingerprint,
         train.faces["image_id"].tolist(),
         validation.faces["image_id"].tolist(),
-        [tuning.to_parameter(), *recipe.to_parameter().values()],
+        [settings.to_parameter(), *recipe.to_parameter().values()],
     ]
     return f"{variant}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
 
@@ -148,21 +154,21 @@ class _Trial(keras_tuner.HyperModel):
     def __init__(
         self,
         data: TrainingData,
-        tuning: TuningSettings,
+        settings: TuneSettings,
         recipe: Recipe,
         log_directory: str,
         variant: str,
     ) -> None:
         super().__init__()
         self.data = data
-        self.tuning = tuning
+        self.settings = settings
         self.recipe = recipe
         self.log_directory = log_directory
         self.variant = variant
         self.trial_id = ""
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.tuning.space))
+        return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.settings.space))
 
     def fit(
         self,
@@ -172,7 +178,7 @@ class _Trial(keras_tuner.HyperModel):
         callbacks: list[keras.callbacks.Callback],
         **__: Any,
     ) -> Any:
-        values = _hyperparameters(hp, self.tuning.space).model_dump()
+        values = _hyperparameters(hp, self.settings.space).model_dump()
         rows: list[dict[str, Any]] = []
 
         def remember(epoch: int, logs: dict[str, float]) -> None:
@@ -182,12 +188,12 @@ class _Trial(keras_tuner.HyperModel):
             with tf.io.gfile.GFile(path, "w") as file:
                 file.write(json.dumps(rows))
 
-        title = f"tuning {self.variant}, trial {self.trial_id} of {self.tuning.trials}"
+        title = f"tuning {self.variant}, trial {self.trial_id} of {self.settings.trials}"
         history = fit_network(
             model,
             self.data,
             self.recipe,
-            self.tuning.seed,
+            self.settings.seed,
             [
                 *callbacks,
                 EpochLog(title, self.recipe.training.epochs),

@@ -164,8 +164,8 @@ def _results_table(comparison: "Comparison") -> "Table":
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
     for name, row in (comparison.variants | comparison.posthoc).items():
-        table.add_row(name, *(_interval(row.headline(metric), metric) for metric in MAIN.values()))
-    dummy = (_interval(comparison.dummy.headline(metric), metric) for metric in MAIN.values())
+        table.add_row(name, *(_interval(row.scalar(metric), metric) for metric in MAIN.values()))
+    dummy = (_interval(comparison.dummy.scalar(metric), metric) for metric in MAIN.values())
     table.add_row("constant", *dummy, style="dim")
     return table
 

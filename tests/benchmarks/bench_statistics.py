@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 from components.compare.comparison import build_comparison
 from components.compare.data_facts import DataFacts
 from components.compare.runs import Run
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.evaluation.bootstrap import Weighting, percentile_interval
@@ -93,7 +93,7 @@ def main():
     data = make_data()
     names = ["baseline", *(f"variant_{place}" for place in range(1, options.variants))]
     runs = [make_run(data.test, name, seed) for name in names for seed in range(options.seeds)]
-    settings = ComparisonSettings(resamples=options.resamples)
+    settings = CompareSettings(resamples=options.resamples)
 
     started, started_cpu = time.perf_counter(), time.process_time()
     comparison = build_comparison(runs, data, settings)

@@ -17,9 +17,9 @@ RETRAINING = [
         "seeds=[7]",
         "preprocess.synthetic.faces=1500",
         "preprocess.duplicates=drop",
-        "test_set.faces_per_cell=1",
-        "tuning.scope=per_variant",
-        "tuning.epochs=1",
+        "build_test_set.faces_per_cell=1",
+        "tune.scope=per_variant",
+        "tune.epochs=1",
         "training.epochs=2",
         "training.selection=balanced",
     )
@@ -66,7 +66,7 @@ def without_times(comparison):
         name: {key: value for key, value in facts.items() if not key.startswith("train_seconds")}
         for name, facts in comparison["variants"].items()
     }
-    same = {name: comparison[name] for name in ("dataset", "posthoc", "floor", "paired", "recommended", "tuning")}
+    same = {name: comparison[name] for name in ("dataset", "posthoc", "dummy", "paired", "recommended", "tuning")}
     return {"variants": variants, **same}
 
 

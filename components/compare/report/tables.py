@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.compare.contract import Comparison, Headline, Interval, Metrics, PairedTestFacts, Verdict
+from components.compare.contract import Comparison, Interval, Metrics, PairedTestFacts, Scalar, Verdict
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import CLASSIFIED, FOCUS, Output
 from components.evaluation.catalogue import GROUPED, MAIN, NAMED, TESTED, Metric
@@ -74,8 +74,8 @@ def results_table(comparison: Comparison, rows: Mapping[str, ReportRow]) -> Resu
     weakest = min(recalls, key=lambda name: math.inf if (value := recalls[name].value) is None else value)
 
     def intervals(facts: Metrics) -> list[Interval]:
-        recall = Headline(**dict(facts.named(_FOCUS_RECALL, weakest)))
-        return [*(facts.headline(metric) for metric in MAIN.values()), recall]
+        recall = Scalar(**dict(facts.named(_FOCUS_RECALL, weakest)))
+        return [*(facts.scalar(metric) for metric in MAIN.values()), recall]
 
     columns = [(metric.title, metric) for metric in MAIN.values()]
     columns.append((_FOCUS_RECALL.title.replace(FOCUS.title, weakest), _FOCUS_RECALL))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.build_test_set.build_test_set import build_test_set, draw_test_set
-from components.build_test_set.settings import TestSetSettings
+from components.build_test_set.settings import BuildTestSetSettings
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.errors import DataError
@@ -30,7 +30,7 @@ def run(tmp_path):
     def run_stage(manifest, **settings):
         manifest.write(tmp_path / "manifest")
         paths = [str(tmp_path / name) for name in ("manifest", "test", "pool", "summary")]
-        return Outcome(tmp_path, build_test_set(paths[0], TestSetSettings(**settings), *paths[1:]))
+        return Outcome(tmp_path, build_test_set(paths[0], BuildTestSetSettings(**settings), *paths[1:]))
 
     return run_stage
 
@@ -61,7 +61,7 @@ def test_labels_fingerprint_and_settings_travel_with_both(fill, run):
 
 def test_the_same_seed_draws_the_same_faces_and_another_seed_others(fill):
     manifest = fill(20)
-    draws = [draw_test_set(manifest, TestSetSettings(faces_per_cell=5, seed=seed)).in_test for seed in (1, 1, 2)]
+    draws = [draw_test_set(manifest, BuildTestSetSettings(faces_per_cell=5, seed=seed)).in_test for seed in (1, 1, 2)]
     assert (draws[0] == draws[1]).all()
     assert (draws[0] != draws[2]).any()
 
@@ -70,7 +70,7 @@ def test_the_same_seed_draws_the_same_faces_and_another_seed_others(fill):
 @given(FACES, st.integers(1, 6), st.integers(0, 3))
 def test_no_group_is_parted_and_no_cell_gets_more_than_its_quota(label, faces, quota, seed):
     manifest = label(faces)
-    draw = draw_test_set(manifest, TestSetSettings(faces_per_cell=quota, seed=seed))
+    draw = draw_test_set(manifest, BuildTestSetSettings(faces_per_cell=quota, seed=seed))
     groups = manifest.faces["duplicate_group"]
     assert not set(groups[draw.in_test]) & set(groups[~draw.in_test])
     counts = np.bincount(manifest.cells()[draw.in_test], minlength=8)
@@ -82,7 +82,7 @@ def test_no_group_is_parted_and_no_cell_gets_more_than_its_quota(label, faces, q
 @given(FACES, st.integers(1, 6))
 def test_a_cell_with_enough_faces_without_copies_is_filled_with_those_alone(label, faces, quota):
     manifest = label(faces)
-    draw = draw_test_set(manifest, TestSetSettings(faces_per_cell=quota))
+    draw = draw_test_set(manifest, BuildTestSetSettings(faces_per_cell=quota))
     copied = manifest.faces["duplicate_group"].duplicated(keep=False).to_numpy()
     cells = manifest.cells()
     for cell in np.flatnonzero(np.bincount(cells[~copied], minlength=8) >= quota):
@@ -92,14 +92,14 @@ def test_a_cell_with_enough_faces_without_copies_is_filled_with_those_alone(labe
 
 def test_a_group_is_drawn_whole_where_the_cell_would_stay_short_without_it(label):
     faces = [(0, 0, 0, group) for group in (1, 2, 3, 4, 4, 5, 5, 5)]
-    draw = draw_test_set(label(faces), TestSetSettings(faces_per_cell=5))
+    draw = draw_test_set(label(faces), BuildTestSetSettings(faces_per_cell=5))
     assert draw.taken[0] == 5
     assert draw.in_test[[3, 4]].all()
 
 
 def test_a_group_whose_labels_conflict_is_never_drawn(label):
     faces = [(0, 0, 0, 1), (1, 0, 0, 1), (0, 0, 0, 2)]
-    draw = draw_test_set(label(faces), TestSetSettings(faces_per_cell=2))
+    draw = draw_test_set(label(faces), BuildTestSetSettings(faces_per_cell=2))
     assert draw.in_test.tolist() == [False, False, True]
 
 
@@ -109,14 +109,14 @@ def test_cells_with_too_few_faces_are_listed_with_the_cure(fill, run, tmp_path):
     with pytest.raises(
         DataError,
         match=r"2 of the 8 test cells have fewer than 4 faces to draw \(Male, White, 1-10: 3; Male, White, 11-20: 3\): "
-        r"lower test_set.faces_per_cell to 3, set test_set.allow_shortfall=true, or use more faces",
+        r"lower build_test_set.faces_per_cell to 3, set build_test_set.allow_shortfall=true, or use more faces",
     ):
         run(without, faces_per_cell=4)
     assert {path.name for path in tmp_path.iterdir()} == {"manifest"}
 
 
 def test_an_empty_cell_is_not_cured_by_a_quota_of_nothing(fill, run):
-    with pytest.raises(DataError, match=r"Male, White, 1-10: 0\): set test_set.allow_shortfall"):
+    with pytest.raises(DataError, match=r"Male, White, 1-10: 0\): set build_test_set.allow_shortfall"):
         run(fill(2).subset(np.arange(2, 16)), faces_per_cell=1)
 
 

@@ -1,10 +1,10 @@
 """Small comparisons that are valid by the contract, made from one number per variant and no run at all."""
 
 from components.compare.contract import Comparison
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS
-from components.evaluation.catalogue import GROUP_COLUMNS, GROUPED, HEADLINES, MAIN, NAMED, TESTED, Better, Test
+from components.evaluation.catalogue import GROUP_COLUMNS, GROUPED, MAIN, NAMED, SCALARS, TESTED, Better, Test
 from components.model.settings import Hyperparameters
 
 LABELS = Labels()
@@ -34,7 +34,7 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
         settings: Of the comparison, such as ``confidence``.
     """
     skills, titles = skills or SKILLS, titles or {}
-    settings = ComparisonSettings(posthoc={"enabled": posthoc}, **settings)
+    settings = CompareSettings(posthoc={"enabled": posthoc}, **settings)
     measured = {}
     for name, skill in skills.items():
         measured[name] = _measure(dict.fromkeys(OUTPUTS, skill), seeds)
@@ -98,7 +98,7 @@ def _measure(skills, seeds):
         for name, metric in NAMED.items()
     }
     numbers = {name: {key: entry["value"] for key, entry in named.items()} for name, named in intervals.items()}
-    for name, metric in HEADLINES.items():
+    for name, metric in SCALARS.items():
         value = _value(metric, skills[metric.output])
         told = {"std": 0.01 if len(seeds) > 1 else None, "by_seed": {str(seed): value for seed in seeds}}
         numbers[name] = _interval(value) | (told if seeds else {})
@@ -107,7 +107,7 @@ def _measure(skills, seeds):
     return numbers | {
         "intervals": intervals,
         "groups": {name: _groups(metric, skills[metric.output]) for name, metric in GROUPED.items()},
-        "natural": {name: _interval(_value(metric, skills[metric.output], 1)) for name, metric in HEADLINES.items()},
+        "natural": {name: _interval(_value(metric, skills[metric.output], 1)) for name, metric in SCALARS.items()},
     }
 
 
@@ -162,7 +162,7 @@ def _differences(row, reference, seeds):
         "natural": less("natural"),
         "worst_group": {name: _less(entry["worst"], other["worst"]) for name, (entry, other) in groups.items()},
         "group_gap": {name: _less(entry["difference"], other["difference"]) for name, (entry, other) in groups.items()},
-        **{name: _less(row[name], reference[name]) for name in HEADLINES},
+        **{name: _less(row[name], reference[name]) for name in SCALARS},
         **{
             name: {
                 key: _less(entry, reference["intervals"][name][key]) for key, entry in row["intervals"][name].items()

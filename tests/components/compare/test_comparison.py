@@ -13,10 +13,10 @@ from components.compare.contract import Comparison, RunPlace
 from components.compare.dataset import Dataset
 from components.compare.provenance import describe_tuning
 from components.compare.runs import Run
-from components.compare.settings import ComparisonSettings
+from components.compare.settings import CompareSettings
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.errors import DataError
-from components.evaluation.catalogue import HEADLINES
+from components.evaluation.catalogue import SCALARS
 from components.evaluation.frame import score
 from components.evaluation.paired import mcnemar_exact
 from components.imbalance.registry import SLOTS, find_variant
@@ -28,7 +28,7 @@ from components.training.search import SearchResult
 
 PRIORS = [0.55, 0.24, 0.04, 0.17]
 CLASSES = ("White", "Black", "Asian", "Indian")
-SETTINGS = ComparisonSettings(resamples=200, permutations=199)
+SETTINGS = CompareSettings(resamples=200, permutations=199)
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +130,10 @@ def test_what_is_written_is_read_back_and_holds_no_nan(comparison, tmp_path):
 def test_values_are_means_over_seeds_with_their_sample_deviation(comparison, predict):
     by_seed = [score(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)]
     row = comparison.variants["baseline"]
-    for name, metric in HEADLINES.items():
+    for name, metric in SCALARS.items():
         values = [float(frame.overall[name]) for frame in by_seed]
-        assert row.headline(metric).value == pytest.approx(np.mean(values), abs=1e-6)
-        assert row.headline(metric).std == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+        assert row.scalar(metric).value == pytest.approx(np.mean(values), abs=1e-6)
+        assert row.scalar(metric).std == pytest.approx(np.std(values, ddof=1), abs=1e-6)
     confusion = sum(frame.confusion["ethnicity"] for frame in by_seed)
     assert row.ethnicity_confusion == confusion.tolist()
     np.testing.assert_allclose(row.ethnicity_confusion_normalised, confusion / 320, atol=1e-6)
@@ -259,7 +259,7 @@ def test_the_note_on_tuning_says_who_was_searched():
 
 def test_settings_survive_the_trip_through_a_kfp_parameter():
     floats = json.loads(json.dumps(SETTINGS.to_parameter()), parse_int=float)
-    assert ComparisonSettings.from_parameter(floats) == SETTINGS
+    assert CompareSettings.from_parameter(floats) == SETTINGS
 
 
 def test_a_small_test_set_with_an_absent_class_gives_nulls_not_nans(predict, data, make_manifest, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.compare.contract import Differences, Headline, Interval, PairedTestFacts, Row
+from components.compare.contract import Differences, Interval, PairedTestFacts, Row, Scalar
 from components.compare.recommendation import recommend
 from components.compare.settings import RecommendationSettings
 
@@ -13,8 +13,8 @@ def _interval(value, half=0.01):
     return Interval(value=value, low=value - half, high=value + half)
 
 
-def _headline(value, by_seed):
-    return Headline(**_interval(value).model_dump(), by_seed=by_seed)
+def _scalar(value, by_seed):
+    return Scalar(**_interval(value).model_dump(), by_seed=by_seed)
 
 
 def _row(
@@ -24,7 +24,7 @@ def _row(
     posthoc = {"derived_from": "baseline", "tau": 1.0} if kind == "posthoc" else {"derived_from": None, "tau": None}
     return Row.model_construct(
         kind=kind,
-        ethnicity_macro_f1=_headline(0.7 + gain, by_seed or {"1": 0.7 + gain, "2": 0.7 + gain}),
+        ethnicity_macro_f1=_scalar(0.7 + gain, by_seed or {"1": 0.7 + gain, "2": 0.7 + gain}),
         class_priors={"White": 0.6},
         difference_to_reference=Differences.model_construct(
             age_mae=_interval(age),
@@ -168,7 +168,7 @@ def test_one_seed_is_said_to_be_one_network():
 def test_a_metric_where_less_is_better_wins_by_falling():
     rule = RecommendationSettings(primary_metric="age_mae")
     ages = {"baseline": 10.0, "lds": 8.0, "worse": 12.0}
-    rows = {name: _row().model_copy(update={"age_mae": _headline(age, {"1": age})}) for name, age in ages.items()}
+    rows = {name: _row().model_copy(update={"age_mae": _scalar(age, {"1": age})}) for name, age in ages.items()}
     paired = [_test(name, value, 0.001, metric="age_mae") for name, value in (("lds", -2.0), ("worse", 2.0))]
     found = recommend(rows, paired, "baseline", rule, lambda a, b: _interval(1.0))
     assert found.variant == "lds"

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error
 from components.dataset.outputs import OUTPUTS
 from components.errors import DataError
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.catalogue import HEADLINES
+from components.evaluation.catalogue import SCALARS
 from components.evaluation.dummy import dummy_predictions
 from components.evaluation.frame import score
 from components.evaluation.natural import natural_population
@@ -41,7 +41,7 @@ def test_the_dummy_predicts_the_training_shares_and_writes_as_predictions(tmp_pa
 
 def _natural(predictions, population):
     _, natural = Weighting.observed(predictions).score(predictions, population.shares)
-    return {name: float(natural.overall[name][0]) for name in HEADLINES}
+    return {name: float(natural.overall[name][0]) for name in SCALARS}
 
 
 def test_a_population_with_equal_cells_gives_the_metrics_of_the_test_set(predict, make_manifest):
@@ -50,7 +50,7 @@ def test_a_population_with_equal_cells_gives_the_metrics_of_the_test_set(predict
     balanced = dataclasses.replace(manifest, faces=predictions.faces[["age", "gender", "ethnicity", "age_bin"]])
     found = _natural(predictions, natural_population(balanced, predictions.cells()))
     expected = score(predictions).overall
-    for name in HEADLINES:
+    for name in SCALARS:
         assert found[name] == pytest.approx(float(expected[name])), name
 
 

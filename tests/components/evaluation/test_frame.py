@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from components.dataset.labels import Labels
-from components.evaluation.catalogue import CATALOGUE, GROUPED, HEADLINES, Better
+from components.evaluation.catalogue import CATALOGUE, GROUPED, SCALARS, Better
 from components.evaluation.frame import MetricFrame, error_quantiles, frame_from_sums, score
 
 CLASSES = [0, 1, 2, 3]
@@ -117,7 +117,7 @@ def test_a_perfect_network_scores_perfectly(predict):
         ),
     )
     found = score(perfect).overall
-    for name, metric in HEADLINES.items():
+    for name, metric in SCALARS.items():
         assert found[name] == (1 if metric.better is Better.HIGHER else 0), name
 
 

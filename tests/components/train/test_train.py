@@ -5,7 +5,7 @@ import pytest
 
 from components.errors import ArtifactError
 from components.evaluate.evaluate import evaluate
-from components.evaluate.settings import EvaluationSettings
+from components.evaluate.settings import EvaluateSettings
 from components.evaluation.predictions import Predictions
 from components.model.settings import ModelSettings
 from components.train.train import read_hyperparameters, train
@@ -42,7 +42,7 @@ def trained_twice(small_data, tmp_path_factory):
             recipe=RECIPE,
             model_path=model,
         )
-        evaluate(small_data.images, small_data.test, model, EvaluationSettings(), predictions)
+        evaluate(small_data.images, small_data.test, model, EvaluateSettings(), predictions)
         results.append((model, Predictions.read(predictions)))
     return results
 
@@ -74,5 +74,5 @@ def test_ages_are_in_years_whatever_the_head_predicts(trained_twice):
 def test_hyperparameters_of_an_untuned_variant_are_an_error_when_others_were_tuned(tmp_path):
     path = write_searches(tmp_path / "hyperparameters.json", "baseline", "ins")
     assert read_hyperparameters(path, "ins").dense_units == 8
-    with pytest.raises(ArtifactError, match="set tuning.scope to 'baseline'"):
+    with pytest.raises(ArtifactError, match="set tune.scope to 'baseline'"):
         read_hyperparameters(path, "downsample")

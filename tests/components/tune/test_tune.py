@@ -8,7 +8,7 @@ from components.training.recipe import Recipe
 from components.training.search import SearchResult
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.gather import gather_hyperparameters
-from components.tune.settings import SearchSpace, TuningSettings
+from components.tune.settings import SearchSpace, TuneSettings
 from components.tune.tune import _Tuner, tune
 
 RECIPE = Recipe(
@@ -16,17 +16,17 @@ RECIPE = Recipe(
     training=TrainingSettings(epochs=1),
     augmentation=AugmentationSettings(enabled=False),
 )
-SEARCH = TuningSettings(initial_points=1, trials=2, epochs=1, space=SearchSpace(dense_units=(8, 16), dense_layers=(1,)))
+SEARCH = TuneSettings(initial_points=1, trials=2, epochs=1, space=SearchSpace(dense_units=(8, 16), dense_layers=(1,)))
 
 
-def search(data, folder, tuning=SEARCH, state=""):
+def search(data, folder, settings=SEARCH, state=""):
     hyperparameters, trials = folder / "hyperparameters.json", folder / "trials.parquet"
     tune(
         images_path=data.images,
         train_path=data.train,
         validation_path=data.validation,
         variant="baseline",
-        tuning=tuning,
+        settings=settings,
         recipe=RECIPE,
         state_path=str(state),
         hyperparameters_path=str(hyperparameters),
@@ -67,7 +67,7 @@ def test_an_interrupted_search_resumes_where_it_stopped(small_data, tmp_path, mo
 
 def test_fixed_values_are_passed_on_without_a_search(small_data, tmp_path):
     fixed = Hyperparameters(learning_rate=0.002, dense_layers=2, dense_units=32, dropout=0.1)
-    chosen, trials = search(small_data, tmp_path, TuningSettings(fixed=fixed))
+    chosen, trials = search(small_data, tmp_path, TuneSettings(fixed=fixed))
     assert chosen == {
         "variant": "baseline",
         "values": fixed.model_dump(),

@@ -6,6 +6,7 @@ from components.sources.synthetic import generate
 from components.sources.synthetic_settings import SyntheticSettings
 from pipeline.commands.run import show_results
 from pipeline.platforms.local.run_folder import RunFolder
+from tests.components.compare.comparisons import make_comparison
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from pipeline.platforms.local.run_folder import RunFolder
         (["--set", "seeds=[1, 1]"], "The setting seeds names one value twice"),
         (["--set", "seeds=[-1]"], "A seed is -1: set seeds to numbers of 0 or more."),
         (["--image", "evenface:1"], "--image names the image of containers: add --runner docker."),
-        (["--set", "tuning.initial_points=9", "--set", "tuning.trials=3"], "initial_points (9) is above trials (3)"),
+        (["--set", "tune.initial_points=9", "--set", "tune.trials=3"], "initial_points (9) is above trials (3)"),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
@@ -71,15 +72,5 @@ def test_an_empty_source_says_so(run_cli, tmp_path):
 
 @pytest.mark.parametrize(("confidence", "title"), [(0.95, "95 % intervals"), (0.9, "90 % intervals")])
 def test_the_table_says_how_wide_its_intervals_are(tmp_path, capsys, confidence, title):
-    number = {"value": 0.5, "low": 0.4, "high": None}
-    row = dict.fromkeys(("age_mae", "gender_accuracy", "ethnicity_macro_f1"), number)
-    baseline = row | {"ethnicity_recall": {"Asian": 0.5}, "seeds": [42], "train_seconds": 1.0}
-    comparison = {
-        "dataset": dict.fromkeys(("train", "validation", "test", "rejected"), 1),
-        "variants": {"baseline": baseline},
-        "floor": row,
-        "recommended": {"variant": "baseline", "because": "It is alone."},
-        "provenance": {"settings": {"confidence": confidence}},
-    }
-    show_results(comparison, RunFolder(tmp_path), 1.0)
+    show_results(make_comparison(confidence=confidence), RunFolder(tmp_path), 1.0)
     assert title in capsys.readouterr().out

@@ -13,13 +13,13 @@ from components.compare.report.charts.canvas import ACCENT, MUTED, OTHER, PAPER,
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import OUTPUTS
-from components.evaluation.catalogue import HEADLINES, MAIN, NAMED
+from components.evaluation.catalogue import MAIN, NAMED, SCALARS
 
 _MAE = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].is_classified)
 
 MAE_BY_BIN = NAMED[f"{_MAE.name}_by_bin"]
 
-SPREAD = [metric for metric in HEADLINES.values() if metric.output == _MAE.output and not metric.is_main]
+SPREAD = [metric for metric in SCALARS.values() if metric.output == _MAE.output and not metric.is_main]
 """Metrics of how the errors spread."""
 
 
@@ -122,7 +122,7 @@ def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
 
 
 def _mae(row: ReportRow) -> float:
-    value = row.facts.headline(_MAE).value
+    value = row.facts.scalar(_MAE).value
     return math.inf if value is None else value
 
 

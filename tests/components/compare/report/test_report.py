@@ -91,11 +91,11 @@ def test_every_row_has_its_numbers_and_intervals(page, comparison):
     for name, facts in comparison.variants.items():
         for metric in MAIN.values():
             for end in ("value", "low", "high", "std"):
-                assert decimal(getattr(facts.headline(metric), end), metric.decimals) in rows[name]
+                assert decimal(getattr(facts.scalar(metric), end), metric.decimals) in rows[name]
     assert "no results: seed 3" in rows["ins"]
     assert "no results" in rows["lds"]
     dummy = page.find("tr", data_kind="dummy")[0]["text"]
-    assert all(decimal(comparison.dummy.headline(metric).value, metric.decimals) in dummy for metric in MAIN.values())
+    assert all(decimal(comparison.dummy.scalar(metric).value, metric.decimals) in dummy for metric in MAIN.values())
 
 
 def test_only_significant_differences_are_marked_in_the_results(page, comparison):
@@ -117,7 +117,7 @@ def test_the_best_of_a_column_is_the_lowest_error_and_the_highest_accuracy(page,
     best = [cell for cell in page.find("td", within=table) if "best" in cell["attrs"].get("class", "").split()]
     marked = [(cell["within"][-1]["attrs"]["data-variant"], cell["text"]) for cell in best]
     for metric in MAIN.values():
-        values = {name: row.headline(metric).value for name, row in comparison.rows.items()}
+        values = {name: row.scalar(metric).value for name, row in comparison.rows.items()}
         winner = (min if metric.better is Better.LOWER else max)(values, key=values.get)
         shown = decimal(values[winner], metric.decimals)
         assert any(name == winner and shown in text for name, text in marked)
@@ -284,7 +284,7 @@ def test_every_tested_metric_is_explained(page):
 def test_the_markdown_has_a_row_per_variant(comparison):
     lines = [line for line in summarise(comparison).splitlines() if line.startswith("| ")]
     for name, row in comparison.rows.items():
-        value = decimal(row.headline(MAIN["age_mae"]).value, 2)
+        value = decimal(row.scalar(MAIN["age_mae"]).value, 2)
         assert any(line.startswith(f"| {name} ") and value in line for line in lines)
     assert any(line.startswith("| lds | no results |") for line in lines)
     assert any(line.startswith("| constant predictor") for line in lines)
