@@ -116,12 +116,13 @@ def _search(
         SearchResult(
             variant=variant,
             values=_hyperparameters(best.hyperparameters, settings.space),
-            source=f"trial {int(best.trial_id) + 1} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
+            source=f"trial {int(best.trial_id) + 1} of {settings.trials}, "
+            "the best of KerasTuner's BayesianOptimization",
             trials=settings.trials,
             score=best.score,
             objectives=SELECTION_METRICS,
             space=settings.space.to_parameter(),
-            budget={"trials": settings.trials, "initial_points": settings.initial_points, "epochs": settings.epochs},
+            budget=settings.model_dump(include={"trials", "initial_points", "epochs"}),
         ),
         trials,
     )

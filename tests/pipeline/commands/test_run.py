@@ -23,7 +23,7 @@ from tests.components.compare.comparisons import make_comparison
         (["--set", "variants=[baseline, denseweigth]"], "Unknown variant 'denseweigth' (did you mean 'denseweight'?)"),
         (
             ["--set", "variants=[ins]"],
-            "The setting comparison.reference is 'baseline', which is not among",
+            "The setting compare.reference is 'baseline', which is not among",
         ),
         (["--set", "seeds=[1, 1]"], "The setting seeds names one value twice"),
         (["--set", "seeds=[-1]"], "A seed is -1: set seeds to numbers of 0 or more."),
