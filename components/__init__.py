@@ -1,6 +1,6 @@
-"""The stages of the pipeline and the packages that they are built from.
+"""The stages of the pipeline, and the rooms that several of them share.
 
-A stage is a folder named with a verb (``preprocess``, ``train``, …). What several stages
-need lives in ``dataset``, ``model``, ``imbalance`` and ``evaluation``. No stage imports
-another one, and nothing here imports ``pipeline``.
+A stage is a folder named with a verb (``preprocess``, ``train``, …); what stages share has a noun's name
+(``sources``, ``dataset``, ``training``, ``model``, ``imbalance``, ``evaluation``). No stage imports another
+one, and nothing here imports ``pipeline``; ``make lint`` holds these arrows.
 """
