@@ -6,8 +6,8 @@ import numpy as np
 
 from components.compare.contract import CellShare, DatasetFacts, NaturalCoverage
 from components.compare.measures import number
-from components.dataset.labels import CELL_COLUMNS
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import CLASSIFIED
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.evaluation.natural import NaturalPopulation
 
@@ -68,9 +68,9 @@ def describe_dataset(data: Dataset, population: NaturalPopulation) -> DatasetFac
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:
-    """Faces per gender, ethnicity and age bin."""
+    """Faces per class of each output, and per age bin."""
     counts = {}
-    for column in CELL_COLUMNS:
+    for column in (*CLASSIFIED, "age_bin"):
         names = manifest.labels.names(column)
         counts[column] = dict(
             zip(names, np.bincount(manifest.faces[column], minlength=len(names)).tolist(), strict=True)
