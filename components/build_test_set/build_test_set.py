@@ -46,7 +46,8 @@ def build_test_set(
     if len(short) and not settings.allow_shortfall:
         raise _shortfall(draw, short, manifest.labels, settings)
     test, pool = manifest.subset(draw.in_test), manifest.subset(~draw.in_test)
-    _check_pool(pool)
+    remedy = "lower build_test_set.faces_per_cell or use more faces"
+    pool.require_every_class("is left beside the test set", remedy)
     about = {"stage": "build_test_set", "settings": settings.to_parameter()}
     for part, path in ((test, test_path), (pool, pool_path)):
         replace(part, made_by=about).write(path)
@@ -141,19 +142,6 @@ def _shortfall(
         f"({named}{more})",
         remedy=f"{lower}set build_test_set.allow_shortfall=true, or use more faces",
     )
-
-
-def _check_pool(pool: Manifest) -> None:
-    """Check that there is something of every class left to learn from.
-
-    Raises:
-        DataError: Naming the classes.
-    """
-    if absent := pool.absent_classes():
-        raise DataError(
-            f"No face of {' or '.join(absent)} is left beside the test set",
-            remedy="lower build_test_set.faces_per_cell or use more faces",
-        )
 
 
 def _summarise(manifest: Manifest, draw: TestSetDraw, settings: BuildTestSetSettings) -> TestSetSummary:

@@ -59,7 +59,7 @@ def preprocess(
         reading = read_faces(source, settings, draft)
         selected = _select(reading, settings)
         manifest = _manifest(selected.faces, reading.fingerprint, settings)
-        _check_classes(manifest)
+        _check(manifest)
     manifest.write(manifest_path)
     rejects = pd.concat([reading.rejects, selected.removed])
     write_rejects(rejects_path, rejects)
@@ -141,22 +141,14 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
     return Manifest(table, labels, fingerprint, {"stage": "preprocess", "settings": settings.to_parameter()})
 
 
-def _check_classes(manifest: Manifest) -> None:
-    """Check that no class went empty.
-
-    Raises:
-        DataError: Naming the classes.
-    """
+def _check(manifest: Manifest) -> None:
     if len(manifest) == 0:
         raise DataError(
             f"No face is left: every one is above {manifest.labels.max_age} years or of a class that is dropped",
             remedy="change preprocess.max_age or preprocess.drop_ethnicities",
         )
-    if absent := manifest.absent_classes():
-        raise DataError(
-            f"No face of {' or '.join(absent)} is left",
-            remedy="use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities",
-        )
+    remedy = "use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities"
+    manifest.require_every_class("is left", remedy)
 
 
 def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:
