@@ -60,7 +60,7 @@ def build_test_set(
 
 
 @dataclass(frozen=True)
-class TestSetDraw:
+class Draw:
     """Which faces are in the test set.
 
     Attributes:
@@ -69,23 +69,17 @@ class TestSetDraw:
         taken: For each cell, the faces that were drawn, shape ``[cells]``.
     """
 
-    __test__ = False  # Its name starts like that of a test class.
-
     in_test: npt.NDArray[np.bool_]
     drawable: npt.NDArray[np.int64]
     taken: npt.NDArray[np.int64]
 
 
-def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> TestSetDraw:
+def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
     """Draw up to ``faces_per_cell`` faces of each cell at random.
 
     Copies of a face must not be on both sides, so a duplicate group is drawn whole or not at all,
     and a group with faces in several cells (its labels conflict) is never drawn. Faces without a
     copy come first; a group is drawn only where a cell would stay short without it.
-
-    Args:
-        manifest: Every face.
-        settings: The stage's section.
     """
     cells = manifest.cells()
     groups = manifest.faces["duplicate_group"].to_numpy()
@@ -105,18 +99,13 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> TestSet
         in_test[single[: settings.faces_per_cell - sum(sizes[group] for group in chosen)]] = True
         taken[cell] = int(in_test[inside].sum())
     drawable = np.bincount(cells[undivided], minlength=manifest.labels.cell_count)
-    return TestSetDraw(in_test, drawable, taken)
+    return Draw(in_test, drawable, taken)
 
 
 def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int]:
     """Return the groups to draw so that with the single faces as many as ``wanted`` come together.
 
     Among the choices that come closest to ``wanted``, one with the fewest copies wins.
-
-    Args:
-        sizes: Faces in each group.
-        singles: Faces without a copy.
-        wanted: Faces to draw.
     """
     if singles >= wanted:
         return []
@@ -130,9 +119,7 @@ def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int
     return choices[best]
 
 
-def _shortfall(
-    draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: BuildTestSetSettings
-) -> DataError:
+def _shortfall(draw: Draw, short: npt.NDArray[np.intp], labels: Labels, settings: BuildTestSetSettings) -> DataError:
     named = "; ".join(f"{labels.cell_name(int(cell))}: {draw.taken[cell]}" for cell in short[:_CELLS_NAMED])
     more = f" and {len(short) - _CELLS_NAMED} more" if len(short) > _CELLS_NAMED else ""
     smallest = int(draw.taken.min())
@@ -144,17 +131,12 @@ def _shortfall(
     )
 
 
-def _summarise(manifest: Manifest, draw: TestSetDraw, settings: BuildTestSetSettings) -> TestSetSummary:
+def _summarise(manifest: Manifest, draw: Draw, settings: BuildTestSetSettings) -> TestSetSummary:
     faces = np.bincount(manifest.cells(), minlength=len(draw.taken))
+    counts = zip(faces.tolist(), draw.drawable.tolist(), draw.taken.tolist(), strict=True)
     by_cell = tuple(
-        CellCount(
-            cell=manifest.labels.cell_name(cell),
-            faces=int(faces[cell]),
-            drawable=int(draw.drawable[cell]),
-            test=int(draw.taken[cell]),
-            pool=int(faces[cell] - draw.taken[cell]),
-        )
-        for cell in range(len(faces))
+        CellCount(cell=manifest.labels.cell_name(cell), faces=total, drawable=drawable, test=test, pool=total - test)
+        for cell, (total, drawable, test) in enumerate(counts)
     )
     shortfalls = tuple(count for count in by_cell if count.test < settings.faces_per_cell)
     return TestSetSummary(

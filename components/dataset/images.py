@@ -68,9 +68,9 @@ def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
                 stop = start + shard.metadata.row_group(group).num_rows
                 wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)] - start
                 if len(wanted):
-                    images = shard.read_row_group(group, columns=SHARD_SCHEMA.names).take(wanted)
-                    for image_id, content in zip(images["image_id"], images["jpeg"], strict=True):
-                        yield image_id.as_py(), content.as_py()
+                    images = shard.read_row_group(group, columns=SHARD_SCHEMA.names)
+                    for row in wanted.tolist():
+                        yield images["image_id"][row].as_py(), images["jpeg"][row].as_py()
                 start = stop
     except FileNotFoundError:
         raise ArtifactError(f"The image shard {path} does not exist", remedy="run preprocess again") from None

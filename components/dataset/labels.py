@@ -88,5 +88,5 @@ class Labels:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Labels":
         """Return the labels that :meth:`to_dict` gave."""
-        names = {key: tuple(content[key]) for key in ("genders", "ethnicities")}
-        return cls(**names, max_age=content["max_age"], age_bin_width=content["age_bin_width"])
+        genders, ethnicities = tuple(content["genders"]), tuple(content["ethnicities"])
+        return cls(genders, ethnicities, content["max_age"], content["age_bin_width"])

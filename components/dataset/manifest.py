@@ -79,8 +79,10 @@ class Manifest:
         Raises:
             DataError: Naming the classes without a face.
         """
-        labels = ((output, code, name) for output in CLASSIFIED for code, name in enumerate(self.labels.names(output)))
-        absent = [name for output, code, name in labels if not (self.faces[output] == code).any()]
+        absent: list[str] = []
+        for output in CLASSIFIED:
+            present = set(self.faces[output])
+            absent += [name for code, name in enumerate(self.labels.names(output)) if code not in present]
         if absent:
             raise DataError(f"No face of {' or '.join(absent)} {predicate}", remedy=remedy)
 

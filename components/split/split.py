@@ -52,10 +52,6 @@ def choose_validation(pool: Manifest, settings: SplitSettings) -> npt.NDArray[np
     cells together give round(fraction · faces) and each is less than one face from its exact share.
     Duplicate groups are placed first, whole; faces without a copy then fill what is missing. A cell
     that has too few of those may miss its share by at most the size of its largest group.
-
-    Args:
-        pool: The faces to divide.
-        settings: The stage's section.
     """
     rng = np.random.default_rng(settings.seed)
     cells = pool.cells()
