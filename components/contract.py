@@ -16,11 +16,7 @@ class Contract(BaseModel):
 
     @classmethod
     def parse(cls, content: Any, path: str | os.PathLike[str]) -> Self:
-        """Return the facts that a file's JSON holds.
-
-        Args:
-            content: The JSON values.
-            path: The file, for the error.
+        """Return the facts that the JSON values of a file hold.
 
         Raises:
             ArtifactError: If they have another form; names the file and the first place that differs.

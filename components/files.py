@@ -40,7 +40,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write ``content`` as indented JSON with sorted keys kept in the given order."""
+    """Write ``content`` as indented JSON with its keys in the given order, atomically."""
     with atomic_path(path) as draft:
         draft.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 

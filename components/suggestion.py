@@ -7,10 +7,6 @@ from collections.abc import Iterable
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the nearest known name as an aside for an error, or nothing where none is near.
 
-    Args:
-        name: The unknown name.
-        known: Names that exist.
-
     Example:
         >>> did_you_mean("dmo", ["demo", "poc"])
         " (did you mean 'demo'?)"

@@ -46,7 +46,8 @@ def build_test_set(
     if len(short) and not settings.allow_shortfall:
         raise _shortfall(draw, short, manifest.labels, settings)
     test, pool = manifest.subset(draw.in_test), manifest.subset(~draw.in_test)
-    _check_pool(pool)
+    remedy = "lower build_test_set.faces_per_cell or use more faces"
+    pool.require_every_class("is left beside the test set", remedy)
     about = {"stage": "build_test_set", "settings": settings.to_parameter()}
     for part, path in ((test, test_path), (pool, pool_path)):
         replace(part, made_by=about).write(path)
@@ -59,7 +60,7 @@ def build_test_set(
 
 
 @dataclass(frozen=True)
-class TestSetDraw:
+class Draw:
     """Which faces are in the test set.
 
     Attributes:
@@ -68,23 +69,17 @@ class TestSetDraw:
         taken: For each cell, the faces that were drawn, shape ``[cells]``.
     """
 
-    __test__ = False  # Its name starts like that of a test class.
-
     in_test: npt.NDArray[np.bool_]
     drawable: npt.NDArray[np.int64]
     taken: npt.NDArray[np.int64]
 
 
-def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> TestSetDraw:
+def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
     """Draw up to ``faces_per_cell`` faces of each cell at random.
 
     Copies of a face must not be on both sides, so a duplicate group is drawn whole or not at all,
     and a group with faces in several cells (its labels conflict) is never drawn. Faces without a
     copy come first; a group is drawn only where a cell would stay short without it.
-
-    Args:
-        manifest: Every face.
-        settings: The stage's section.
     """
     cells = manifest.cells()
     groups = manifest.faces["duplicate_group"].to_numpy()
@@ -104,18 +99,13 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> TestSet
         in_test[single[: settings.faces_per_cell - sum(sizes[group] for group in chosen)]] = True
         taken[cell] = int(in_test[inside].sum())
     drawable = np.bincount(cells[undivided], minlength=manifest.labels.cell_count)
-    return TestSetDraw(in_test, drawable, taken)
+    return Draw(in_test, drawable, taken)
 
 
 def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int]:
     """Return the groups to draw so that with the single faces as many as ``wanted`` come together.
 
     Among the choices that come closest to ``wanted``, one with the fewest copies wins.
-
-    Args:
-        sizes: Faces in each group.
-        singles: Faces without a copy.
-        wanted: Faces to draw.
     """
     if singles >= wanted:
         return []
@@ -129,9 +119,7 @@ def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int
     return choices[best]
 
 
-def _shortfall(
-    draw: TestSetDraw, short: npt.NDArray[np.intp], labels: Labels, settings: BuildTestSetSettings
-) -> DataError:
+def _shortfall(draw: Draw, short: npt.NDArray[np.intp], labels: Labels, settings: BuildTestSetSettings) -> DataError:
     named = "; ".join(f"{labels.cell_name(int(cell))}: {draw.taken[cell]}" for cell in short[:_CELLS_NAMED])
     more = f" and {len(short) - _CELLS_NAMED} more" if len(short) > _CELLS_NAMED else ""
     smallest = int(draw.taken.min())
@@ -143,30 +131,12 @@ def _shortfall(
     )
 
 
-def _check_pool(pool: Manifest) -> None:
-    """Check that there is something of every class left to learn from.
-
-    Raises:
-        DataError: Naming the classes.
-    """
-    if absent := pool.absent_classes():
-        raise DataError(
-            f"No face of {' or '.join(absent)} is left beside the test set",
-            remedy="lower build_test_set.faces_per_cell or use more faces",
-        )
-
-
-def _summarise(manifest: Manifest, draw: TestSetDraw, settings: BuildTestSetSettings) -> TestSetSummary:
+def _summarise(manifest: Manifest, draw: Draw, settings: BuildTestSetSettings) -> TestSetSummary:
     faces = np.bincount(manifest.cells(), minlength=len(draw.taken))
+    counts = zip(faces.tolist(), draw.drawable.tolist(), draw.taken.tolist(), strict=True)
     by_cell = tuple(
-        CellCount(
-            cell=manifest.labels.cell_name(cell),
-            faces=int(faces[cell]),
-            drawable=int(draw.drawable[cell]),
-            test=int(draw.taken[cell]),
-            pool=int(faces[cell] - draw.taken[cell]),
-        )
-        for cell in range(len(faces))
+        CellCount(cell=manifest.labels.cell_name(cell), faces=total, drawable=drawable, test=test, pool=total - test)
+        for cell, (total, drawable, test) in enumerate(counts)
     )
     shortfalls = tuple(count for count in by_cell if count.test < settings.faces_per_cell)
     return TestSetSummary(

@@ -10,7 +10,6 @@ class BuildTestSetSettings(Section):
 
     faces_per_cell: int = Field(10, ge=1, description="Faces in each gender × ethnicity × age bin.")
     allow_shortfall: bool = Field(
-        False,
-        description="True lets a cell that has too few faces give all that it has; the shortfall is recorded.",
+        False, description="True lets a cell that has too few faces give all that it has; the shortfall is recorded."
     )
     seed: int = Field(0, ge=0, description="Fixes which faces are drawn.")

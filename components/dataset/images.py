@@ -15,18 +15,12 @@ from components.dataset.shards import SHARD_SCHEMA
 from components.dataset.tables import check_schema
 from components.errors import ArtifactError
 
-_BATCH_ROWS = 64
-
 
 def read_encoded(images_path: str | os.PathLike[str], manifest: Manifest) -> Iterator[bytes]:
     """Yield the bytes of each face of a manifest, in the manifest's order.
 
     Shards are read once from front to back. Where the manifest's order is another one, the bytes
     pass through a temporary file, so memory stays the same however many faces there are.
-
-    Args:
-        images_path: Directory of shards.
-        manifest: Faces to read.
 
     Raises:
         ArtifactError: If a shard is missing or damaged or holds another image than the manifest says.
@@ -55,10 +49,8 @@ def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
         rows = faces["row"].to_numpy()
         for image_id, (actual_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
             if image_id != actual_id:
-                raise ArtifactError(
-                    f"{path} holds image {actual_id} where the manifest says {image_id}, so they are of different runs",
-                    remedy="run preprocess again",
-                )
+                problem = f"{path} holds image {actual_id} where the manifest says {image_id}"
+                raise ArtifactError(f"{problem}, so they are of different runs", remedy="run preprocess again")
             yield content
 
 
@@ -67,28 +59,20 @@ def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
     try:
         with pq.ParquetFile(path) as shard:
             check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
-            if len(rows) and rows[-1] >= shard.metadata.num_rows:
-                raise ArtifactError(
-                    f"{path} has {shard.metadata.num_rows} rows and the manifest names row {rows[-1]}",
-                    remedy="run preprocess again",
-                )
+            total, last = shard.metadata.num_rows, rows[-1]
+            if last >= total:
+                problem = f"{path} has {total} rows and the manifest names row {last}"
+                raise ArtifactError(problem, remedy="run preprocess again")
             start = 0
             for group in range(shard.num_row_groups):
                 stop = start + shard.metadata.row_group(group).num_rows
                 wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)] - start
                 if len(wanted):
-                    yield from _read_group(shard, group, wanted)
+                    images = shard.read_row_group(group, columns=SHARD_SCHEMA.names)
+                    for row in wanted.tolist():
+                        yield images["image_id"][row].as_py(), images["jpeg"][row].as_py()
                 start = stop
     except FileNotFoundError:
         raise ArtifactError(f"The image shard {path} does not exist", remedy="run preprocess again") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(f"The image shard {path} is damaged ({error})", remedy="run preprocess again") from None
-
-
-def _read_group(shard: pq.ParquetFile, group: int, wanted: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    start = 0
-    for batch in shard.iter_batches(_BATCH_ROWS, row_groups=[group], columns=SHARD_SCHEMA.names):
-        stop = start + batch.num_rows
-        for row in wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)] - start:
-            yield batch.column("image_id")[int(row)].as_py(), batch.column("jpeg")[int(row)].as_py()
-        start = stop

@@ -1,7 +1,7 @@
 """Names of the classes and age bins that a manifest's codes stand for, and the cells that they span."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -83,19 +83,10 @@ class Labels:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the labels as JSON values."""
-        return {
-            "genders": list(self.genders),
-            "ethnicities": list(self.ethnicities),
-            "max_age": self.max_age,
-            "age_bin_width": self.age_bin_width,
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Labels":
         """Return the labels that :meth:`to_dict` gave."""
-        return cls(
-            genders=tuple(content["genders"]),
-            ethnicities=tuple(content["ethnicities"]),
-            max_age=int(content["max_age"]),
-            age_bin_width=int(content["age_bin_width"]),
-        )
+        genders, ethnicities = tuple(content["genders"]), tuple(content["ethnicities"])
+        return cls(genders, ethnicities, content["max_age"], content["age_bin_width"])

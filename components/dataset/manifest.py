@@ -12,6 +12,7 @@ import pyarrow as pa
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED
 from components.dataset.tables import read_described, write_described
+from components.errors import DataError
 
 SCHEMA = pa.schema(
     [
@@ -68,14 +69,22 @@ class Manifest:
         """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, below ``labels.cell_count``."""
         return self.labels.cells(self.faces)
 
-    def absent_classes(self) -> list[str]:
-        """Return the names of the classes that no face belongs to; a stage that learns from the faces needs all."""
-        return [
-            name
-            for output in CLASSIFIED
-            for code, name in enumerate(self.labels.names(output))
-            if not (self.faces[output] == code).any()
-        ]
+    def require_every_class(self, predicate: str, remedy: str) -> None:
+        """Check that each class has a face, since nothing can be learnt of a class without.
+
+        Args:
+            predicate: End of the sentence ``No face of …``.
+            remedy: What the user can do about it.
+
+        Raises:
+            DataError: Naming the classes without a face.
+        """
+        absent: list[str] = []
+        for output in CLASSIFIED:
+            present = set(self.faces[output])
+            absent += [name for code, name in enumerate(self.labels.names(output)) if code not in present]
+        if absent:
+            raise DataError(f"No face of {' or '.join(absent)} {predicate}", remedy=remedy)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the manifest as one Parquet file, atomically."""

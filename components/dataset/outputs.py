@@ -35,7 +35,6 @@ class Output:
         metric: What epochs and trials are chosen by on the validation faces. All of these live on a scale of
             about one: KerasTuner sums several objectives unscaled, those to be maximised with a minus sign.
         goal: Which way that metric is better.
-        groups: Column of the manifest whose codes group the faces where an output is weighed by group.
         probability: Column of the predictions: of a binary output the probability of its second class, of a
             categorical one the probability of each class.
     """
@@ -46,7 +45,6 @@ class Output:
     loss_weight: float
     metric: str
     goal: Literal["min", "max"]
-    groups: str
     probability: str = ""
 
     @property
@@ -58,6 +56,11 @@ class Output:
     def is_classified(self) -> bool:
         """Whether it chooses among classes."""
         return self.kind is not Kind.REGRESSION
+
+    @property
+    def groups(self) -> str:
+        """Column of the manifest whose codes group the faces where an output is weighed by group."""
+        return self.name if self.is_classified else f"{self.name}_bin"
 
     @property
     def selection_metric(self) -> str:
@@ -73,17 +76,8 @@ class Output:
 OUTPUTS: Mapping[str, Output] = {
     output.name: output
     for output in (
-        Output("age", Kind.REGRESSION, "MeanAbsoluteError", 2.0, "mae", "min", groups="age_bin"),
-        Output(
-            "gender",
-            Kind.BINARY,
-            "BinaryCrossentropy",
-            1.0,
-            "accuracy",
-            "max",
-            groups="gender",
-            probability="female_probability",
-        ),
+        Output("age", Kind.REGRESSION, "MeanAbsoluteError", 2.0, "mae", "min"),
+        Output("gender", Kind.BINARY, "BinaryCrossentropy", 1.0, "accuracy", "max", probability="female_probability"),
         Output(
             "ethnicity",
             Kind.CATEGORICAL,
@@ -91,7 +85,6 @@ OUTPUTS: Mapping[str, Output] = {
             2.0,
             "macro_f1",
             "max",
-            groups="ethnicity",
             probability="ethnicity_probabilities",
         ),
     )

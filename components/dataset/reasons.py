@@ -37,7 +37,7 @@ class Reason(StrEnum):
     @property
     def is_fault(self) -> bool:
         """Whether the file itself is at fault: not a foreign file, and not dropped because the settings say so."""
-        return self not in _FOREIGN and self not in _PLANNED
+        return self.is_candidate and self not in _PLANNED
 
     @property
     def is_candidate(self) -> bool:
@@ -47,13 +47,7 @@ class Reason(StrEnum):
 
 _FOREIGN = frozenset({Reason.SYSTEM_FILE, Reason.OTHER_FILE})
 _PLANNED = frozenset(
-    {
-        Reason.DUPLICATE,
-        Reason.CONFLICTING_DUPLICATE,
-        Reason.DROPPED_CLASS,
-        Reason.ABOVE_MAX_AGE,
-        Reason.UNDERSAMPLED,
-    }
+    {Reason.DUPLICATE, Reason.CONFLICTING_DUPLICATE, Reason.DROPPED_CLASS, Reason.ABOVE_MAX_AGE, Reason.UNDERSAMPLED}
 )
 
 NAME_FAULTS = frozenset(
@@ -71,12 +65,7 @@ NAME_FAULTS = frozenset(
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one file.
-
-    Attributes:
-        reason: The kind of fault.
-        detail: What was found in this file.
-    """
+    """What is wrong with one file: the kind of fault, and what was found in this file."""
 
     reason: Reason
     detail: str = ""

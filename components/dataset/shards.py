@@ -1,8 +1,7 @@
 """Image shards: Parquet files that hold the bytes of images exactly as received."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +14,7 @@ SHARD_SCHEMA = pa.schema(
 _ROW_GROUP_BYTES = 4 << 20
 
 
-class ShardWriter:
+class ShardWriter(AbstractContextManager["ShardWriter"]):
     """Writes images into shards of about equal size as they arrive.
 
     Only one row group, about 4 MB, is in memory at any time.
@@ -35,15 +34,9 @@ class ShardWriter:
         self._shard_bytes = shard_bytes
         self._shards = 0
         self._writer: pq.ParquetWriter | None = None
-        self._start_shard()
-
-    def _start_shard(self) -> None:
-        self._name = f"images-{self._shards:05d}.parquet"
-        self._rows = 0
-        self._bytes = 0
+        self._rows = self._bytes = self._buffered = 0
         self._image_ids: list[str] = []
         self._contents: list[bytes] = []
-        self._buffered = 0
 
     def add(self, image_id: str, content: bytes) -> tuple[str, int]:
         """Add one image.
@@ -51,9 +44,13 @@ class ShardWriter:
         Returns:
             The shard's file name and the row in it.
         """
-        if self._bytes and self._bytes + len(content) > self._shard_bytes:
+        if self._writer is not None and self._bytes + len(content) > self._shard_bytes:
             self._finish_shard()
-        place = self._name, self._rows
+        name = f"images-{self._shards:05d}.parquet"
+        if self._writer is None:
+            # Photos are compressed already.
+            self._writer = pq.ParquetWriter(self._folder / name, SHARD_SCHEMA, compression="none", use_dictionary=False)
+        place = name, self._rows
         self._image_ids.append(image_id)
         self._contents.append(content)
         self._rows += 1
@@ -64,15 +61,9 @@ class ShardWriter:
         return place
 
     def _flush(self) -> None:
-        if not self._image_ids:
-            return
-        if self._writer is None:
-            # Photos are compressed already.
-            self._writer = pq.ParquetWriter(
-                self._folder / self._name, SHARD_SCHEMA, compression="none", use_dictionary=False
-            )
-        self._writer.write_table(pa.table([self._image_ids, self._contents], schema=SHARD_SCHEMA))
-        self._image_ids, self._contents, self._buffered = [], [], 0
+        if self._writer is not None and self._image_ids:
+            self._writer.write_table(pa.table([self._image_ids, self._contents], schema=SHARD_SCHEMA))
+            self._image_ids, self._contents, self._buffered = [], [], 0
 
     def _finish_shard(self) -> None:
         self._flush()
@@ -80,14 +71,8 @@ class ShardWriter:
             self._writer.close()
             self._writer = None
             self._shards += 1
-        self._start_shard()
+            self._rows = self._bytes = 0
 
-    def __enter__(self) -> Self:
-        """Return the writer."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Finish the last shard."""
         self._finish_shard()

@@ -12,7 +12,6 @@ class Step(Contract):
     """One step of preprocess."""
 
     step: str
-    """Its name."""
     faces: int
     """Faces that are left after it; for the first, files."""
     removed: int
@@ -64,15 +63,11 @@ class CellCount(Contract):
     """One gender × ethnicity × age-bin cell."""
 
     cell: str
-    """Its name."""
     faces: int
-    """Its faces."""
     drawable: int
-    """Those of them that might be drawn for the test set."""
+    """Faces that might be drawn for the test set."""
     test: int
-    """Those in the test set."""
     pool: int
-    """Those in the pool."""
 
 
 class TestSetSummary(Contract):

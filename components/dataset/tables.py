@@ -25,10 +25,16 @@ def write_described(
         schema: Columns and their types.
         description: JSON values that a reader needs to understand the rows.
     """
-    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-    metadata = {_DESCRIPTION_KEY: json.dumps(description, sort_keys=True).encode()}
+    write_table(path, rows, schema, {_DESCRIPTION_KEY: json.dumps(description, sort_keys=True).encode()})
+
+
+def write_table(
+    path: str | os.PathLike[str], rows: pd.DataFrame, schema: pa.Schema, metadata: dict[bytes, bytes] | None = None
+) -> None:
+    """Write the columns of ``schema`` as one Parquet file, atomically."""
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(metadata)
     with atomic_path(path) as draft:
-        pq.write_table(table.replace_schema_metadata(metadata), draft, compression="zstd")
+        pq.write_table(table, draft, compression="zstd")
 
 
 def read_described(
@@ -37,7 +43,7 @@ def read_described(
     """Read what :func:`write_described` wrote.
 
     Args:
-        path: File to read.
+        path: The file.
         schema: Columns and types that are expected; others are left out.
         kind: What the file is, for messages: ``"manifest"``.
         stage: The stage that writes it, for messages: ``"preprocess"``.
@@ -72,12 +78,9 @@ def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.S
         ArtifactError: Naming the file, the column and what was expected.
     """
     for column in expected:
-        if column.name not in actual.names:
-            raise ArtifactError(
-                f"{path} has no column '{column.name}' ({column.type} expected)", remedy="write it again"
-            )
-        column_type = actual.field(column.name).type
-        if column_type != column.type:
-            raise ArtifactError(
-                f"{path}: column '{column.name}' is {column_type}, {column.type} expected", remedy="write it again"
-            )
+        name, kind = column.name, column.type
+        if name not in actual.names:
+            raise ArtifactError(f"{path} has no column '{name}' ({kind} expected)", remedy="write it again")
+        actual_kind = actual.field(name).type
+        if actual_kind != kind:
+            raise ArtifactError(f"{path}: column '{name}' is {actual_kind}, {kind} expected", remedy="write it again")

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -57,11 +56,11 @@ def preprocess(
     """
     with atomic_path(images_path) as draft:
         reading = read_faces(source, settings, draft)
-        selected = _select(reading, settings)
-        manifest = _manifest(selected.faces, reading.fingerprint, settings)
-        _check_classes(manifest)
+        faces, removed, steps = _select(reading, settings)
+        manifest = _manifest(faces, reading.fingerprint, settings)
+        _check(manifest)
     manifest.write(manifest_path)
-    rejects = pd.concat([reading.rejects, selected.removed])
+    rejects = pd.concat([reading.rejects, removed])
     write_rejects(rejects_path, rejects)
     summary = PreprocessSummary(
         fingerprint=manifest.fingerprint,
@@ -69,7 +68,7 @@ def preprocess(
         faces=len(manifest),
         faults=len(reading.faults),
         rejected=len(rejects),
-        steps=tuple(selected.steps),
+        steps=tuple(steps),
         rejects={str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
         before=_distributions(reading.faces.rename(columns={"race": "ethnicity"}), Labels(ethnicities=ETHNICITIES)),
         after=_distributions(manifest.faces, manifest.labels),
@@ -79,15 +78,8 @@ def preprocess(
     return summary.facts
 
 
-@dataclass(frozen=True)
-class _Selected:
-    faces: pd.DataFrame
-    removed: pd.DataFrame
-    steps: list[Step]
-
-
-def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
-    """Apply the drops in their order and keep account of them."""
+def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
+    """Return the faces that the drops, in their order, leave, those that they remove, and the account of both."""
     faces = reading.faces
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
@@ -99,7 +91,7 @@ def _select(reading: Reading, settings: PreprocessSettings) -> _Selected:
         removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
         faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
-    return _Selected(faces.reset_index(drop=True), pd.concat(removed), steps)
+    return faces.reset_index(drop=True), pd.concat(removed), steps
 
 
 def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
@@ -141,22 +133,14 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
     return Manifest(table, labels, fingerprint, {"stage": "preprocess", "settings": settings.to_parameter()})
 
 
-def _check_classes(manifest: Manifest) -> None:
-    """Check that no class went empty.
-
-    Raises:
-        DataError: Naming the classes.
-    """
+def _check(manifest: Manifest) -> None:
     if len(manifest) == 0:
         raise DataError(
             f"No face is left: every one is above {manifest.labels.max_age} years or of a class that is dropped",
             remedy="change preprocess.max_age or preprocess.drop_ethnicities",
         )
-    if absent := manifest.absent_classes():
-        raise DataError(
-            f"No face of {' or '.join(absent)} is left",
-            remedy="use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities",
-        )
+    remedy = "use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities"
+    manifest.require_every_class("is left", remedy)
 
 
 def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from components.sources.utkface import NAME_PATTERN, NameLabels, parse_name
 _log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 2000
+_REPEATED = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
 _FACE_COLUMNS = ["file_name", "content_hash", "image_id", "shard", "row", "age", "gender", "race"]
 _REJECT_COLUMNS = ["file_name", "content_hash", "reason", "detail"]
 
@@ -48,28 +49,18 @@ class Reading:
     @property
     def faults(self) -> pd.DataFrame:
         """The rejects that are at fault themselves."""
-        return self._rejects_where(lambda reason: reason.is_fault)
+        return self.rejects.loc[[Reason(reason).is_fault for reason in self.rejects["reason"]]]
 
     @property
     def fingerprint(self) -> str:
         """The identity of the data: SHA-256 over name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
-        candidates = self._rejects_where(lambda reason: reason.is_candidate)
+        candidates = self.rejects.loc[[Reason(reason).is_candidate for reason in self.rejects["reason"]]]
         files = pd.concat([self.faces[columns], candidates[columns]])
         digest = hashlib.sha256()
         for file_name, content_hash in sorted(files.itertuples(index=False, name=None)):
             digest.update(f"{file_name}\0{content_hash}\n".encode())
         return digest.hexdigest()
-
-    def _rejects_where(self, condition: Callable[[Reason], bool]) -> pd.DataFrame:
-        return self.rejects.loc[[condition(Reason(reason)) for reason in self.rejects["reason"]]]
-
-
-@dataclass(frozen=True)
-class _Examined:
-    file: SourceFile
-    content_hash: str
-    verdict: NameLabels | Fault
 
 
 def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
@@ -88,17 +79,16 @@ def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -
     faces: list[tuple[str | int, ...]] = []
     rejects: list[tuple[str | Reason, ...]] = []
     names: set[str] = set()
-    with ShardWriter(images_folder, settings.shard_bytes) as shards:
-        for count, examined in enumerate(_examine_all(source, settings), 1):
-            name, content_hash, verdict = examined.file.name, examined.content_hash, examined.verdict
-            if name in names and isinstance(verdict, NameLabels):
-                verdict = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
+    with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
+        for count, (file, content_hash, examined) in enumerate(_examine_all(source, settings), 1):
+            name = file.name
+            verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
                 rejects.append((name, content_hash, verdict.reason, verdict.detail))
             else:
                 image_id = _image_id(name, content_hash)
-                place = shards.add(image_id, examined.file.content)
+                place = shards.add(image_id, file.content)
                 faces.append((name, content_hash, image_id, *place, verdict.age, verdict.gender, verdict.race))
             if count % _PROGRESS_EVERY == 0:
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
@@ -110,16 +100,20 @@ def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -
     return reading
 
 
+_Examined = tuple[SourceFile, str, NameLabels | Fault]
+"""A file, the hash of its content, and its labels or its fault."""
+
+
 def _examine_all(source: str, settings: PreprocessSettings) -> Iterator[_Examined]:
-    """Yield each file of the source with its labels or its fault; Pillow decodes outside of the interpreter lock."""
+    """Yield each file of the source, examined; Pillow decodes outside of the interpreter lock."""
 
     def examine(file: SourceFile) -> _Examined:
         if file.fault is not None:
-            return _Examined(file, "", file.fault)
+            return file, "", file.fault
         verdict = parse_name(file.name, settings.max_plausible_age)
         if isinstance(verdict, NameLabels):
             verdict = image_fault(file.content, settings.min_side, settings.max_pixels) or verdict
-        return _Examined(file, hashlib.sha256(file.content).hexdigest(), verdict)
+        return file, hashlib.sha256(file.content).hexdigest(), verdict
 
     files = parse_source(source).read(settings.limits, settings.synthetic)
     return map_in_order(examine, files, settings.workers)
@@ -131,11 +125,7 @@ def _image_id(file_name: str, content_hash: str) -> str:
 
 
 def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
-    """Check that the source is one of faces, and a sound one.
-
-    Raises:
-        DataError: If it is not.
-    """
+    """Check that the source is one of faces, and a sound one."""
     if reading.files == 0:
         raise DataError(f"The source {source} holds no file", remedy="fill it, or pass another --source")
     faults = reading.faults

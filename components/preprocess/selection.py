@@ -19,10 +19,6 @@ def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
 
     The first of the copies, by file name, stays where their labels agree. None stays where gender
     or race conflict or the ages differ by more than the tolerance: nobody knows which label is true.
-
-    Args:
-        faces: Faces.
-        age_tolerance_years: Largest difference of ages that still counts as agreement.
     """
     groups = faces.groupby("content_hash", sort=False)
     conflict = (groups["gender"].transform("nunique") > 1) | (groups["race"].transform("nunique") > 1)
@@ -36,12 +32,7 @@ def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
 
 
 def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Remove the faces of some ethnicity classes.
-
-    Args:
-        faces: Faces.
-        names: Names of the classes.
-    """
+    """Remove the faces of the named ethnicity classes."""
     ethnicity = _ethnicity(faces)
     return _removed(ethnicity[ethnicity.isin(names)], Reason.DROPPED_CLASS)
 

@@ -38,10 +38,7 @@ class PreprocessSettings(Section):
         5, ge=0, description="Copies whose ages differ by more years than this have conflicting labels."
     )
     max_reject_fraction: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        description="Largest share of faulty image files (bad name, undecodable); more stop the run.",
+        0.05, ge=0, le=1, description="Largest share of faulty image files (bad name, undecodable); more stop the run."
     )
     min_side: int = Field(32, ge=1, description="Shortest side of an image that is used, in pixels.")
     max_pixels: int = Field(
@@ -88,8 +85,3 @@ class PreprocessSettings(Section):
     def labels(self) -> Labels:
         """What the codes of the manifest mean."""
         return Labels(ethnicities=self.kept_ethnicities, max_age=self.max_age, age_bin_width=self.age_bin_width)
-
-    @property
-    def shard_bytes(self) -> int:
-        """Image bytes in one shard."""
-        return int(self.shard_megabytes * 2**20)

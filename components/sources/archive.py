@@ -8,7 +8,6 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO, Self
 
 from components.dataset.reasons import Fault, Reason
@@ -24,6 +23,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _RATIO_APPLIES_FROM = 16 * _BLOCK
 """Decompressed bytes below which the ratio is not looked at: a small archive harms nobody."""
+# RuntimeError stands for an encrypted member and, as NotImplementedError, for an unknown compression method.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 def is_archive_name(name: str) -> bool:
@@ -46,11 +47,13 @@ def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[
         DataError: If a member's path is absolute or has a ``..`` part, if a limit is passed, or if
             the archive is damaged. The archive is then refused as a whole.
     """
-    with _damage_explained(name):
-        if name.lower().endswith(".zip"):
-            yield from _read_zip(stream, name, limits)
-        else:
-            yield from _read_tar(stream, name, limits)
+    read = _read_zip if name.lower().endswith(".zip") else _read_tar
+    try:
+        yield from read(stream, name, limits)
+    except _DAMAGE as error:
+        raise DataError(
+            f"The archive {name} can't be read to its end ({error})", remedy="fetch or pack it again"
+        ) from error
 
 
 def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
@@ -67,7 +70,7 @@ def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
             elif fault := foreign_fault(member_name):
                 yield SourceFile(member_name, fault=fault)
             else:
-                _check_member_size(member_name, member.file_size, name, limits)
+                _check_size(member_name, member.file_size, name, limits)
                 total += member.file_size
                 _check_total(total, name, limits)
                 _check_ratio(member.file_size, member.compress_size, name, limits)
@@ -87,7 +90,7 @@ def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
             elif fault := foreign_fault(member_name):
                 yield SourceFile(member_name, fault=fault)
             else:
-                _check_member_size(member_name, member.size, name, limits)
+                _check_size(member_name, member.size, name, limits)
                 yield SourceFile(member_name, content.read())
         _check_nothing_follows(archive)
 
@@ -150,60 +153,34 @@ class _BoundedStream(io.BufferedIOBase):
 def _checked_name(member_name: str, archive_name: str) -> str:
     parts = re.split(r"[/\\]", member_name)
     if parts[0] == "" or re.match(r"[A-Za-z]:", member_name) or ".." in parts:
-        raise _refusal(
-            archive_name,
-            f"its member '{printable(member_name)}' points outside of it",
-            "pack the faces again with relative paths",
-        )
+        reason = f"its member '{printable(member_name)}' points outside of it"
+        raise _refusal(archive_name, reason, "pack the faces again with relative paths")
     return printable("/".join(part for part in member_name.split("/") if part not in ("", ".")))
 
 
-def _check_member_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:
-    if size > limits.max_file_bytes:
-        allowed = f"{limits.max_file_megabytes:g} MB"
-        raise _refusal(
-            archive_name,
-            f"its member '{member_name}' has {size / 2**20:.0f} MB and {allowed} are allowed",
-            "raise preprocess.limits.max_file_megabytes if you trust it",
-        )
+def _check_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:
+    allowed = limits.max_file_megabytes
+    if size > allowed * 2**20:
+        reason = f"its member '{member_name}' has {size / 2**20:.0f} MB and {allowed:g} MB are allowed"
+        raise _over_limit(archive_name, reason, "max_file_megabytes")
 
 
 def _check_total(total: int, archive_name: str, limits: SourceLimits) -> None:
-    if total > limits.max_total_bytes:
-        raise _refusal(
-            archive_name,
-            f"it holds more than {limits.max_total_gigabytes:g} GB once decompressed",
-            "raise preprocess.limits.max_total_gigabytes if you trust it",
-        )
+    if total > limits.max_total_gigabytes * 2**30:
+        reason = f"it holds more than {limits.max_total_gigabytes:g} GB once decompressed"
+        raise _over_limit(archive_name, reason, "max_total_gigabytes")
 
 
 def _check_ratio(decompressed: int, compressed: int, archive_name: str, limits: SourceLimits) -> None:
-    if decompressed > max(_RATIO_APPLIES_FROM, limits.max_compression_ratio * compressed):
-        raise _refusal(
-            archive_name,
-            f"it decompresses to more than {limits.max_compression_ratio:g} times its size, which no photo does",
-            "raise preprocess.limits.max_compression_ratio if you trust it",
-        )
+    allowed = limits.max_compression_ratio
+    if decompressed > max(_RATIO_APPLIES_FROM, allowed * compressed):
+        reason = f"it decompresses to more than {allowed:g} times its size, which no photo does"
+        raise _over_limit(archive_name, reason, "max_compression_ratio")
+
+
+def _over_limit(archive_name: str, reason: str, limit: str) -> DataError:
+    return _refusal(archive_name, reason, f"raise preprocess.limits.{limit} if you trust it")
 
 
 def _refusal(archive_name: str, reason: str, remedy: str) -> DataError:
     return DataError(f"The archive {archive_name} is refused because {reason}", remedy=remedy)
-
-
-@contextmanager
-def _damage_explained(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,  # A compression method that zipfile does not know.
-        RuntimeError,  # An encrypted member.
-        ValueError,
-    ) as error:
-        raise DataError(
-            f"The archive {name} can't be read to its end ({error})", remedy="fetch or pack it again"
-        ) from error

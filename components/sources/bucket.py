@@ -53,10 +53,6 @@ def read_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[SourceFile]:
     Objects below a prefix are downloaded by several threads and arrive in the order of their names;
     an archive is read as a stream. The client checks checksums and retries what may pass.
 
-    Args:
-        uri: A prefix, or one archive.
-        limits: Size limits and the number of parallel downloads.
-
     Raises:
         DataError: If the bucket or the archive does not exist, can't be read, or the archive is refused.
     """

@@ -17,10 +17,6 @@ def read_folder(folder: Path, limits: SourceLimits) -> Iterator[SourceFile]:
     A link to a file inside the folder is read like the file. A link that leaves the folder, a link
     to a folder, a device, a socket or a pipe is a fault and is never opened.
 
-    Args:
-        folder: Existing folder.
-        limits: Size limits.
-
     Raises:
         DataError: If the folder itself can't be listed.
     """
@@ -55,11 +51,8 @@ def _walk(root: Path, entries: list[os.DirEntry[str]], limits: SourceLimits) -> 
 
 
 def _read(root: Path, path: Path, name: str, limits: SourceLimits) -> SourceFile:
-    fault = _special_fault(root, path) or foreign_fault(name)
-    if fault is not None:
-        return SourceFile(name, fault=fault)
     try:
-        fault = too_large_fault(path.stat().st_size, limits)
+        fault = _special_fault(root, path) or foreign_fault(name) or too_large_fault(path.stat().st_size, limits)
         return SourceFile(name, fault=fault) if fault else SourceFile(name, path.read_bytes())
     except OSError as error:
         return SourceFile(name, fault=Fault(Reason.UNREADABLE, error.strerror or str(error)))

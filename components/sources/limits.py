@@ -20,13 +20,3 @@ class SourceLimits(Section):
         description="Most decompressed bytes per compressed byte of an archive. Photos hardly compress: near 1.",
     )
     download_workers: int = Field(16, ge=1, le=128, description="Objects of a bucket that are downloaded at once.")
-
-    @property
-    def max_file_bytes(self) -> int:
-        """The largest single file, in bytes."""
-        return int(self.max_file_megabytes * 2**20)
-
-    @property
-    def max_total_bytes(self) -> int:
-        """The most decompressed bytes of one archive."""
-        return int(self.max_total_gigabytes * 2**30)

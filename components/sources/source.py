@@ -20,9 +20,6 @@ from components.sources.limits import SourceLimits
 from components.sources.source_file import SourceFile
 from components.sources.synthetic_settings import SyntheticSettings
 
-SYNTHETIC = "synthetic"
-"""How a user names the faces that are made on the spot."""
-
 
 def parse_source(text: str) -> "Source":
     """Return the source that a user names, whether it exists or not: a path may be there for the stages alone.
@@ -34,7 +31,7 @@ def parse_source(text: str) -> "Source":
     Raises:
         RequestError: If a ``gs://`` URI names no bucket.
     """
-    if text == SYNTHETIC:
+    if text == "synthetic":
         return SyntheticSource(text)
     if is_gs_uri(text):
         return BucketSource(text, GsUri.parse(text))
@@ -83,14 +80,11 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
-        """Yield every file, one at a time, always in the same order.
+        """Yield every file, always in the same order; those that are no images or can't be delivered carry a fault.
 
         Args:
             limits: Limits on what is read.
             synthetic: What faces made on the spot look like.
-
-        Yields:
-            Every file: those that are no images or can't be delivered carry a fault.
 
         Raises:
             RequestError: If the source does not exist or is neither a folder nor an archive.
@@ -115,11 +109,7 @@ class SyntheticSource(Source):
 
 @dataclass(frozen=True)
 class BucketSource(Source):
-    """Objects below a prefix of a bucket, or one archive in it, known by names and generations.
-
-    Attributes:
-        uri: The bucket and the prefix or archive.
-    """
+    """Objects below a prefix of a bucket, or one archive in it, known by names and generations."""
 
     uri: GsUri
 
@@ -142,8 +132,7 @@ class BucketSource(Source):
 class _LocalSource(Source):
     """What lies on a disk, known by the names and contents of its files."""
 
-    _type: ClassVar[int]
-    """Type of file that it has to be, as in a file's mode."""
+    _type: ClassVar[int]  # Of file that it has to be, as in a file's mode.
 
     @property
     def path(self) -> Path:
@@ -154,7 +143,6 @@ class _LocalSource(Source):
         return _mode(self.name) != 0
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the names and contents of all files."""
         self._check()
         digest = hashlib.sha256()
         with _failure_explained(self.path):

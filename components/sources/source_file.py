@@ -28,13 +28,7 @@ class SourceFile:
 
 
 def foreign_fault(name: str) -> Fault | None:
-    """Return why a file is none of ours by its name alone, or None for an image file.
-
-    Its content need not be read then.
-
-    Args:
-        name: Path inside the source.
-    """
+    """Return why a file is none of ours by its path in the source alone, so that nobody reads it, or None."""
     for part in PurePosixPath(name).parts:
         if part.startswith(".") or part.lower() in _SYSTEM_NAMES:
             return Fault(Reason.SYSTEM_FILE, f"'{part}' belongs to the operating system or a tool")
@@ -44,13 +38,8 @@ def foreign_fault(name: str) -> Fault | None:
 
 
 def too_large_fault(size: int, limits: SourceLimits) -> Fault | None:
-    """Return the fault of a file with more bytes than the limit, or None.
-
-    Args:
-        size: Bytes of the file.
-        limits: The limit, ``max_file_megabytes``.
-    """
-    if size <= limits.max_file_bytes:
+    """Return the fault of a file with more bytes than the limit, or None."""
+    if size <= limits.max_file_megabytes * 2**20:
         return None
     return Fault(Reason.TOO_LARGE, f"{size} bytes, {limits.max_file_megabytes:g} MB allowed")
 

@@ -11,6 +11,7 @@ with noise, so that no reader is right every time:
 """
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,37 +59,26 @@ def generate(settings: SyntheticSettings) -> Iterator[tuple[str, bytes]]:
     """
     plan = _make_plan(settings, np.random.default_rng((settings.seed, 0)))
     pixels_rng = np.random.default_rng((settings.seed, 1))
-    serial = 0
+    endings = map(_ending, itertools.count())
     for start in range(0, len(plan.age), _CHUNK):
         rows = slice(start, start + _CHUNK)
         pictures = _draw(plan.age[rows], plan.gender[rows], plan.race[rows], settings, pixels_rng)
         for row, picture in enumerate(pictures, start):
-            label = f"{plan.age[row]}_{plan.gender[row]}"
-            race = f"_{plan.race[row]}"
+            label, race = f"{plan.age[row]}_{plan.gender[row]}", f"_{plan.race[row]}"
             if plan.fault[row] >= 0:
-                yield _break(FAULTS[plan.fault[row]], picture, label, race, _timestamp(serial))
-                serial += 1
+                yield _break(FAULTS[plan.fault[row]], picture, label, race, next(endings))
                 continue
             content = _encode(picture, "JPEG")
-            yield f"{label}{race}_{_timestamp(serial)}", content
-            serial += 1
+            yield f"{label}{race}_{next(endings)}", content
             if plan.copied[row]:
-                yield f"{plan.copy_age[row]}_{plan.copy_gender[row]}{race}_{_timestamp(serial)}", content
-                serial += 1
+                yield f"{plan.copy_age[row]}_{plan.copy_gender[row]}{race}_{next(endings)}", content
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to draw, one entry per distinct picture.
+    """What to draw, one entry per distinct picture; a ``fault`` of −1 is a sound file, ages are in years.
 
-    Attributes:
-        age: In years.
-        gender: 0 or 1.
-        race: 0 … 4.
-        fault: Index into :data:`FAULTS`, or −1 for a sound file.
-        copied: Whether the file comes twice.
-        copy_age: Age in the copy's name, in years.
-        copy_gender: Gender in the copy's name.
+    A file that is ``copied`` comes again, with ``copy_age`` and ``copy_gender`` in its name.
     """
 
     age: Codes
@@ -102,8 +92,11 @@ class _Plan:
 
 def _make_plan(settings: SyntheticSettings, rng: np.random.Generator) -> _Plan:
     sound, broken = settings.faces, len(FAULTS) * settings.broken_files
-    shares = _cell_shares(settings)
-    cells = np.concatenate([_sound_cells(settings, rng), rng.choice(shares.size, broken, p=shares.ravel())])
+    # Gender, class and age bin are independent.
+    genders = (1 - settings.female_share, settings.female_share)
+    shares = np.einsum("g,c,a->gca", genders, settings.class_shares, settings.age_shares)
+    shares /= shares.sum()
+    cells = np.concatenate([_sound_cells(settings, shares, rng), rng.choice(shares.size, broken, p=shares.ravel())])
     fault = np.concatenate([np.full(sound, -1), np.arange(broken) % len(FAULTS)])
     order = rng.permutation(sound + broken)
     cells, fault = cells[order], fault[order]
@@ -120,25 +113,15 @@ def _make_plan(settings: SyntheticSettings, rng: np.random.Generator) -> _Plan:
     return _Plan(age, gender, race, fault, copied, copy_age, copy_gender)
 
 
-def _cell_shares(settings: SyntheticSettings) -> npt.NDArray[np.float64]:
-    """Return the share of each cell, shape ``[2, 5, 9]``: gender, class and age bin are independent."""
-    genders = np.array([1 - settings.female_share, settings.female_share])
-    classes, ages = np.array(settings.class_shares), np.array(settings.age_shares)
-    shares: npt.NDArray[np.float64] = np.einsum("g,c,a->gca", genders, classes, ages)
-    shares /= shares.sum()
-    return shares
-
-
-def _sound_cells(settings: SyntheticSettings, rng: np.random.Generator) -> Codes:
+def _sound_cells(settings: SyntheticSettings, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Codes:
     """Return the flat index of each sound face's cell: the smallest number in each, the rest drawn."""
-    shares = _cell_shares(settings)
     counts = np.zeros(shares.shape, np.int64)
     counts[:, :_MAIN_CLASSES, :-1] = settings.smallest_cell
     drawn = rng.multinomial(settings.faces - counts.sum(), shares.ravel())
     return np.repeat(np.arange(shares.size), counts.ravel() + drawn)
 
 
-def _timestamp(serial: int) -> str:
+def _ending(serial: int) -> str:
     """Return the part of a name after the labels, another one for each serial number."""
     moment = _FIRST_MOMENT + timedelta(milliseconds=1_783 * serial)
     return f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}.jpg.chip.jpg"
@@ -169,35 +152,21 @@ def _encode(picture: npt.NDArray[np.uint8], image_format: str) -> bytes:
 def _draw(
     age: Codes, gender: Codes, race: Codes, settings: SyntheticSettings, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Draw pictures, all of them at once.
-
-    Args:
-        age: In years, shape ``[faces]``.
-        gender: 0 or 1, shape ``[faces]``.
-        race: 0 … 4, shape ``[faces]``.
-        settings: Side of the images and ambiguity.
-        rng: Source of every random number.
-
-    Returns:
-        Pixels, shape ``[faces, side, side, 3]``.
-    """
-    count, side = len(age), settings.image_side
-    hue = np.clip(_HUES[race] + settings.ambiguity * _HUE_SPREAD * _normal(rng, count), _LOWEST_HUE, _HIGHEST_HUE)
-    pattern = _pattern(_PATTERNS[race], side, rng)
+    """Return the pixels of pictures, shape ``[faces, side, side, 3]``."""
+    count, side, noise = len(age), settings.image_side, settings.ambiguity
+    age, gender, race = (codes[:, None, None] for codes in (age, gender, race))
+    hue = np.clip(_HUES[race] + noise * _HUE_SPREAD * _normal(rng, count), _LOWEST_HUE, _HIGHEST_HUE)
+    pattern = _pattern(_PATTERNS[race.ravel()], side, rng)
     inside, rings = _shape(age, gender, settings, rng)
     # The pattern darkens and lightens the background; the rings do so to the shape, which is paler.
-    strength = _uniform(rng, count, 0.10, 0.25)[:, None, None]
-    background = _uniform(rng, count, 0.52, 0.62)[:, None, None] + strength * pattern
-    middle = 0.42 + 0.30 * gender + 0.10 * settings.ambiguity * _normal(rng, count)
-    lightness = background + inside * (middle[:, None, None].astype(np.float32) + 0.2 * rings - background)
+    strength = _uniform(rng, count, 0.10, 0.25)
+    background = _uniform(rng, count, 0.52, 0.62) + strength * pattern
+    middle = (0.42 + 0.30 * gender + 0.10 * noise * _normal(rng, count)).astype(np.float32)
+    lightness = background + inside * (middle + 0.2 * rings - background)
     lightness += 0.04 * rng.standard_normal((count, side, side), np.float32)
-    saturation = _uniform(rng, count, 0.60, 0.75)[:, None, None] * (1 - 0.85 * inside)
-    tint = _rgb(hue)
-    pixels = np.empty((count, side, side, 3), np.float32)
-    for channel in range(3):
-        pixels[..., channel] = lightness * (1 - saturation * (1 - tint[:, channel, None, None]))
-    np.clip(255 * pixels, 0, 255, out=pixels)
-    return pixels.astype(np.uint8)
+    saturation = _uniform(rng, count, 0.60, 0.75) * (1 - 0.85 * inside)
+    pixels: Floats = np.stack([lightness * (1 - saturation * (1 - tint)) for tint in _rgb(hue)], axis=-1)
+    return np.clip(255 * pixels, 0, 255).astype(np.uint8)
 
 
 def _shape(age: Codes, gender: Codes, settings: SyntheticSettings, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -209,21 +178,17 @@ def _shape(age: Codes, gender: Codes, settings: SyntheticSettings, rng: np.rando
     # Half the logarithm of width / height: ± 0.26 is three to five.
     stretch = np.exp(0.26 * (2 * gender - 1) + 0.14 * noise * _normal(rng, count)).astype(np.float32)
     across, down = _coordinates(side, _uniform(rng, count, -0.15, 0.15), rng, jitter=0.10)
-    distance = np.sqrt(np.square(across / stretch[:, None, None]) + np.square(down * stretch[:, None, None]))
-    distance /= radius[:, None, None]
-    edge = side * radius[:, None, None] / 2
-    inside = np.clip((1 - distance) * edge + 0.5, 0, 1)
-    rings = np.cos(np.float32(2 * np.pi) * ring_count[:, None, None] * distance)
-    return inside, rings
+    distance = np.sqrt(np.square(across / stretch) + np.square(down * stretch)) / radius
+    inside = np.clip((1 - distance) * (side * radius / 2) + 0.5, 0, 1)
+    return inside, np.cos(np.float32(2 * np.pi) * ring_count * distance)
 
 
 def _pattern(kind: Codes, side: int, rng: np.random.Generator) -> Floats:
     """Return the pattern of each background, −1 … 1, shape ``[faces, side, side]``."""
     count = len(kind)
     across, down = _coordinates(side, _uniform(rng, count, -0.3, 0.3), rng, jitter=0.5)
-    waves_in_radians = (2 * np.pi * _uniform(rng, count, 2.0, 3.0))[:, None, None]
-    across *= waves_in_radians
-    down *= waves_in_radians
+    waves_in_radians = 2 * np.pi * _uniform(rng, count, 2.0, 3.0)
+    across, down = across * waves_in_radians, down * waves_in_radians
     wavy = kind == _WAVES
     down[wavy] += 1.5 * np.sin(across[wavy])
     pattern = np.sin(down)
@@ -237,22 +202,22 @@ def _pattern(kind: Codes, side: int, rng: np.random.Generator) -> Floats:
 def _coordinates(side: int, angle: Floats, rng: np.random.Generator, jitter: float) -> tuple[Floats, Floats]:
     """Return turned and shifted coordinates of the pixels, −1 … 1 across the image, ``[faces, side, side]`` each."""
     line = np.linspace(-1, 1, side, dtype=np.float32)
-    across = line[None, None, :] - _uniform(rng, len(angle), -jitter, jitter)[:, None, None]
-    down = line[None, :, None] - _uniform(rng, len(angle), -jitter, jitter)[:, None, None]
-    cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
+    across = line - _uniform(rng, len(angle), -jitter, jitter)
+    down = line[:, None] - _uniform(rng, len(angle), -jitter, jitter)
+    cosine, sine = np.cos(angle), np.sin(angle)
     return cosine * across - sine * down, sine * across + cosine * down
 
 
-def _rgb(hue: Floats) -> Floats:
-    """Return the full colour of each hue, 0 … 1, shape ``[faces, 3]``."""
-    around = (6 * hue[:, None] + np.array([0, 4, 2], np.float32)) % 6
-    colour: Floats = np.clip(np.abs(around - 3) - 1, 0, 1)
-    return colour
+def _rgb(hue: Floats) -> list[Floats]:
+    """Return the red, green and blue of each hue at its fullest, 0 … 1."""
+    return [np.clip(np.abs((6 * hue + np.float32(turn)) % 6 - 3) - 1, 0, 1) for turn in (0, 4, 2)]
 
 
 def _normal(rng: np.random.Generator, count: int) -> Floats:
-    return rng.standard_normal(count, np.float32)
+    """Return a number for each face, shape ``[faces, 1, 1]``."""
+    return rng.standard_normal((count, 1, 1), np.float32)
 
 
 def _uniform(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
-    return np.float32(low) + np.float32(high - low) * rng.random(count, np.float32)
+    """Return a number for each face, shape ``[faces, 1, 1]``."""
+    return np.float32(low) + np.float32(high - low) * rng.random((count, 1, 1), np.float32)

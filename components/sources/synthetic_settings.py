@@ -2,7 +2,8 @@
 
 from typing import Self
 
-from pydantic import Field, NonNegativeFloat, model_validator
+from pydantic import Field, model_validator
+from pydantic import NonNegativeFloat as Share
 
 from components.section import Section, SettingError
 
@@ -19,14 +20,11 @@ class SyntheticSettings(Section):
     faces: int = Field(3000, ge=1, description="Distinct pictures with a sound file, not counting copies.")
     image_side: int = Field(64, ge=16, le=1024, description="Side of the square images, in pixels.")
     seed: int = Field(0, ge=0, description="Fixes every label, name and pixel.")
-    class_shares: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, NonNegativeFloat, NonNegativeFloat] = (
-        Field(
-            (0.41, 0.18, 0.18, 0.16, 0.07),
-            description="Relative frequency of White, Black, Asian, Indian and Other.",
-        )
+    class_shares: tuple[Share, Share, Share, Share, Share] = Field(
+        (0.41, 0.18, 0.18, 0.16, 0.07), description="Relative frequency of White, Black, Asian, Indian and Other."
     )
     female_share: float = Field(0.48, ge=0, le=1, description="Share of the gender code 1.")
-    age_shares: tuple[NonNegativeFloat, ...] = Field(
+    age_shares: tuple[Share, ...] = Field(
         (0.13, 0.07, 0.31, 0.19, 0.09, 0.10, 0.06, 0.03, 0.02),
         min_length=9,
         max_length=9,

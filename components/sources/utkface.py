@@ -16,13 +16,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class NameLabels:
-    """What a UTKFace file name says.
-
-    Attributes:
-        age: Years.
-        gender: 0 male, 1 female.
-        race: 0 White, 1 Black, 2 Asian, 3 Indian, 4 Other.
-    """
+    """What a UTKFace file name says: the age in years and the codes of ``GENDERS`` and ``ETHNICITIES``."""
 
     age: int
     gender: int

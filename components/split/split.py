@@ -52,10 +52,6 @@ def choose_validation(pool: Manifest, settings: SplitSettings) -> npt.NDArray[np
     cells together give round(fraction · faces) and each is less than one face from its exact share.
     Duplicate groups are placed first, whole; faces without a copy then fill what is missing. A cell
     that has too few of those may miss its share by at most the size of its largest group.
-
-    Args:
-        pool: The faces to divide.
-        settings: The stage's section.
     """
     rng = np.random.default_rng(settings.seed)
     cells = pool.cells()
@@ -122,19 +118,9 @@ def _place_groups(
 
 
 def _check(pool: Manifest, train: Manifest, validation: Manifest) -> None:
-    """Check that both parts can do their work.
-
-    Raises:
-        DataError: If one is empty, or a class has no face to train on.
-    """
     for part, name in ((train, "training"), (validation, "validation")):
         if len(part) == 0:
-            raise DataError(
-                f"The {len(pool)} faces of the pool leave no face for {name}",
-                remedy="use more faces, or another split.validation_fraction",
-            )
-    if absent := train.absent_classes():
-        raise DataError(
-            f"No face of {' or '.join(absent)} is left for training",
-            remedy="use more faces, lower build_test_set.faces_per_cell or lower split.validation_fraction",
-        )
+            problem = f"The {len(pool)} faces of the pool leave no face for {name}"
+            raise DataError(problem, remedy="use more faces, or another split.validation_fraction")
+    remedy = "use more faces, lower build_test_set.faces_per_cell or lower split.validation_fraction"
+    train.require_every_class("is left for training", remedy)
