@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from components.compare.contract import (
     Comparison,
     DummyRow,
     Interval,
-    McNemarCounts,
     PairedTestFacts,
     RunKey,
     RunPlace,
@@ -154,18 +154,13 @@ def _describe_test(
         b=settings.reference,
         metric=metric,
         better=TESTED[metric].better,
-        test=test.test,
         seeds=seeds,
         faces=len(reference.first),
         difference=estimate.value,
         low=estimate.low,
         high=estimate.high,
         std=deviation(by_seed),
-        p=test.p,
-        by_seed={
-            str(seed): McNemarCounts(a_only=counts.a_only, b_only=counts.b_only, p=counts.p)
-            for seed, counts in test.by_seed.items()
-        },
+        **asdict(test),
         p_adjusted=p_adjusted,
         significant=significant,
         verdict=verdict,

@@ -21,7 +21,7 @@ from components.compare.contract import (
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, Metric
-from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference, natural_difference
+from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference
 
 _DECIMALS = 6
 
@@ -73,7 +73,7 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
         **_confusions(scored, labels),
         "intervals": intervals,
         "groups": {name: _group_values(scored, metric, labels) for name, metric in GROUPED.items()},
-        "natural": {name: interval(scored.natural_estimate(name)) for name in SCALARS},
+        "natural": {name: interval(scored.estimate(name, View.NATURAL)) for name in SCALARS},
     }
 
 
@@ -141,10 +141,10 @@ def differences(scored: Scored, reference: Scored, labels: Labels) -> Difference
     def less(name: str, view: View = View.OVERALL) -> Estimate:
         return difference(scored, reference, name, view)
 
-    natural = {name: natural_difference(scored, reference, name) for name in SCALARS}
+    has_same_seeds = scored.seeds == reference.seeds
     return Differences(
         seeds=common_seeds(scored, reference),
-        natural={name: interval(estimate) for name, estimate in natural.items() if estimate is not None},
+        natural={name: interval(less(name, View.NATURAL)) for name in SCALARS if has_same_seeds},
         worst_group={name: interval(less(name, View.WORST_GROUP)) for name in GROUPED},
         group_gap={name: interval(less(name, View.GROUP_GAP)) for name in GROUPED},
         **{name: interval(less(name)) for name in SCALARS},
