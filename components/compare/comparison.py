@@ -103,16 +103,9 @@ def build_comparison(
 
 
 def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
-    """Test every row against the reference on every metric, and adjust for the number of tests.
+    """Test every row against the reference, if it has results, on every metric; adjust for the number of tests.
 
     A post-hoc row is tested on the output that it changes alone: the others are those of its variant.
-
-    Args:
-        scored: Rows by name, trained and post-hoc.
-        settings: The reference, the permutations and the level.
-
-    Returns:
-        One entry per test; none when the reference has no results.
     """
     reference = scored.get(settings.reference)
     if reference is None:
@@ -135,12 +128,7 @@ def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
 
 
 def _describe_test(
-    name: str,
-    metric: str,
-    test: PairedTest,
-    p_adjusted: float,
-    scored: Mapping[str, Scored],
-    settings: CompareSettings,
+    name: str, metric: str, test: PairedTest, p_adjusted: float, scored: Mapping[str, Scored], settings: CompareSettings
 ) -> PairedTestFacts:
     row, reference = scored[name], scored[settings.reference]
     seeds = common_seeds(row, reference)

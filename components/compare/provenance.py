@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from components.compare.contract import Provenance, Tuning
 from components.compare.settings import CompareSettings
@@ -15,11 +16,7 @@ _PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "te
 
 
 def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
-    """Say how fairly the variants' hyperparameters were chosen.
-
-    Args:
-        searches: What tuning chose, by the variant that it was tuned for.
-    """
+    """Say how fairly the variants' hyperparameters were chosen, from what was chosen for each."""
     trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
     if not any(trials.values()):
@@ -78,14 +75,7 @@ def reading_notes(
 
 
 def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
-    """Return what made the comparison.
-
-    Args:
-        manifest: All faces.
-        recipe: How the networks were trained.
-        settings: The stage's section.
-        tests: Number of tests that the adjustment counts.
-    """
+    """Return what made the comparison, and by which methods; ``tests`` is what the adjustment counts."""
     return Provenance(
         fingerprint=manifest.fingerprint,
         settings=settings,
@@ -103,8 +93,6 @@ def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSet
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions
