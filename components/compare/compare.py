@@ -102,9 +102,7 @@ def _read_run(model: str, predictions_path: str) -> Run:
     record = TrainingRecord.read(model)
     predictions = Predictions.read(predictions_path)
     if (predictions.variant, predictions.seed) != (record.variant, record.seed):
-        raise ArtifactError(
-            f"{predictions_path} holds predictions of {predictions.variant}, seed {predictions.seed}, but {model} is "
-            f"{record.variant}, seed {record.seed}",
-            remedy="evaluate the model again",
-        )
+        held, expected = (f"{of.variant}, seed {of.seed}" for of in (predictions, record))
+        problem = f"{predictions_path} holds predictions of {held}, but {model} is {expected}"
+        raise ArtifactError(problem, remedy="evaluate the model again")
     return Run(predictions, record, pd.read_parquet(Path(model) / HISTORY_FILE))

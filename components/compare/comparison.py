@@ -120,11 +120,8 @@ def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
         ours, theirs = ([side.predictions[seed] for seed in seeds] for side in (row, reference))
         changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
         tests += [(name, metric.name, paired_test(metric, ours, theirs, swaps)) for metric in changed]
-    adjusted = holm([test.p for _, _, test in tests])
-    return [
-        _describe_test(name, metric, test, p_adjusted, scored, settings)
-        for (name, metric, test), p_adjusted in zip(tests, adjusted, strict=True)
-    ]
+    adjusted = zip(tests, holm([test.p for _, _, test in tests]), strict=True)
+    return [_describe_test(*test, p_adjusted, scored, settings) for test, p_adjusted in adjusted]
 
 
 def _describe_test(

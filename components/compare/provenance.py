@@ -19,7 +19,8 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
     """Say how fairly the variants' hyperparameters were chosen, from what was chosen for each."""
     trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
-    if not any(trials.values()):
+    longest = max(trials.values(), default=0)
+    if not longest:
         note = "All variants train with the same hyperparameters, which no search has chosen."
     elif len(searches) == 1:
         note = (
@@ -27,20 +28,12 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
             f"{scope}; no other variant had a search of its own."
         )
     elif len(set(trials.values())) == 1:
-        budget = max(trials.values())
-        note = f"Each variant trains with hyperparameters of its own, from equal searches of {budget} trials."
+        note = f"Each variant trains with hyperparameters of its own, from equal searches of {longest} trials."
     else:
         lengths = ", ".join(f"{name} {count}" for name, count in trials.items())
-        note = (
-            f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {lengths})."
-        )
-    return Tuning(
-        scope=scope,
-        fixed=not any(trials.values()),
-        trials=max(trials.values(), default=0),
-        searches=dict(searches),
-        note=note,
-    )
+        length = f"searches of unequal length (trials: {lengths})"
+        note = f"Each variant trains with hyperparameters of its own, from {length}."
+    return Tuning(scope=scope, fixed=not longest, trials=longest, searches=dict(searches), note=note)
 
 
 def reading_notes(

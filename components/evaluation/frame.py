@@ -59,8 +59,7 @@ class MetricFrame:
         values = self.by_group[metric]
         badness = CATALOGUE[metric].better.badness(values)
         place = np.nanargmax(np.where(np.isnan(badness), -np.inf, badness), axis=-1)
-        worst: Floats = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-        return worst
+        return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
     def group_gap(self, metric: str) -> Floats:
         """Return the distance between the highest and the lowest group in a metric, shape ``[...]``."""
@@ -90,7 +89,7 @@ def score(predictions: Predictions) -> MetricFrame:
 
 
 def _columns(labels: Labels) -> dict[str, slice]:
-    """Return the place of each output's columns among the features."""
+    """The place of each output's columns among the features."""
     places, start = {}, 0
     for output in OUTPUTS.values():
         width = _width(output, labels)
@@ -173,11 +172,7 @@ def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Met
 
 
 def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[Floats], Floats]]:
-    """Split the predictions of an output whose true class is one of the group's two columns.
-
-    Args:
-        own: How often each class was predicted in each group, shape ``[..., first, second, classes]``.
-        place: Which of the group's columns is the output's own.
+    """Split the predictions in each group, shape ``[..., first, second, classes]``, of the group's ``place``-th column.
 
     Returns:
         The confusion counts over all groups; those within each class of the other column, shape
@@ -196,11 +191,8 @@ def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: L
 
     Args:
         features: Of :func:`face_features`, shape ``[faces, features]``.
-        weights: How often each face counts, shape ``[weightings, faces]``.
+        weights: How often each face counts, shape ``[weightings, faces]``; a quantile has shape ``[weightings]``.
         labels: They give the place of each output's features.
-
-    Returns:
-        One array of shape ``[weightings]`` per metric.
     """
     quantiles = {}
     for name, columns in _columns(labels).items():

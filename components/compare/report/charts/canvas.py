@@ -81,9 +81,7 @@ class Drawing:
         return self.source
 
 
-def draw(
-    paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[str], width: int, height: int
-) -> Drawing:
+def draw(paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[str], width: int, height: int) -> Drawing:
     """Draw one chart.
 
     Args:

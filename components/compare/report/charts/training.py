@@ -39,7 +39,7 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
     def paint(axes: Axes) -> None:
         for seed, history in row.facts.history.items():
             axes.axvline(row.facts.best_epoch[seed], color=OTHER, linewidth=1, linestyle=(0, (2, 2)))
-            epochs = history["epoch"]
+            epochs = np.array(history["epoch"], np.float64)
             marker = "o" if len(epochs) == 1 else None
             for name, colour, width in ((column, REFERENCE, 1.2), (f"val_{column}", ACCENT, 1.9)):
                 axes.plot(epochs, np.array(history[name], np.float64), color=colour, linewidth=width, marker=marker)
