@@ -27,19 +27,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the artifacts of the earlier stages are.
+    """Where the artifacts of the earlier stages are: of each model path and URI, of the others the path.
 
-    Attributes:
-        models: Path and URI of each model.
-        predictions: Predictions of each model, in the same order.
-        manifest: Manifest of all faces.
-        train: Manifest of the training faces.
-        validation: Manifest of the validation faces.
-        test: Manifest of the test faces.
-        rejects: Files that were not used.
-        preprocess_summary: What preprocess counted.
-        test_set_summary: What build_test_set counted.
-        hyperparameters: What tuning chose.
+    The predictions are in the order of the models; ``manifest`` is that of all faces.
     """
 
     models: list[tuple[str, str]]
@@ -65,7 +55,7 @@ def compare(
     """Put all runs side by side.
 
     Args:
-        inputs: Where the artifacts are.
+        inputs: Artifacts of the earlier stages.
         expected: ``variant`` and ``seed`` of every run that was asked for.
         settings: Resamples, tests, and the rule of the recommendation.
         comparison_path: JSON to write: all facts, and under ``runs`` where each model is.
@@ -112,9 +102,7 @@ def _read_run(model: str, predictions_path: str) -> Run:
     record = TrainingRecord.read(model)
     predictions = Predictions.read(predictions_path)
     if (predictions.variant, predictions.seed) != (record.variant, record.seed):
-        raise ArtifactError(
-            f"{predictions_path} holds predictions of {predictions.variant}, seed {predictions.seed}, but {model} is "
-            f"{record.variant}, seed {record.seed}",
-            remedy="evaluate the model again",
-        )
+        held, expected = (f"{of.variant}, seed {of.seed}" for of in (predictions, record))
+        problem = f"{predictions_path} holds predictions of {held}, but {model} is {expected}"
+        raise ArtifactError(problem, remedy="evaluate the model again")
     return Run(predictions, record, pd.read_parquet(Path(model) / HISTORY_FILE))

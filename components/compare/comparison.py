@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from components.compare.contract import (
     Comparison,
     DummyRow,
     Interval,
-    McNemarCounts,
     PairedTestFacts,
     RunKey,
     RunPlace,
@@ -103,16 +103,9 @@ def build_comparison(
 
 
 def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
-    """Test every row against the reference on every metric, and adjust for the number of tests.
+    """Test every row against the reference, if it has results, on every metric; adjust for the number of tests.
 
     A post-hoc row is tested on the output that it changes alone: the others are those of its variant.
-
-    Args:
-        scored: Rows by name, trained and post-hoc.
-        settings: The reference, the permutations and the level.
-
-    Returns:
-        One entry per test; none when the reference has no results.
     """
     reference = scored.get(settings.reference)
     if reference is None:
@@ -127,20 +120,12 @@ def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
         ours, theirs = ([side.predictions[seed] for seed in seeds] for side in (row, reference))
         changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
         tests += [(name, metric.name, paired_test(metric, ours, theirs, swaps)) for metric in changed]
-    adjusted = holm([test.p for _, _, test in tests])
-    return [
-        _describe_test(name, metric, test, p_adjusted, scored, settings)
-        for (name, metric, test), p_adjusted in zip(tests, adjusted, strict=True)
-    ]
+    adjusted = zip(tests, holm([test.p for _, _, test in tests]), strict=True)
+    return [_describe_test(*test, p_adjusted, scored, settings) for test, p_adjusted in adjusted]
 
 
 def _describe_test(
-    name: str,
-    metric: str,
-    test: PairedTest,
-    p_adjusted: float,
-    scored: Mapping[str, Scored],
-    settings: CompareSettings,
+    name: str, metric: str, test: PairedTest, p_adjusted: float, scored: Mapping[str, Scored], settings: CompareSettings
 ) -> PairedTestFacts:
     row, reference = scored[name], scored[settings.reference]
     seeds = common_seeds(row, reference)
@@ -154,18 +139,13 @@ def _describe_test(
         b=settings.reference,
         metric=metric,
         better=TESTED[metric].better,
-        test=test.test,
         seeds=seeds,
         faces=len(reference.first),
         difference=estimate.value,
         low=estimate.low,
         high=estimate.high,
         std=deviation(by_seed),
-        p=test.p,
-        by_seed={
-            str(seed): McNemarCounts(a_only=counts.a_only, b_only=counts.b_only, p=counts.p)
-            for seed, counts in test.by_seed.items()
-        },
+        **asdict(test),
         p_adjusted=p_adjusted,
         significant=significant,
         verdict=verdict,

@@ -5,7 +5,7 @@ Numbers are rounded to six decimals; what is undefined is None. Metrics have the
 is :meth:`Comparison.model_json_schema`.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field, create_model
 
@@ -84,8 +84,7 @@ class Metrics(Contract):
 
     def scalar(self, metric: Metric) -> Scalar:
         """Return a metric that is one number."""
-        scalar: Scalar = getattr(self, metric.name)
-        return scalar
+        return cast("Scalar", getattr(self, metric.name))
 
     def named(self, metric: Metric, name: str) -> Interval:
         """Return a metric of one class or age bin."""
@@ -93,8 +92,7 @@ class Metrics(Contract):
 
     def confusion(self, output: Output) -> list[list[int]]:
         """Return a classified output's counts, truth in rows, summed over the seeds."""
-        counts: list[list[int]] = getattr(self, f"{output.name}_confusion")
-        return counts
+        return cast("list[list[int]]", getattr(self, f"{output.name}_confusion"))
 
 
 def _metric_fields() -> dict[str, Any]:
@@ -137,12 +135,8 @@ if TYPE_CHECKING:
 else:
     RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
     Face = create_model("Face", __base__=Contract, __doc__="Truth and prediction of one test face.", **_face_fields())
-    DifferenceMetrics = create_model(
-        "DifferenceMetrics",
-        __base__=Contract,
-        **dict.fromkeys(SCALARS, (Interval, ...)),
-        **dict.fromkeys(NAMED, (dict[str, Interval], ...)),
-    )
+    _differences = dict.fromkeys(SCALARS, (Interval, ...)) | dict.fromkeys(NAMED, (dict[str, Interval], ...))
+    DifferenceMetrics = create_model("DifferenceMetrics", __base__=Contract, **_differences)
 
 
 class Differences(DifferenceMetrics):
@@ -157,13 +151,11 @@ class Differences(DifferenceMetrics):
 
     def overall(self, metric: Metric) -> Interval:
         """Return the difference in a metric that is one number."""
-        difference: Interval = getattr(self, metric.name)
-        return difference
+        return cast("Interval", getattr(self, metric.name))
 
     def by_name(self, metric: Metric) -> dict[str, Interval]:
         """Return the difference in a metric of each class or age bin."""
-        differences: dict[str, Interval] = getattr(self, metric.name)
-        return differences
+        return cast("dict[str, Interval]", getattr(self, metric.name))
 
 
 class ErrorByAge(Contract):
@@ -324,15 +316,20 @@ class RunPlace(RunKey):
     predictions: str
 
 
-class Guard(Contract):
-    """A loss against the reference, and whether it is tolerated."""
+class GuardMargin(Contract):
+    """The loss that a guard tolerates."""
 
     metric: str
     scope: Literal["overall", "worst group"]
+    margin: float
+
+
+class Guard(GuardMargin):
+    """A loss against the reference, and whether it is tolerated."""
+
     loss: Number
     low: Number
     high: Number
-    margin: float
     holds: bool
 
 
@@ -357,14 +354,6 @@ class Adjustment(Contract):
 
     tau: float
     class_priors: dict[str, Number]
-
-
-class GuardMargin(Contract):
-    """The loss that a guard tolerates."""
-
-    metric: str
-    scope: Literal["overall", "worst group"]
-    margin: float
 
 
 class Rule(Contract):

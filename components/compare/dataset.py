@@ -18,9 +18,6 @@ class Dataset:
 
     Attributes:
         manifest: All faces, before the test set was drawn.
-        train: Training faces.
-        validation: Validation faces.
-        test: Test faces.
         rejected: Number of input files that were not used.
         preprocess: What preprocess counted.
         test_set: What build_test_set counted.
@@ -72,7 +69,6 @@ def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:
     counts = {}
     for column in (*CLASSIFIED, "age_bin"):
         names = manifest.labels.names(column)
-        counts[column] = dict(
-            zip(names, np.bincount(manifest.faces[column], minlength=len(names)).tolist(), strict=True)
-        )
+        faces = np.bincount(manifest.faces[column], minlength=len(names))
+        counts[column] = dict(zip(names, faces.tolist(), strict=True))
     return counts

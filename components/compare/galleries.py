@@ -33,13 +33,9 @@ def describe_faces(predictions: Predictions, rows: npt.NDArray[np.integer]) -> l
                 continue
             names = predictions.labels.names(output.name)
             probability = row[output.probability]
-            told |= {
-                output.name: names[truth],
-                output.predicted: names[predicted],
-                probability_field(output): number(
-                    probability if output.kind is Kind.BINARY else probability[predicted]
-                ),
-            }
+            surety = probability if output.kind is Kind.BINARY else probability[predicted]
+            told |= {output.name: names[truth], output.predicted: names[predicted]}
+            told[probability_field(output)] = number(surety)
         faces.append(Face(**told))
     return faces
 

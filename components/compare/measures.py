@@ -21,7 +21,7 @@ from components.compare.contract import (
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, Metric
-from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference, natural_difference
+from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference
 
 _DECIMALS = 6
 
@@ -57,13 +57,7 @@ def deviation(by_seed: Sequence[float]) -> Number:
 
 
 def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, Any]:
-    """Return every metric of a row: the fields of :class:`~components.compare.contract.Metrics`.
-
-    Args:
-        scored: The row's scores.
-        labels: Names of the classes and age bins.
-        seeds: Whether the row has seeds, so that their values are told.
-    """
+    """Return the :class:`~components.compare.contract.Metrics` of a row; with ``seeds``, each seed's values too."""
     intervals = {
         name: named_intervals(scored.estimate(name), labels.names(str(metric.per))) for name, metric in NAMED.items()
     }
@@ -73,7 +67,7 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
         **_confusions(scored, labels),
         "intervals": intervals,
         "groups": {name: _group_values(scored, metric, labels) for name, metric in GROUPED.items()},
-        "natural": {name: interval(scored.natural_estimate(name)) for name in SCALARS},
+        "natural": {name: interval(scored.estimate(name, View.NATURAL)) for name in SCALARS},
     }
 
 
@@ -81,7 +75,7 @@ def _scalar(scored: Scored, name: str, *, seeds: bool) -> Scalar:
     values = [float(scored.estimates[seed].overall[name]) for seed in scored.seeds]
     by_seed = {str(seed): number(value) for seed, value in zip(scored.seeds, values, strict=True)}
     told = {"std": deviation(values), "by_seed": by_seed} if seeds else {}
-    return Scalar(**interval(scored.estimate(name)).model_dump(), **told)
+    return Scalar(**dict(interval(scored.estimate(name))), **told)
 
 
 def _confusions(scored: Scored, labels: Labels) -> dict[str, Any]:
@@ -89,25 +83,21 @@ def _confusions(scored: Scored, labels: Labels) -> dict[str, Any]:
     frames = [scored.estimates[seed] for seed in scored.seeds]
     confusions: dict[str, Any] = {}
     for output in frames[0].confusion:
-        counts = _whole(np.sum([frame.confusion[output] for frame in frames], axis=0))
+        counts = np.rint(np.sum([frame.confusion[output] for frame in frames], axis=0)).astype(np.int64)
         totals = counts.sum(axis=1, keepdims=True)
         shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
         confusions |= {f"{output}_confusion": counts.tolist(), f"{output}_confusion_normalised": numbers(shares)}
     for output, other in frames[0].confusion_by:
-        summed = _whole(np.sum([frame.confusion_by[output, other] for frame in frames], axis=0))
-        confusions[f"{output}_confusion_by_{other}"] = dict(zip(labels.names(other), summed.tolist(), strict=True))
+        counts = np.rint(np.sum([frame.confusion_by[output, other] for frame in frames], axis=0)).astype(np.int64)
+        confusions[f"{output}_confusion_by_{other}"] = dict(zip(labels.names(other), counts.tolist(), strict=True))
     return confusions
-
-
-def _whole(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    return np.asarray(np.rint(counts), dtype=np.int64)
 
 
 def _group_values(scored: Scored, metric: Metric, labels: Labels) -> GroupValues:
     """One metric of every gender × ethnicity group, the worst and the best group, and the gap."""
     names = labels.group_names
     estimate = scored.estimate(metric.name, View.BY_GROUP)
-    entries = named_intervals(estimate, names)
+    intervals = named_intervals(estimate, names)
     faces = np.bincount(scored.first.cells() // len(labels.age_bins), minlength=len(names)).tolist()
     badness = metric.better.badness(estimate.value)
     worst, best = names[int(np.nanargmax(badness))], names[int(np.nanargmin(badness))]
@@ -115,11 +105,10 @@ def _group_values(scored: Scored, metric: Metric, labels: Labels) -> GroupValues
         better=metric.better,
         overall=number(_overall(scored, metric)),
         by_group={
-            name: GroupInterval(**entries[name].model_dump(), faces=size)
-            for name, size in zip(names, faces, strict=True)
+            name: GroupInterval(**dict(intervals[name]), faces=size) for name, size in zip(names, faces, strict=True)
         },
-        worst=NamedInterval(**entries[worst].model_dump(), group=worst),
-        best=NamedInterval(**entries[best].model_dump(), group=best),
+        worst=NamedInterval(**dict(intervals[worst]), group=worst),
+        best=NamedInterval(**dict(intervals[best]), group=best),
         difference=interval(scored.estimate(metric.name, View.GROUP_GAP)),
     )
 
@@ -141,10 +130,10 @@ def differences(scored: Scored, reference: Scored, labels: Labels) -> Difference
     def less(name: str, view: View = View.OVERALL) -> Estimate:
         return difference(scored, reference, name, view)
 
-    natural = {name: natural_difference(scored, reference, name) for name in SCALARS}
+    has_same_seeds = scored.seeds == reference.seeds
     return Differences(
         seeds=common_seeds(scored, reference),
-        natural={name: interval(estimate) for name, estimate in natural.items() if estimate is not None},
+        natural={name: interval(less(name, View.NATURAL)) for name in SCALARS if has_same_seeds},
         worst_group={name: interval(less(name, View.WORST_GROUP)) for name in GROUPED},
         group_gap={name: interval(less(name, View.GROUP_GAP)) for name in GROUPED},
         **{name: interval(less(name)) for name in SCALARS},
@@ -157,14 +146,8 @@ def error_by_age(scored: Scored) -> ErrorByAge:
     errors = _age_errors(scored)
     ages, places = np.unique(scored.first.faces[_AGE.name].to_numpy(np.int64), return_inverse=True)
     faces = np.bincount(places)
-
-    def mean_per_age(values: npt.NDArray[np.float64]) -> list[Number]:
-        means: list[Number] = numbers(np.bincount(places, values.mean(axis=0)) / faces)
-        return means
-
-    return ErrorByAge(
-        age=ages.tolist(), faces=faces.tolist(), bias=mean_per_age(errors), mae=mean_per_age(np.abs(errors))
-    )
+    bias, mae = (np.bincount(places, sizes.mean(axis=0)) / faces for sizes in (errors, np.abs(errors)))
+    return ErrorByAge(age=ages.tolist(), faces=faces.tolist(), bias=numbers(bias), mae=numbers(mae))
 
 
 def error_boxes(scored: Scored, labels: Labels) -> dict[str, Box | None]:
@@ -183,11 +166,6 @@ def _box(errors: npt.NDArray[np.float64]) -> Box | None:
     if not len(errors):
         return None
     low, q1, median, q3, high = np.percentile(errors, (5, 25, 50, 75, 95))
-    return Box(
-        # A whisker ends at an error that occurs.
-        low=number(errors[errors >= low].min()),
-        q1=number(q1),
-        median=number(median),
-        q3=number(q3),
-        high=number(errors[errors <= high].max()),
-    )
+    # A whisker ends at an error that occurs.
+    low, high = errors[errors >= low].min(), errors[errors <= high].max()
+    return Box(low=number(low), q1=number(q1), median=number(median), q3=number(q3), high=number(high))

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from components.compare.contract import Provenance, Tuning
 from components.compare.settings import CompareSettings
@@ -15,14 +16,11 @@ _PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "te
 
 
 def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
-    """Say how fairly the variants' hyperparameters were chosen.
-
-    Args:
-        searches: What tuning chose, by the variant that it was tuned for.
-    """
+    """Say how fairly the variants' hyperparameters were chosen, from what was chosen for each."""
     trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
-    if not any(trials.values()):
+    longest = max(trials.values(), default=0)
+    if not longest:
         note = "All variants train with the same hyperparameters, which no search has chosen."
     elif len(searches) == 1:
         note = (
@@ -30,20 +28,12 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
             f"{scope}; no other variant had a search of its own."
         )
     elif len(set(trials.values())) == 1:
-        budget = max(trials.values())
-        note = f"Each variant trains with hyperparameters of its own, from equal searches of {budget} trials."
+        note = f"Each variant trains with hyperparameters of its own, from equal searches of {longest} trials."
     else:
         lengths = ", ".join(f"{name} {count}" for name, count in trials.items())
-        note = (
-            f"Each variant trains with hyperparameters of its own, from searches of unequal length (trials: {lengths})."
-        )
-    return Tuning(
-        scope=scope,
-        fixed=not any(trials.values()),
-        trials=max(trials.values(), default=0),
-        searches=dict(searches),
-        note=note,
-    )
+        length = f"searches of unequal length (trials: {lengths})"
+        note = f"Each variant trains with hyperparameters of its own, from {length}."
+    return Tuning(scope=scope, fixed=not longest, trials=longest, searches=dict(searches), note=note)
 
 
 def reading_notes(
@@ -78,14 +68,7 @@ def reading_notes(
 
 
 def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
-    """Return what made the comparison.
-
-    Args:
-        manifest: All faces.
-        recipe: How the networks were trained.
-        settings: The stage's section.
-        tests: Number of tests that the adjustment counts.
-    """
+    """Return what made the comparison, and by which methods; ``tests`` is what the adjustment counts."""
     return Provenance(
         fingerprint=manifest.fingerprint,
         settings=settings,
@@ -103,8 +86,6 @@ def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSet
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions

@@ -56,28 +56,49 @@ def recommend(
     """
     rule = describe_rule(reference, settings)
     if reference not in rows:
-        because = (
-            f"The reference {reference} has no results, so no variant can be compared with it: "
-            f"add it to the variants and run again."
+        return Recommendation(
+            variant=None,
+            because=f"The reference {reference} has no results, so no variant can be compared with it: "
+            "add it to the variants and run again.",
+            kind=None,
+            model=None,
+            deployable=False,
+            adjustment=None,
+            rule=rule,
+            candidates=[],
+            indistinguishable=[],
         )
-        return _answer(None, None, because=because, rule=rule, candidates=[], similar=[])
     tests = {(test.a, test.b): test for test in paired if test.metric == settings.primary_metric}
     candidates = [
         _candidate(name, row, rows[reference], tests.get((name, reference)), settings)
         for name, row in rows.items()
         if name != reference
     ]
-    eligible = sorted(
-        (candidate for candidate in candidates if candidate.eligible), key=lambda candidate: -candidate.gain
-    )
-    if not eligible:
+    eligible = _by_gain([candidate for candidate in candidates if candidate.eligible])
+    variant = _preferred(eligible, between) if eligible else reference
+    others = [candidate.variant for candidate in eligible if candidate.variant != variant]
+    similar = [name for name in others if between(variant, name).may_be_zero]
+    row = rows[variant]
+    if eligible:
+        because = _why_the_best(variant, row, tests[variant, reference], similar, len(candidates), settings)
+    else:
         because = _why_the_reference(reference, candidates, settings)
-        return _answer(reference, rows[reference], because=because, rule=rule, candidates=candidates, similar=[])
-    best = _preferred(eligible, between)
-    others = [candidate.variant for candidate in eligible if candidate.variant != best]
-    similar = [name for name in others if between(best, name).may_be_zero]
-    because = _why_the_best(best, rows[best], tests[best, reference], similar, len(candidates), settings)
-    return _answer(best, rows[best], because=because, rule=rule, candidates=candidates, similar=similar)
+    return Recommendation(
+        variant=variant,
+        because=because,
+        kind=row.kind,
+        model=row.derived_from or variant,
+        deployable=not row.is_posthoc,
+        adjustment=None if row.tau is None else Adjustment(tau=row.tau, class_priors=row.class_priors),
+        rule=rule,
+        candidates=candidates,
+        indistinguishable=similar,
+    )
+
+
+def _by_gain(candidates: list[Candidate]) -> list[Candidate]:
+    """Candidates, the largest gain first."""
+    return sorted(candidates, key=lambda candidate: -candidate.gain)
 
 
 def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Interval]) -> str:
@@ -91,17 +112,13 @@ def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Inte
 
 def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
     """Return the rule as settings and as a text."""
-    guards = [
-        GuardMargin(metric=name, scope=_WORST if worst else "overall", margin=margin)
-        for name, worst, margin in settings.margins.guards()
-        if name != settings.primary_metric or worst
-    ]
+    guards = _margins(settings)
     evidence = {
         "significant": "its whole interval is beyond the margin",
         "estimate": "its estimate is beyond the margin",
         "demonstrated": "its interval reaches beyond the margin",
     }[settings.guard_evidence]
-    margins = ", ".join(f"{_guard_name(guard.metric, guard.scope)} {guard.margin:g}" for guard in guards)
+    margins = ", ".join(f"{_guard_name(guard)} {guard.margin:g}" for guard in guards)
     text = (
         f"Recommended is the variant with the largest gain over {reference} in "
         f"{_phrase(settings.primary_metric)}, among those whose gain is significant (p, adjusted by Holm for "
@@ -111,15 +128,16 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
         f"A guard fails when {evidence}. A trained variant that can't be told apart from the largest gain goes before "
         f"a post-hoc row. If no variant passes, {reference} stays."
     )
-    return Rule(
-        primary_metric=settings.primary_metric,
-        significance=settings.significance,
-        every_seed=settings.every_seed,
-        guard_evidence=settings.guard_evidence,
-        guards=guards,
-        posthoc=settings.posthoc,
-        text=text,
-    )
+    return Rule(**settings.model_dump(exclude={"margins"}), guards=guards, text=text)
+
+
+def _margins(settings: RecommendationSettings) -> list[GuardMargin]:
+    """The guarded metrics: a gain in the primary metric needs no guard but in the worst group."""
+    return [
+        GuardMargin(metric=name, scope=_WORST if is_worst else "overall", margin=margin)
+        for name, is_worst, margin in settings.margins.guards()
+        if is_worst or name != settings.primary_metric
+    ]
 
 
 def _candidate(
@@ -134,7 +152,7 @@ def _candidate(
     gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
     # One seed can't contradict itself.
     consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
-    guards = _guards(row.difference_to_reference, settings)
+    guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
     better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
     safe = all(guard.holds for guard in guards)
     return Candidate(
@@ -151,32 +169,19 @@ def _candidate(
     )
 
 
-def _guards(difference: Differences | None, settings: RecommendationSettings) -> list[Guard]:
+def _guards(difference: Differences, settings: RecommendationSettings) -> list[Guard]:
     """The loss of a row in each guarded metric, with its interval, and whether it is tolerated."""
-    guards: list[Guard] = []
-    if difference is None:
-        return guards
-    for name, worst, margin in settings.margins.guards():
-        if name == settings.primary_metric and not worst:
-            continue
-        metric = CATALOGUE[name]
-        interval = difference.worst_group[name] if worst else difference.overall(metric)
+    guards = []
+    for guard in _margins(settings):
+        metric = CATALOGUE[guard.metric]
+        interval = difference.worst_group[metric.name] if guard.scope == _WORST else difference.overall(metric)
         loss, low, high = interval.value, interval.low, interval.high
         if metric.better is not Better.LOWER:
             loss, low, high = _minus(loss), _minus(high), _minus(low)
         weighed = {"significant": low, "estimate": loss, "demonstrated": high}[settings.guard_evidence]
-        guards.append(
-            Guard(
-                metric=name,
-                scope=_WORST if worst else "overall",
-                loss=loss,
-                low=low,
-                high=high,
-                margin=margin,
-                # What can't be computed can't be shown to be safe.
-                holds=None not in (loss, low, high) and weighed is not None and weighed <= margin,
-            )
-        )
+        # What can't be computed can't be shown to be safe.
+        holds = None not in (loss, low, high) and weighed is not None and weighed <= guard.margin
+        guards.append(Guard(**dict(guard), loss=loss, low=low, high=high, holds=holds))
     return guards
 
 
@@ -189,7 +194,7 @@ def _why_the_reference(reference: str, candidates: list[Candidate], settings: Re
     metric = _phrase(settings.primary_metric)
     if not candidates:
         return f"{reference} is the only variant with results."
-    unsafe = sorted((candidate for candidate in candidates if candidate.better), key=lambda candidate: -candidate.gain)
+    unsafe = _by_gain([candidate for candidate in candidates if candidate.better])
     if unsafe:
         reasons = "; ".join(f"{candidate.variant} ({_failure(candidate)})" for candidate in unsafe)
         return f"{reference} stays: each variant that is significantly better in {metric} fails a guard: {reasons}."
@@ -216,7 +221,7 @@ def _failure(candidate: Candidate) -> str:
     if not failed:
         return "post-hoc rows are not to be recommended"
     worst = max(failed, key=lambda guard: (guard.loss or 0.0) / max(guard.margin, 1e-9))
-    name = _guard_name(worst.metric, worst.scope)
+    name = _guard_name(worst)
     if worst.loss is None:
         return f"{name} is undefined"
     return f"{name} is worse by {worst.loss:.3g}, {worst.low:.3g} to {worst.high:.3g}; margin {worst.margin:g}"
@@ -238,7 +243,7 @@ def _why_the_best(
         f"{best} has {rank} in {_phrase(metric.name)}: {row.scalar(metric).value:.3f}, "
         f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
         f"adjusted p = {test.p_adjusted:.2g}, {seeds}; {guards}.",
-        *_costs(row.difference_to_reference),
+        *(_costs(row.difference_to_reference) if row.difference_to_reference else []),
     ]
     if compared > 1:
         sentences.append(
@@ -256,20 +261,16 @@ def _why_the_best(
     return " ".join(sentences)
 
 
-def _costs(difference: Differences | None) -> list[str]:
+def _costs(difference: Differences) -> list[str]:
     """A sentence on what the gain costs: the largest loss of a class's recall and of natural accuracy, if shown."""
-    if difference is None:
-        return []
     recalls = difference.by_name(CATALOGUE[f"{FOCUS.name}_recall"])
     losses = [(f"{name} recall", recall) for name, recall in recalls.items() if _is_below_zero(recall)]
     shown = sorted(losses, key=lambda loss: (loss[1].value or 0.0, loss[0]))[:1]
     natural = difference.natural.get(f"{FOCUS.name}_accuracy")
     if natural is not None and _is_below_zero(natural):
         shown.append((f"{FOCUS.name} accuracy in the natural population", natural))
-    if not shown:
-        return []
     costs = [f"{name} {loss.value:+.3f} ({loss.low:+.3f} to {loss.high:+.3f})" for name, loss in shown]
-    return [f"It costs {' and '.join(costs)}."]
+    return [f"It costs {' and '.join(costs)}."] if costs else []
 
 
 def _is_below_zero(interval: Interval) -> bool:
@@ -280,30 +281,5 @@ def _phrase(metric: str) -> str:
     return CATALOGUE[metric].phrase
 
 
-def _guard_name(metric: str, scope: str) -> str:
-    return f"{_phrase(metric)} of the worst group" if scope == _WORST else _phrase(metric)
-
-
-def _answer(
-    variant: str | None,
-    row: Row | None,
-    *,
-    because: str,
-    rule: Rule,
-    candidates: list[Candidate],
-    similar: list[str],
-) -> Recommendation:
-    adjustment = (
-        Adjustment(tau=row.tau, class_priors=row.class_priors) if row is not None and row.tau is not None else None
-    )
-    return Recommendation(
-        variant=variant,
-        because=because,
-        kind=row.kind if row else None,
-        model=row.derived_from or variant if row else None,
-        deployable=row is not None and not row.is_posthoc,
-        adjustment=adjustment,
-        rule=rule,
-        candidates=candidates,
-        indistinguishable=similar,
-    )
+def _guard_name(guard: GuardMargin) -> str:
+    return f"{_phrase(guard.metric)}{' of the worst group' if guard.scope == _WORST else ''}"

@@ -19,26 +19,14 @@ from components.evaluation.scoring import Scored
 
 @dataclass(frozen=True)
 class RowBuilder:
-    """Builds the rows of one comparison.
-
-    Attributes:
-        labels: Names of the classes and age bins.
-        reference: The reference variant's scores, or None when it has no results.
-        settings: Which faces to show, and how many.
-    """
+    """Builds the rows of one comparison; ``reference`` is None when that variant has no results."""
 
     labels: Labels
     reference: Scored | None
     settings: CompareSettings
 
     def trained(self, group: Mapping[int, Run], scored: Scored, missing_seeds: Sequence[int]) -> Row:
-        """Return the row of a trained variant.
-
-        Args:
-            group: Its runs by seed.
-            scored: Its scores.
-            missing_seeds: Seeds that were asked for and gave no results.
-        """
+        """Return the row of a trained variant, from its runs by seed and the seeds that gave no results."""
         record = next(iter(group.values())).record
         return Row(
             title=record.title,
@@ -53,14 +41,7 @@ class RowBuilder:
         )
 
     def posthoc(self, trained: Row, scored: Scored, priors: Priors, derived_from: str) -> Row:
-        """Return the row of a variant after post-hoc adjustment.
-
-        Args:
-            trained: The variant's own row.
-            scored: The scores after adjustment.
-            priors: What was taken off, by seed.
-            derived_from: Name of the variant.
-        """
+        """Return the row of a variant after post-hoc adjustment, from the variant's own row and the new scores."""
         shares = np.mean(list(priors.values()), axis=0)
         changes = {
             "title": f"{trained.title}, post-hoc adjusted",
@@ -111,8 +92,7 @@ def _training(group: Mapping[int, Run], labels: Labels) -> dict[str, Any]:
 
 def _columns(history: pd.DataFrame) -> dict[str, list[Number]]:
     """The training history, one list per column."""
-    columns = {str(name): history[name].to_numpy() for name in history.columns}
     return {
-        name: values.tolist() if np.issubdtype(values.dtype, np.integer) else numbers(values)
-        for name, values in columns.items()
+        str(name): values.tolist() if pd.api.types.is_integer_dtype(values) else numbers(values.to_numpy())
+        for name, values in history.items()
     }

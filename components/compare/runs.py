@@ -45,17 +45,14 @@ def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]
         raise DataError("There is no run to compare", remedy="train and evaluate at least one variant")
     aligned = align([run.predictions for run in runs])
     if set(aligned[0].faces["image_id"]) != set(test.faces["image_id"]):
-        raise DataError(
-            "The predictions are not about the faces of the test set", remedy="evaluate the runs on this test set"
-        )
+        remedy = "evaluate the runs on this test set"
+        raise DataError("The predictions are not about the faces of the test set", remedy=remedy)
     grouped: dict[str, dict[int, Run]] = {}
     for run, predictions in zip(runs, aligned, strict=True):
         by_seed = grouped.setdefault(predictions.variant, {})
         if predictions.seed in by_seed:
-            raise DataError(
-                f"The variant {predictions.variant} comes twice with seed {predictions.seed}",
-                remedy="name each run once",
-            )
+            twice = f"The variant {predictions.variant} comes twice with seed {predictions.seed}"
+            raise DataError(twice, remedy="name each run once")
         by_seed[predictions.seed] = replace(run, predictions=predictions)
     return {variant: dict(sorted(by_seed.items())) for variant, by_seed in grouped.items()}
 
@@ -64,11 +61,8 @@ def output_priors(group: Mapping[int, Run]) -> Priors | None:
     """Return the class shares that post-hoc adjustment has to take off a variant's probabilities.
 
     Weights and logit adjustment have corrected part of the training priors already: they are the
-    ``output_priors`` that the training plan computed.
-
-    Returns:
-        The shares by seed; None where an adjustment has nothing to do or can't be done: the shares
-        are equal, a share is zero, or they are unknown.
+    ``output_priors`` that the training plan computed. None where an adjustment has nothing to do or can't be
+    done: the shares are equal, a share is zero, or they are unknown.
     """
     priors: Priors = {}
     for seed, run in group.items():

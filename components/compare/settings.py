@@ -17,17 +17,17 @@ def _is_tested(metric: str) -> str:
 class WorstGroupMargins(Section):
     """Loss that a recommended variant may have in its worst gender × ethnicity group."""
 
-    age_mae: float = Field(default=2.0, ge=0, description="Mean absolute error of the age, in years.")
-    gender_accuracy: float = Field(default=0.05, ge=0, le=1, description="Gender accuracy.")
-    ethnicity_recall: float = Field(default=0.05, ge=0, le=1, description="Ethnicity recall.")
+    age_mae: float = Field(2.0, ge=0, description="Mean absolute error of the age, in years.")
+    gender_accuracy: float = Field(0.05, ge=0, le=1, description="Gender accuracy.")
+    ethnicity_recall: float = Field(0.05, ge=0, le=1, description="Ethnicity recall.")
 
 
 class GuardMargins(Section):
     """Loss against the reference variant, in a metric's own unit, that a recommended variant may have."""
 
-    age_mae: float = Field(default=1.0, ge=0, description="Mean absolute error of the age, in years.")
-    gender_accuracy: float = Field(default=0.02, ge=0, le=1, description="Gender accuracy.")
-    ethnicity_macro_f1: float = Field(default=0.02, ge=0, le=1, description="Macro F1 of the ethnicity.")
+    age_mae: float = Field(1.0, ge=0, description="Mean absolute error of the age, in years.")
+    gender_accuracy: float = Field(0.02, ge=0, le=1, description="Gender accuracy.")
+    ethnicity_macro_f1: float = Field(0.02, ge=0, le=1, description="Macro F1 of the ethnicity.")
     worst_group: WorstGroupMargins = Field(
         default_factory=WorstGroupMargins, description="The same in the worst gender × ethnicity group."
     )
@@ -42,45 +42,40 @@ class RecommendationSettings(Section):
     """The rule that recommends a variant."""
 
     primary_metric: Annotated[str, AfterValidator(_is_tested)] = Field(
-        default="ethnicity_macro_f1", description="The metric that is optimised, in which a gain must be significant."
+        "ethnicity_macro_f1", description="The metric that is optimised, in which a gain must be significant."
     )
     significance: float = Field(
-        default=0.05,
-        gt=0,
-        lt=1,
-        description="Largest p-value, adjusted for all comparisons, that counts as significant.",
+        0.05, gt=0, lt=1, description="Largest p-value, adjusted for all comparisons, that counts as significant."
     )
     guard_evidence: Literal["significant", "estimate", "demonstrated"] = Field(
-        default="estimate",
+        "estimate",
         description="When a guard fails: 'significant', when the whole interval of the loss is beyond the margin; "
         "'estimate', when the estimated loss is; 'demonstrated', when the interval reaches beyond it, so that "
         "non-inferiority has to be shown.",
     )
     margins: GuardMargins = Field(default_factory=GuardMargins, description="Loss that each guard tolerates.")
-    every_seed: bool = Field(default=True, description="Whether the gain must have the same sign in every common seed.")
-    posthoc: bool = Field(default=True, description="Whether a post-hoc adjusted row may be recommended.")
+    every_seed: bool = Field(True, description="Whether the gain must have the same sign in every common seed.")
+    posthoc: bool = Field(True, description="Whether a post-hoc adjusted row may be recommended.")
 
 
 class PosthocSettings(Section):
     """The extra row per variant with post-hoc logit adjustment."""
 
-    enabled: bool = Field(default=True, description="Whether the rows are computed.")
-    tau: float = Field(default=1.0, ge=0, description="Strength: the prior's logarithm is subtracted τ times.")
+    enabled: bool = Field(True, description="Whether the rows are computed.")
+    tau: float = Field(1.0, ge=0, description="Strength: the prior's logarithm is subtracted τ times.")
 
 
 class CompareSettings(Section):
     """How the runs are compared, and what is recommended."""
 
-    reference: str = Field(default="baseline", min_length=1, description="Variant that the others are compared with.")
-    resamples: int = Field(default=2000, ge=100, description="Bootstrap resamples behind every interval.")
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Share that an interval covers.")
+    reference: str = Field("baseline", min_length=1, description="Variant that the others are compared with.")
+    resamples: int = Field(2000, ge=100, description="Bootstrap resamples behind every interval.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Share that an interval covers.")
     permutations: int = Field(
-        default=9999,
-        ge=99,
-        description="Permutations behind a p-value; the smallest possible is 1 / (permutations + 1).",
+        9999, ge=99, description="Permutations behind a p-value; the smallest possible is 1 / (permutations + 1)."
     )
-    seed: int = Field(default=0, ge=0, description="Seed of the resamples and permutations.")
-    examples: int = Field(default=8, ge=0, description="Faces shown per gallery of examples and of worst errors.")
+    seed: int = Field(0, ge=0, description="Seed of the resamples and permutations.")
+    examples: int = Field(8, ge=0, description="Faces shown per gallery of examples and of worst errors.")
     posthoc: PosthocSettings = Field(default_factory=PosthocSettings, description="Post-hoc adjusted rows.")
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="The rule that recommends a variant."

@@ -21,12 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scores:
-    """One network's scores on the test set, as the user interfaces of KFP and Vertex AI show them.
-
-    Attributes:
-        predictions: What the network said.
-        frame: Every metric.
-    """
+    """One network's scores on the test set, as the user interfaces of KFP and Vertex AI show them."""
 
     predictions: Predictions
     frame: MetricFrame
@@ -36,13 +31,9 @@ class Scores:
         numbers = {name: float(self.frame.overall[name]) for name in SCALARS}
         for output in OUTPUTS.values():
             if output.kind is Kind.CATEGORICAL:
-                names = self.predictions.labels.names(output.name)
-                recalls = self.frame.overall[f"{output.name}_recall"]
-                numbers |= {
-                    f"{output.name}_recall_{name}": float(recall)
-                    for name, recall in zip(names, recalls, strict=True)
-                    if np.isfinite(recall)
-                }
+                metric = f"{output.name}_recall"
+                recalls = zip(self.predictions.labels.names(output.name), self.frame.overall[metric], strict=True)
+                numbers |= {f"{metric}_{name}": float(recall) for name, recall in recalls if np.isfinite(recall)}
         return numbers
 
     def confusion(self, output: str) -> tuple[list[str], list[list[int]]]:
@@ -51,11 +42,7 @@ class Scores:
 
 
 def evaluate(
-    images_path: str,
-    test_path: str,
-    model_path: str,
-    settings: EvaluateSettings,
-    predictions_path: str,
+    images_path: str, test_path: str, model_path: str, settings: EvaluateSettings, predictions_path: str
 ) -> Scores:
     """Score a model through its serving signature, so that what is measured is what is served.
 
@@ -65,9 +52,6 @@ def evaluate(
         model_path: SavedModel directory with ``variant.json``.
         settings: Batch size.
         predictions_path: Parquet to write, one row per test face.
-
-    Returns:
-        The model's scores.
 
     Raises:
         ArtifactError: If the model was trained on other classes than the test set has.

@@ -12,7 +12,7 @@ says how sure the average of these trained networks is, over other test faces; i
 the seeds. How much another seed would change it is the standard deviation over the seeds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,7 @@ class Weighting:
     Attributes:
         counts: How often each face counts, shape ``[weightings, faces]``.
         cells: Cell of each face, shape ``[faces]``.
-        labels: Names of the classes; they give the shape of the cells.
+        labels: They give the shape of the cells.
     """
 
     counts: Floats
@@ -71,28 +71,22 @@ class Weighting:
         cells = predictions.cells()
         return cls(resample_counts(cells, resamples, seed), cells, predictions.labels)
 
-    def score(self, predictions: Predictions, shares: Floats) -> tuple[MetricFrame, MetricFrame]:
-        """Return every metric of one network under each weighting.
+    def score(self, predictions: Predictions, shares: Floats) -> MetricFrame:
+        """Return every metric of one network under each weighting; the axis of the weightings is first.
 
         Args:
             predictions: About the faces of this weighting, in the same order.
-            shares: Share of each cell in another population, shape ``[cells]``; 0 where the test set
+            shares: Share of each cell in the natural population, shape ``[cells]``; 0 where the test set
                 has no face.
-
-        Returns:
-            The metrics on the test set and, without groups, those in the other population. Each has the
-            axis of the weightings first.
         """
         features = face_features(predictions)
         sums = self._sums(features)
         sizes = np.bincount(self.cells, minlength=self.labels.cell_count).astype(np.float64)
-        tested = frame_from_sums(
-            sums, sizes, self.labels, quantiles=error_quantiles(features, self.counts, self.labels)
-        )
+        tested = frame_from_sums(sums, sizes, self.labels, error_quantiles(features, self.counts, self.labels))
         weights = np.divide(shares, sizes, out=np.zeros_like(sizes), where=sizes > 0)
         quantiles = error_quantiles(features, self.counts * weights[self.cells], self.labels)
-        natural = frame_from_sums(sums * weights[:, None], shares, self.labels, quantiles=quantiles, groups=False)
-        return tested, natural
+        natural = frame_from_sums(sums * weights[:, None], shares, self.labels, quantiles)
+        return replace(tested, natural=natural.overall)
 
     def _sums(self, features: Floats) -> Floats:
         """Sum the features per weighting and cell, shape ``[weightings, cells, features]``."""
@@ -104,14 +98,11 @@ class Weighting:
 
 
 def percentile_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Return the lower and upper end of the percentile interval.
+    """Return the lower and upper end of the percentile interval, each of shape ``[...]``.
 
     Args:
-        values: A metric in every resample, shape ``[resamples, ...]``.
+        values: A metric in every resample, shape ``[resamples, ...]``. Where it is undefined in one, the ends are NaN.
         confidence: Share that the interval covers, such as 0.95.
-
-    Returns:
-        Both ends, each of shape ``[...]``. NaN where the metric is undefined in some resample.
     """
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, (tail, 1 - tail), axis=0)

@@ -6,7 +6,8 @@ The metrics of an output follow from its kind, so that a new output brings its o
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from components.dataset.labels import CELL_COLUMNS
 from components.dataset.outputs import OUTPUTS, Kind, Output
@@ -50,10 +51,8 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: Key in results.
         title: Name for people, at the start of a line.
         output: Name of the output that it judges.
-        better: Which way it is better.
         meaning: What it says, in a sentence.
         unit: Unit of its values; empty for a share.
         decimals: Decimals that it is shown with.
@@ -86,18 +85,16 @@ class Metric:
         return self.name == f"{self.output}_{OUTPUTS[self.output].metric}"
 
 
+def _metric(output: Output, suffix: str, title: str, better: Better = Better.HIGHER, **attributes: Any) -> Metric:
+    return Metric(f"{output.name}_{suffix}", f"{output.title} {title}", output.name, better, **attributes)
+
+
 def _metrics_of(output: Output) -> Iterator[Metric]:
-    if output.kind is Kind.REGRESSION:
-        yield from _regression_metrics(output)
-    else:
-        yield from _class_metrics(output)
+    return _class_metrics(output) if output.is_classified else _regression_metrics(output)
 
 
 def _regression_metrics(output: Output) -> Iterator[Metric]:
-    def metric(suffix: str, title: str, better: Better, **attributes: object) -> Metric:
-        name = f"{output.name}_{suffix}"
-        return Metric(name, f"{output.title} {title}", output.name, better, unit="years", decimals=2, **attributes)  # type: ignore[arg-type]
-
+    metric = partial(_metric, output, unit="years", decimals=2)
     mae = "Mean size of the error, in years. Lower is better."
     bias = "Mean of predicted less true age, in years. Below zero, people are taken for younger than they are."
     yield metric("mae", "MAE", Better.LOWER, meaning=mae, test=Test.MEAN, by_group=True)
@@ -111,24 +108,21 @@ def _regression_metrics(output: Output) -> Iterator[Metric]:
 
 
 def _class_metrics(output: Output) -> Iterator[Metric]:
-    def metric(suffix: str, title: str, meaning: str, **attributes: object) -> Metric:
-        name = f"{output.name}_{suffix}"
-        return Metric(name, f"{output.title} {title}", output.name, Better.HIGHER, meaning, **attributes)  # type: ignore[arg-type]
-
+    metric = partial(_metric, output)
     has_own_class = output.kind is Kind.CATEGORICAL and output.name in GROUP_COLUMNS
     right = "Share of faces whose class is predicted right."
     found = "Of the faces of the class, the share that is found."
     # Within a group everyone has the same true class of a group column: its accuracy is that class's recall.
-    yield metric("accuracy", "accuracy", right, test=Test.CORRECT, by_group=not has_own_class, is_share=True)
+    yield metric("accuracy", "accuracy", meaning=right, test=Test.CORRECT, by_group=not has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
         mean = "Mean of the classes' F1, each class counting the same however rare it is."
-        yield metric("macro_f1", "macro F1", mean, test=Test.MACRO_F1)
-    yield metric("recall", "recall", found, per=output.name, by_group=has_own_class, is_share=True)
+        yield metric("macro_f1", "macro F1", meaning=mean, test=Test.MACRO_F1)
+    yield metric("recall", "recall", meaning=found, per=output.name, by_group=has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
         given = "Of the faces given to the class, the share that belongs there."
-        yield metric("precision", "precision", given, per=output.name, by_group=has_own_class)
+        yield metric("precision", "precision", meaning=given, per=output.name, by_group=has_own_class)
         harmonic = "Harmonic mean of recall and precision."
-        yield metric("f1", "F1", harmonic, per=output.name, by_group=has_own_class)
+        yield metric("f1", "F1", meaning=harmonic, per=output.name, by_group=has_own_class)
 
 
 CATALOGUE: Mapping[str, Metric] = {metric.name: metric for output in OUTPUTS.values() for metric in _metrics_of(output)}

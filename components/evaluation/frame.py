@@ -11,8 +11,8 @@ NaN, which :mod:`components.compare` writes as null.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,20 +45,21 @@ class MetricFrame:
         confusion: By classified output, counts with the truth in rows, shape ``[..., classes, classes]``.
         confusion_by: By pair of an output and another column of the group, the same within each of that
             column's classes, shape ``[..., names, classes, classes]``.
+        natural: What ``overall`` is in the natural population, where it was asked for.
     """
 
     overall: Metrics
     by_group: Metrics = field(default_factory=dict)
     confusion: Metrics = field(default_factory=dict)
     confusion_by: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
+    natural: Metrics = field(default_factory=dict)
 
     def worst_group(self, metric: str) -> Floats:
         """Return a metric of the group that is worst in it, shape ``[...]``."""
         values = self.by_group[metric]
         badness = CATALOGUE[metric].better.badness(values)
         place = np.nanargmax(np.where(np.isnan(badness), -np.inf, badness), axis=-1)
-        worst: Floats = np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-        return worst
+        return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
     def group_gap(self, metric: str) -> Floats:
         """Return the distance between the highest and the lowest group in a metric, shape ``[...]``."""
@@ -66,26 +67,14 @@ class MetricFrame:
         gap: Floats = np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)
         return gap
 
-    def map(self, change: Callable[[Floats], Floats]) -> "MetricFrame":
-        """Return the frame with a function applied to every array."""
-        return MetricFrame(
-            {name: change(values) for name, values in self.overall.items()},
-            {name: change(values) for name, values in self.by_group.items()},
-            {name: change(values) for name, values in self.confusion.items()},
-            {pair: change(values) for pair, values in self.confusion_by.items()},
-        )
+    def at(self, place: int | tuple[int, ...]) -> "MetricFrame":
+        """Return the frame of one of the weightings."""
+        parts = vars(self).items()
+        return MetricFrame(**{part: {key: array[place] for key, array in arrays.items()} for part, arrays in parts})
 
     def without_confusions(self) -> "MetricFrame":
         """Return the frame without its counts, which are its largest arrays."""
-        return MetricFrame(self.overall, self.by_group)
-
-
-def average(frames: Sequence[MetricFrame]) -> MetricFrame:
-    """Return the mean of each metric over frames of several seeds; a worst group is that of the averages."""
-    return MetricFrame(
-        {name: np.mean([frame.overall[name] for frame in frames], axis=0) for name in frames[0].overall},
-        {name: np.mean([frame.by_group[name] for frame in frames], axis=0) for name in frames[0].by_group},
-    )
+        return replace(self, confusion={}, confusion_by={})
 
 
 def score(predictions: Predictions) -> MetricFrame:
@@ -96,12 +85,11 @@ def score(predictions: Predictions) -> MetricFrame:
     sums = np.zeros((1, labels.cell_count, features.shape[1]))
     np.add.at(sums[0], cells, features)
     counts = np.bincount(cells, minlength=labels.cell_count).astype(np.float64)
-    frame = frame_from_sums(sums, counts, labels, quantiles=error_quantiles(features, np.ones((1, len(cells))), labels))
-    return frame.map(lambda values: values[0])
+    return frame_from_sums(sums, counts, labels, error_quantiles(features, np.ones((1, len(cells))), labels)).at(0)
 
 
 def _columns(labels: Labels) -> dict[str, slice]:
-    """Return the place of each output's columns among the features."""
+    """The place of each output's columns among the features."""
     places, start = {}, 0
     for output in OUTPUTS.values():
         width = _width(output, labels)
@@ -139,18 +127,15 @@ def face_features(predictions: Predictions) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def frame_from_sums(
-    sums: Floats, counts: Floats, labels: Labels, *, quantiles: Metrics, groups: bool = True
-) -> MetricFrame:
+def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Metrics) -> MetricFrame:
     """Return every metric, from sums per cell.
 
     Args:
         sums: Sums of :func:`face_features` over the faces of each cell, shape ``[..., cells, features]``.
         counts: Weight of the faces in each cell, shape ``[cells]``: how many faces were summed, or,
             for another population, the cell's share in it (then ``sums`` are weighted likewise).
-        labels: Names of the classes; they give the shape of the cells.
+        labels: They give the shape of the cells.
         quantiles: Of :func:`error_quantiles`: the metrics that are no function of sums.
-        groups: Whether to add what is given for each gender × ethnicity group.
     """
     *group_shape, bins = labels.cell_shape
     group_count = math.prod(group_shape)
@@ -167,8 +152,8 @@ def frame_from_sums(
         own = sums_of_group[..., columns]
         if name not in CLASSIFIED:
             overall |= _error_metrics(name, np.matmul(cells_of_bin, sums[..., columns]), cells_of_bin @ counts)
-            by_group |= {f"{name}_mae": _ratio(own[..., _ABSOLUTE], group_counts)}
-            by_group |= {f"{name}_bias": _ratio(own[..., _SIGNED], group_counts)}
+            by_group[f"{name}_mae"] = _ratio(own[..., _ABSOLUTE], group_counts)
+            by_group[f"{name}_bias"] = _ratio(own[..., _SIGNED], group_counts)
             continue
         if name in GROUP_COLUMNS:
             confusion[name], within, by_group_of = _true_by_group(own, GROUP_COLUMNS.index(name))
@@ -182,19 +167,12 @@ def frame_from_sums(
             right = np.trace(pairs, axis1=-2, axis2=-1)
         by_group[f"{name}_accuracy"] = _ratio(right, group_counts)
         overall |= _class_metrics(name, confusion[name])
-    overall = {name: overall[name] for name in CATALOGUE}
-    if not groups:
-        return MetricFrame(overall, confusion=confusion)
     flat = {name: by_group[name].reshape(*sums.shape[:-2], group_count) for name in GROUPED}
-    return MetricFrame(overall, flat, confusion, confusion_by)
+    return MetricFrame({name: overall[name] for name in CATALOGUE}, flat, confusion, confusion_by)
 
 
 def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[Floats], Floats]]:
-    """Split the predictions of an output whose true class is one of the group's two columns.
-
-    Args:
-        own: How often each class was predicted in each group, shape ``[..., first, second, classes]``.
-        place: Which of the group's columns is the output's own.
+    """Split the predictions in each group, shape ``[..., first, second, classes]``, of the group's ``place``-th column.
 
     Returns:
         The confusion counts over all groups; those within each class of the other column, shape
@@ -213,11 +191,8 @@ def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: L
 
     Args:
         features: Of :func:`face_features`, shape ``[faces, features]``.
-        weights: How often each face counts, shape ``[weightings, faces]``.
-        labels: Names of the classes.
-
-    Returns:
-        One array of shape ``[weightings]`` per metric.
+        weights: How often each face counts, shape ``[weightings, faces]``; a quantile has shape ``[weightings]``.
+        labels: They give the place of each output's features.
     """
     quantiles = {}
     for name, columns in _columns(labels).items():

@@ -45,9 +45,8 @@ def natural_population(manifest: Manifest, test_cells: npt.NDArray[np.integer]) 
     tested = np.bincount(test_cells, minlength=labels.cell_count) > 0
     covered = np.where(tested, population, 0)
     if not covered.sum():
-        raise DataError(
-            "The manifest and the test set share no cell", remedy="compare runs with the manifest they came from"
-        )
+        remedy = "compare runs with the manifest they came from"
+        raise DataError("The manifest and the test set share no cell", remedy=remedy)
     absent = tuple(labels.cell_name(int(cell)) for cell in np.flatnonzero((population > 0) & ~tested))
     return NaturalPopulation(
         shares=covered / covered.sum(),

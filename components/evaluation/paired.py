@@ -18,6 +18,7 @@ and equals McNemar's when there is one seed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +36,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class McNemar:
-    """Exact McNemar test of two networks.
-
-    Attributes:
-        a_only: Faces that only the first network gets right.
-        b_only: Faces that only the second network gets right.
-        p: Two-sided p-value.
-    """
+    """Exact McNemar test of two networks: the faces that only one of them gets right, and the two-sided p-value."""
 
     a_only: int
     b_only: int
@@ -53,15 +48,14 @@ class PairedTest:
     """Test of one metric between two variants.
 
     Attributes:
-        test: ``"permutation"``, ``"mcnemar_exact"`` (one seed) or ``"sign_flip_exact"`` (its form for
-            several seeds).
+        test: The sign flip is McNemar's form for several seeds.
         p: Two-sided p-value, not adjusted.
         by_seed: For correct answers, McNemar's test of each seed.
     """
 
-    test: str
+    test: Literal["permutation", "mcnemar_exact", "sign_flip_exact"]
     p: float
-    by_seed: Mapping[int, McNemar] = field(default_factory=dict)
+    by_seed: Mapping[str, McNemar] = field(default_factory=dict)
 
 
 def mcnemar_exact(a_correct: npt.NDArray[np.bool_], b_correct: npt.NDArray[np.bool_]) -> McNemar:
@@ -103,10 +97,6 @@ def permute_mean(differences: Floats, swaps: npt.NDArray[np.bool_]) -> float:
     Args:
         differences: One variant's values less the other's, shape ``[faces]``.
         swaps: Of :func:`random_swaps`.
-
-    Returns:
-        (1 + permutations at least as extreme) / (1 + permutations), which is never 0 (Phipson and
-        Smyth 2010).
     """
     differing = np.flatnonzero(differences)
     part = differences[differing]
@@ -129,9 +119,6 @@ def permute_macro_f1(
         b_predicted: The other's, same shape.
         classes: Number of classes.
         swaps: Of :func:`random_swaps`. A face is swapped for all seeds at once.
-
-    Returns:
-        As for :func:`permute_mean`.
     """
     pairs = np.eye(classes * classes)
     differing = np.flatnonzero((a_predicted != b_predicted).any(axis=0))
@@ -145,7 +132,8 @@ def permute_macro_f1(
         a_counts = (a_pairs.sum(axis=0) + moved).astype(np.float64).reshape(shape)
         b_counts = (b_pairs.sum(axis=0) - moved).astype(np.float64).reshape(shape)
         statistics += (macro_f1(a_counts) - macro_f1(b_counts)) / len(a_predicted)
-        observed += (_macro_f1_of(a_pairs, classes) - _macro_f1_of(b_pairs, classes)) / len(a_predicted)
+        a_whole, b_whole = (side.sum(axis=0).reshape(classes, classes) for side in (a_pairs, b_pairs))
+        observed += float(macro_f1(a_whole) - macro_f1(b_whole)) / len(a_predicted)
     return _share_as_extreme(statistics, observed)
 
 
@@ -172,9 +160,9 @@ def paired_test(
         classes = len(a[0].labels.names(output.name))
         return PairedTest("permutation", permute_macro_f1(truth, a_predicted, b_predicted, classes, swaps))
     a_correct, b_correct = a_predicted == truth, b_predicted == truth
-    by_seed = {run.seed: mcnemar_exact(ours, theirs) for run, ours, theirs in zip(a, a_correct, b_correct, strict=True)}
+    by_seed = {str(run.seed): mcnemar_exact(*right) for run, *right in zip(a, a_correct, b_correct, strict=True)}
     if len(a) == 1:
-        return PairedTest("mcnemar_exact", by_seed[a[0].seed].p, by_seed)
+        return PairedTest("mcnemar_exact", by_seed[str(a[0].seed)].p, by_seed)
     return PairedTest("sign_flip_exact", sign_flip_exact(a_correct.sum(axis=0) - b_correct.sum(axis=0)), by_seed)
 
 
@@ -185,12 +173,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
-def _macro_f1_of(pairs: Floats, classes: int) -> float:
-    return float(macro_f1(pairs.sum(axis=0).reshape(classes, classes)))
-
-
 def _share_as_extreme(statistics: Floats, observed: float) -> float:
-    """Share of permutations at least as extreme as what was observed, itself counted among them."""
+    """(1 + permutations at least as extreme) / (1 + permutations), never 0 (Phipson and Smyth 2010)."""
     # The same sums in another order differ by rounding; such ties count as extreme.
     threshold = abs(observed) - 1e-9 * max(1.0, abs(observed))
     return float((1 + (np.abs(statistics) >= threshold).sum()) / (1 + len(statistics)))

@@ -50,7 +50,6 @@ class Predictions:
 
     Attributes:
         faces: One row per test face, the columns of :data:`SCHEMA`.
-        labels: Names of the classes and of the age bins.
         variant: Name of the variant that was trained.
         seed: Seed of the training run.
     """
@@ -75,8 +74,8 @@ class Predictions:
             labels: Names of the classes and of the age bins.
             scores: By output: years ``[faces]`` of a regression, the probability of the second class
                 ``[faces]`` of a binary output, probabilities ``[faces, classes]`` of a categorical one.
-            variant: Name of the variant that was trained.
-            seed: Seed of the training run.
+            variant: As in :class:`Predictions`.
+            seed: As in :class:`Predictions`.
         """
         faces = truth[list(_TRUTH)].reset_index(drop=True)
         for output in OUTPUTS.values():
@@ -136,41 +135,32 @@ class Predictions:
         """Refuse values that would end as a silent NaN or a wrong class in a metric."""
         faces = self.faces
         if faces.empty:
-            raise ArtifactError(
-                f"The predictions {path} hold no face", remedy="run evaluate again on a test set with faces"
-            )
+            remedy = "run evaluate again on a test set with faces"
+            raise ArtifactError(f"The predictions {path} hold no face", remedy=remedy)
         if faces["image_id"].duplicated().any():
-            raise ArtifactError(f"{path}: column 'image_id' names a face twice", remedy="run evaluate again")
+            raise _fault(path, "image_id", "names a face twice")
         self._check_codes(path, "age_bin", "age_bin")
         for output in OUTPUTS.values():
-            if output.kind is Kind.REGRESSION:
-                self._check_finite(path, output.predicted, faces[output.predicted].to_numpy())
-                continue
-            if output.kind is Kind.CATEGORICAL:
-                classes = len(self.labels.names(output.name))
-                if (faces[output.probability].map(len).to_numpy() != classes).any():
-                    raise ArtifactError(
-                        f"{path}: column '{output.probability}' needs {classes} numbers per face, one per class",
-                        remedy="run evaluate again",
-                    )
-                self._check_finite(path, output.probability, self.probabilities(output))
-            else:
-                self._check_finite(path, output.probability, faces[output.probability].to_numpy())
-            for column in (output.name, output.predicted):
-                self._check_codes(path, column, output.name)
-
-    def _check_finite(self, path: str | os.PathLike[str], column: str, values: npt.NDArray[Any]) -> None:
-        if not np.isfinite(values).all():
-            raise ArtifactError(
-                f"{path}: column '{column}' is not finite everywhere", remedy="train this variant again"
-            )
+            classes = len(self.labels.names(output.name)) if output.is_classified else 0
+            if output.kind is Kind.CATEGORICAL and (faces[output.probability].map(len) != classes).any():
+                raise _fault(path, output.probability, f"needs {classes} numbers per face, one per class")
+            column = output.probability if output.is_classified else output.predicted
+            if not np.isfinite(np.array(faces[column].tolist(), np.float64)).all():
+                raise _fault(path, column, "is not finite everywhere", remedy="train this variant again")
+            if output.is_classified:
+                self._check_codes(path, output.name, output.name)
+                self._check_codes(path, output.predicted, output.name)
 
     def _check_codes(self, path: str | os.PathLike[str], column: str, names: str) -> None:
         size = len(self.labels.names(names))
         if not self.faces[column].between(0, size - 1).all():
-            raise ArtifactError(
-                f"{path}: column '{column}' needs codes from 0 to {size - 1}", remedy="run evaluate again"
-            )
+            raise _fault(path, column, f"needs codes from 0 to {size - 1}")
+
+
+def _fault(
+    path: str | os.PathLike[str], column: str, problem: str, *, remedy: str = "run evaluate again"
+) -> ArtifactError:
+    return ArtifactError(f"{path}: column '{column}' {problem}", remedy=remedy)
 
 
 def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, Any]:
@@ -178,14 +168,9 @@ def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, An
     if output.kind is Kind.REGRESSION:
         return {output.predicted: scores.astype(np.float32)}
     if output.kind is Kind.BINARY:
-        return {
-            output.probability: scores.astype(np.float32),
-            output.predicted: (scores >= 0.5).astype(np.int8),
-        }
-    return {
-        output.probability: list(scores.astype(np.float32)),
-        output.predicted: scores.argmax(axis=1).astype(np.int8),
-    }
+        return {output.probability: scores.astype(np.float32), output.predicted: (scores >= 0.5).astype(np.int8)}
+    predicted = scores.argmax(axis=1).astype(np.int8)
+    return {output.probability: list(scores.astype(np.float32)), output.predicted: predicted}
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
@@ -201,21 +186,15 @@ def align(predictions: Sequence[Predictions]) -> list[Predictions]:
     order = pd.Index(first.faces["image_id"])
     aligned = []
     for run in predictions:
-        name = f"variant {run.variant} with seed {run.seed}"
+        whose = f"The predictions of variant {run.variant} with seed {run.seed}"
         if run.labels != first.labels:
-            raise DataError(
-                f"The predictions of {name} have other class names", remedy="compare runs of one data set only"
-            )
+            raise DataError(f"{whose} have other class names", remedy="compare runs of one data set only")
         positions = pd.Index(run.faces["image_id"]).get_indexer(order)
         if len(run) != len(first) or (positions < 0).any():
-            raise DataError(
-                f"The predictions of {name} are about other faces", remedy="evaluate all runs on one test set"
-            )
+            raise DataError(f"{whose} are about other faces", remedy="evaluate all runs on one test set")
         faces = run.faces.iloc[positions].reset_index(drop=True)
         for column in _TRUTH:
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
-                raise DataError(
-                    f"The predictions of {name} have another true {column}", remedy="evaluate on one test set"
-                )
+                raise DataError(f"{whose} have another true {column}", remedy="evaluate on one test set")
         aligned.append(replace(run, faces=faces))
     return aligned

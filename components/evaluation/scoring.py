@@ -1,5 +1,6 @@
 """Estimates and bootstrap replicates of every metric, for one variant over its seeds."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,14 +10,14 @@ import numpy.typing as npt
 
 from components.evaluation.bootstrap import Weighting, percentile_interval
 from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS
-from components.evaluation.frame import MetricFrame, average
+from components.evaluation.frame import MetricFrame
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 
 
 class View(StrEnum):
-    """What is asked of a metric."""
+    """What is asked of a metric; its value is the name in :class:`~components.evaluation.frame.MetricFrame`."""
 
     OVERALL = "overall"
     """The metric itself."""
@@ -24,19 +25,14 @@ class View(StrEnum):
     BY_GROUP = "by_group"
     """Its value in each gender × ethnicity group."""
 
+    NATURAL = "natural"
+    """What it is in the natural population."""
+
     WORST_GROUP = "worst_group"
     """Its value in the group that is worst in it."""
 
     GROUP_GAP = "group_gap"
     """The distance between its highest and its lowest group."""
-
-    def of(self, frame: MetricFrame, metric: str) -> Floats:
-        """Return what a frame holds of a metric."""
-        if self is View.OVERALL:
-            return frame.overall[metric]
-        if self is View.BY_GROUP:
-            return frame.by_group[metric]
-        return frame.worst_group(metric) if self is View.WORST_GROUP else frame.group_gap(metric)
 
 
 def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
@@ -45,11 +41,8 @@ def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
     The upper end of a share of 0 is one less it.
 
     Args:
-        faces: Number of faces, any shape.
+        faces: Number of faces, any shape, that of the result; without a face it is 0.
         confidence: Share that the interval covers, such as 0.95.
-
-    Returns:
-        Shape of ``faces``; 0 where there is no face.
     """
     with np.errstate(divide="ignore"):
         limit: Floats = ((1 - confidence) / 2) ** (1 / np.asarray(faces, np.float64))
@@ -74,14 +67,12 @@ class Scored:
         estimates: Metrics on the test set by seed.
         replicates: Metrics in every bootstrap resample by seed, with the axis of resamples first;
             without the confusion counts.
-        natural: Metrics in the natural population, averaged over the seeds: estimates and replicates.
         confidence: Share that the intervals cover.
     """
 
     predictions: Mapping[int, Predictions]
     estimates: Mapping[int, MetricFrame]
     replicates: Mapping[int, MetricFrame]
-    natural: tuple[MetricFrame, MetricFrame]
     confidence: float
 
     @property
@@ -95,13 +86,9 @@ class Scored:
         return self.predictions[self.seeds[0]]
 
     def mean(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
-        """Return a metric averaged over seeds, in the metric's own shape.
+        """Return a metric averaged over seeds (default: all of the row's), in the metric's own shape.
 
-        Args:
-            metric: Name of a metric.
-            view: What is asked of it. The worst group and the gap are those *after* averaging over the
-                seeds, so that they are those of the averages shown.
-            seeds: Which of the row's seeds. Default: all.
+        The worst group and the gap are those *after* averaging over the seeds, those of the averages shown.
         """
         return _mean(self.estimates, metric, view, self.seeds if seeds is None else seeds)
 
@@ -124,34 +111,24 @@ class Scored:
 
     def _faces(self, metric: str, view: View) -> npt.NDArray[np.int64]:
         """Return the number of test faces behind each value of a share, in the share's shape."""
-        predictions = self.first
-        per = CATALOGUE[metric].per
-        columns = GROUP_COLUMNS if view is View.BY_GROUP else (per,) if per else ()
-        if not columns:
-            return np.asarray(len(predictions))
-        sizes = tuple(len(predictions.labels.names(column)) for column in columns)
-        codes = np.ravel_multi_index([predictions.faces[column].to_numpy(np.int64) for column in columns], sizes)
-        return np.bincount(codes, minlength=int(np.prod(sizes)))
-
-    def natural_estimate(self, metric: str) -> Estimate:
-        """Return a metric in the natural population, with its interval."""
-        estimates, replicates = (frame.overall[metric] for frame in self.natural)
-        return Estimate(estimates, *percentile_interval(replicates, self.confidence))
+        faces, labels, per = self.first.faces, self.first.labels, CATALOGUE[metric].per
+        if view is not View.BY_GROUP and per is None:
+            return np.asarray(len(faces))
+        columns = GROUP_COLUMNS if view is View.BY_GROUP else (str(per),)
+        sizes = [len(labels.names(column)) for column in columns]
+        codes = np.ravel_multi_index([faces[column].to_numpy(np.int64) for column in columns], sizes)
+        return np.bincount(codes, minlength=math.prod(sizes))
 
 
 def _mean(by_seed: Mapping[int, MetricFrame], metric: str, view: View, seeds: Iterable[int]) -> Floats:
-    if view in (View.OVERALL, View.BY_GROUP):
-        return np.asarray(np.mean([view.of(by_seed[seed], metric) for seed in seeds], axis=0), dtype=np.float64)
-    by_group = _mean(by_seed, metric, View.BY_GROUP, seeds)
-    return view.of(MetricFrame({}, by_group={metric: by_group}), metric)
+    if view in (View.OVERALL, View.BY_GROUP, View.NATURAL):
+        return np.asarray(np.mean([getattr(by_seed[seed], view)[metric] for seed in seeds], axis=0), np.float64)
+    averages = MetricFrame({}, by_group={metric: _mean(by_seed, metric, View.BY_GROUP, seeds)})
+    return averages.worst_group(metric) if view is View.WORST_GROUP else averages.group_gap(metric)
 
 
 def score_seeds(
-    predictions: Sequence[Predictions],
-    observed: Weighting,
-    resampled: Weighting,
-    shares: Floats,
-    confidence: float,
+    predictions: Sequence[Predictions], observed: Weighting, resampled: Weighting, shares: Floats, confidence: float
 ) -> Scored:
     """Score one variant.
 
@@ -163,16 +140,9 @@ def score_seeds(
         confidence: Share that intervals cover.
     """
     by_seed = {run.seed: run for run in sorted(predictions, key=lambda run: run.seed)}
-    estimates, replicates = {}, {}
-    natural_estimates, natural_replicates = [], []
-    for seed, run in by_seed.items():
-        point, natural_point = (frame.map(lambda values: values[0]) for frame in observed.score(run, shares))
-        draws, natural_draws = (frame.without_confusions() for frame in resampled.score(run, shares))
-        estimates[seed], replicates[seed] = point, draws
-        natural_estimates.append(natural_point)
-        natural_replicates.append(natural_draws)
-    natural = (average(natural_estimates), average(natural_replicates))
-    return Scored(by_seed, estimates, replicates, natural, confidence)
+    estimates = {seed: observed.score(run, shares).at(0) for seed, run in by_seed.items()}
+    replicates = {seed: resampled.score(run, shares).without_confusions() for seed, run in by_seed.items()}
+    return Scored(by_seed, estimates, replicates, confidence)
 
 
 def common_seeds(a: Scored, b: Scored) -> list[int]:
@@ -181,25 +151,8 @@ def common_seeds(a: Scored, b: Scored) -> list[int]:
 
 
 def difference(a: Scored, b: Scored, metric: str, view: View = View.OVERALL) -> Estimate:
-    """Return a metric of ``a`` less that of ``b`` over their common seeds, with its paired interval.
-
-    Args:
-        a: One row.
-        b: Another, with at least one seed in common.
-        metric: Name of a metric.
-        view: What is asked of it.
-    """
+    """Return a metric of ``a`` less that of ``b``, with its paired interval, over their common seeds: at least one."""
     seeds = common_seeds(a, b)
     replicates = a.mean_replicates(metric, view, seeds) - b.mean_replicates(metric, view, seeds)
     value = a.mean(metric, view, seeds) - b.mean(metric, view, seeds)
-    return Estimate(value, *percentile_interval(replicates, a.confidence))
-
-
-def natural_difference(a: Scored, b: Scored, metric: str) -> Estimate | None:
-    """Return the difference in the natural population; None unless both rows have the same seeds."""
-    if a.seeds != b.seeds:
-        return None
-    value, replicates = (
-        ours.overall[metric] - theirs.overall[metric] for ours, theirs in zip(a.natural, b.natural, strict=True)
-    )
     return Estimate(value, *percentile_interval(replicates, a.confidence))

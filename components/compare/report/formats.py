@@ -1,4 +1,4 @@
-"""Numbers as people read them; what is undefined is a dash."""
+"""Numbers as people read them; what is undefined is a dash. Every function here is a filter of the templates."""
 
 import re
 
@@ -24,9 +24,9 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
-def percent(share: float, places: int = 1) -> str:
+def percent(share: float) -> str:
     """Return a share in percent."""
-    return f"{100 * share:.{places}f}\u202f%"
+    return f"{100 * share:.1f}\u202f%"
 
 
 def p_value(value: Number) -> str:

@@ -1,5 +1,6 @@
 """The report for people: one HTML file that needs no network, and its summary in Markdown."""
 
+import inspect
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -21,20 +22,6 @@ from components.dataset.outputs import CLASSIFIED, FOCUS
 from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, TESTED
 from components.files import atomic_path
 
-_FILTERS = (
-    formats.count,
-    formats.decimal,
-    formats.direction,
-    formats.duration,
-    formats.ended,
-    formats.markdown,
-    formats.p_value,
-    formats.percent,
-    formats.procedure,
-    formats.short_title,
-    formats.span,
-)
-
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=jinja2.select_autoescape(("html.j2",)),
@@ -42,7 +29,7 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {function.__name__: function for function in _FILTERS}
+_ENVIRONMENT.filters |= dict(inspect.getmembers(formats, inspect.isfunction))
 _ENVIRONMENT.globals |= {
     "catalogue": CATALOGUE,
     "classified": CLASSIFIED.values(),
@@ -67,7 +54,8 @@ def render(comparison: Comparison) -> str:
     """Return the report: an HTML page that needs nothing beside it."""
     content = _content(comparison)
     rows, trained = list(content["rows"].values()), content["trained"]
-    preprocess = comparison.dataset.preprocess
+    preprocess, tests = comparison.dataset.preprocess, paired_tests(comparison)
+    seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
     return _ENVIRONMENT.get_template("report.html.j2").render(
         content,
         class_charts=class_charts(rows),
@@ -75,12 +63,12 @@ def render(comparison: Comparison) -> str:
         confusions=[(row, confusions(row, rows)) for row in trained],
         age_charts=age_charts(trained, comparison.reference),
         age_table=named_table(trained, MAE_BY_BIN),
-        tests=paired_tests(comparison),
-        difference_charts=difference_charts(content["rows"], paired_tests(comparison)),
+        tests=tests,
+        difference_charts=difference_charts(content["rows"], tests),
         groups=group_tables(rows),
         dataset_charts=dataset_charts(preprocess.before, preprocess.after),
         training_charts=training_charts(trained),
-        training_time=timedelta(seconds=round(sum(_train_seconds(comparison)))),
+        training_time=timedelta(seconds=round(sum(seconds))),
         provenance=comparison.provenance.model_dump(mode="json"),
         precision=share_precision(comparison),
         glossary=GLOSSARY,
@@ -111,7 +99,3 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "results": results_table(comparison, rows),
         "notes": reading_notes(comparison),
     }
-
-
-def _train_seconds(comparison: Comparison) -> list[float]:
-    return [seconds for row in comparison.variants.values() for seconds in row.train_seconds_by_seed.values()]

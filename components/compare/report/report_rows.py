@@ -8,13 +8,7 @@ from components.compare.contract import Comparison, Row
 
 @dataclass(frozen=True)
 class ReportRow:
-    """A row of the comparison, as the report shows it.
-
-    Attributes:
-        name: Key in the comparison.
-        facts: What the comparison says of it.
-        role: Its part in the report; decides its colour in charts.
-    """
+    """A row of the comparison, as the report shows it; its role decides its colour in charts."""
 
     name: str
     facts: Row

@@ -16,14 +16,7 @@ _FOCUS_RECALL = NAMED[f"{FOCUS.name}_recall"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one row.
-
-    Attributes:
-        metric: The metric.
-        interval: Its value.
-        is_best: Whether it is the best of its column, where there are several.
-        is_worst: Whether it is the worst of its row, where there are several.
-    """
+    """One metric of one row: its value, and whether it is the best of its column and the worst of its row."""
 
     metric: Metric
     interval: Interval
@@ -45,7 +38,6 @@ class ResultsTable:
 
     Attributes:
         columns: Title of each column, with its metric.
-        lines: One for each row of the comparison.
         dummy: Cells of the dummy predictor.
         weakest: The class that the reference finds least, whose recall is the last column.
         verdicts: Against the reference, by name of row and metric.
@@ -121,23 +113,18 @@ def confusions(row: ReportRow, rows: Sequence[ReportRow]) -> list[Confusion]:
 
 def paired_tests(comparison: Comparison) -> dict[Metric, list[PairedTestFacts]]:
     """Return the tests of each metric that was tested."""
-    by_metric = {
-        metric: [test for test in comparison.paired if test.metric == metric.name] for metric in TESTED.values()
-    }
-    return {metric: tests for metric, tests in by_metric.items() if tests}
+    tested = {test.metric for test in comparison.paired}
+    metrics = [metric for metric in TESTED.values() if metric.name in tested]
+    return {metric: [test for test in comparison.paired if test.metric == metric.name] for metric in metrics}
 
 
 def _lines(rows: Sequence[ReportRow], intervals: Sequence[Sequence[Interval]], metrics: Sequence[Metric]) -> list[Line]:
     """Return lines of ``intervals``, one per row, each with a cell for each of ``metrics``."""
     values = np.array([[interval.value for interval in line] for line in intervals], np.float64)
-    badness = np.stack(
-        [metric.better.badness(column) for metric, column in zip(metrics, values.T, strict=True)], axis=1
-    )
+    badness = np.array([metric.better.badness(column) for metric, column in zip(metrics, values.T, strict=True)]).T
     known = np.isfinite(badness)
     best = (badness == badness.min(axis=0, initial=np.inf, where=known)) & (known.sum(axis=0) > 1)
     worst = badness == badness.max(axis=1, keepdims=True, initial=-np.inf, where=known)
     worst &= known.sum(axis=1, keepdims=True) > 1
-    return [
-        Line(row, [Cell(*cell) for cell in zip(metrics, *marks, strict=True)])
-        for row, *marks in zip(rows, intervals, best.tolist(), worst.tolist(), strict=True)
-    ]
+    lines = zip(rows, intervals, best.tolist(), worst.tolist(), strict=True)
+    return [Line(row, [Cell(*cell) for cell in zip(metrics, *marks, strict=True)]) for row, *marks in lines]

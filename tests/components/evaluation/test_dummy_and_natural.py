@@ -40,8 +40,8 @@ def test_the_dummy_predicts_the_training_shares_and_writes_as_predictions(tmp_pa
 
 
 def _natural(predictions, population):
-    _, natural = Weighting.observed(predictions).score(predictions, population.shares)
-    return {name: float(natural.overall[name][0]) for name in SCALARS}
+    natural = Weighting.observed(predictions).score(predictions, population.shares).natural
+    return {name: float(natural[name][0]) for name in SCALARS}
 
 
 def test_a_population_with_equal_cells_gives_the_metrics_of_the_test_set(predict, make_manifest):

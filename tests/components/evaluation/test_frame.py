@@ -142,8 +142,8 @@ def test_leading_axes_are_carried_along():
     sums = np.random.default_rng(0).random((3, 2, labels.cell_count, 9))
     counts = np.full(labels.cell_count, 4.0)
     quantiles = {name: np.zeros((3, 2)) for name in ("age_error_median", "age_error_p90")}
-    together = frame_from_sums(sums, counts, labels, quantiles=quantiles).map(lambda values: values[2, 1])
-    alone = frame_from_sums(sums[2, 1], counts, labels, quantiles={name: np.zeros(()) for name in quantiles})
+    together = frame_from_sums(sums, counts, labels, quantiles).at((2, 1))
+    alone = frame_from_sums(sums[2, 1], counts, labels, {name: np.zeros(()) for name in quantiles})
     for part in ("overall", "by_group", "confusion", "confusion_by"):
         for name, values in getattr(alone, part).items():
             np.testing.assert_allclose(getattr(together, part)[name], values, err_msg=str(name))

@@ -109,10 +109,10 @@ def test_a_better_network_is_found_better_in_every_metric(predict):
 def test_several_seeds_are_tested_together_and_each_has_its_mcnemar(predict):
     ours, theirs = [predict("a", seed) for seed in (1, 2)], [predict("b", seed) for seed in (1, 2)]
     found = paired_test(TESTED["gender_accuracy"], ours, theirs, random_swaps(640, 99, 0))
-    assert (found.test, list(found.by_seed)) == ("sign_flip_exact", [1, 2])
+    assert (found.test, list(found.by_seed)) == ("sign_flip_exact", ["1", "2"])
     right = [[(each.faces["predicted_gender"] == each.faces["gender"]).to_numpy() for each in side]
              for side in (ours, theirs)]  # fmt: skip
-    assert found.by_seed[2] == mcnemar_exact(right[0][1], right[1][1])
+    assert found.by_seed["2"] == mcnemar_exact(right[0][1], right[1][1])
     assert found.p == sign_flip_exact(np.sum(right[0], axis=0) - np.sum(right[1], axis=0))
 
 

@@ -25,12 +25,10 @@ SPREAD = [metric for metric in SCALARS.values() if metric.output == _MAE.output 
 
 @dataclass(frozen=True)
 class AgeCharts:
-    """The age errors of the reference and of its best rival.
+    """The age errors of the reference and of its best rival; the legend has the colour and text of each.
 
-    Attributes:
-        legend: Name of the colour and text, for each of the two that has results.
-        by_bin: The mean absolute errors, with those of every other variant behind.
-        boxes: The distribution of the signed errors.
+    ``by_bin`` has the mean absolute errors, with those of every other variant behind, ``boxes`` the
+    distribution of the signed errors.
     """
 
     legend: list[tuple[str, str]]
@@ -75,11 +73,11 @@ def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, Report
         axes.set_ylabel("MAE, years")
         axes.grid(axis="y")
 
-    described = "; ".join(
+    facts = [
         f"{row.title}: {_listed({name: interval.value for name, interval in by_row[row.name].items()})}"
         for row in highlighted.values()
-    )
-    return draw(paint, "age-bins", f"{_MAE.title} per age bin", f"{described}.", 640, 320)
+    ]
+    return draw(paint, "age-bins", f"{_MAE.title} per age bin", facts, 640, 320)
 
 
 def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
@@ -114,11 +112,11 @@ def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
         axes.set_ylabel("Predicted − true age, years")
         axes.grid(axis="y")
 
-    described = "; ".join(
+    facts = [
         f"{row.title}: median error {_listed({name: box.median if box else None for name, box in boxes.items()})}"
         for row, boxes in zip(highlighted.values(), boxes_by_colour.values(), strict=True)
-    )
-    return draw(paint, "age-errors", "Age error against true age", f"{described}.", 640, 330)
+    ]
+    return draw(paint, "age-errors", "Age error against true age", facts, 640, 330)
 
 
 def _mae(row: ReportRow) -> float:

@@ -6,7 +6,7 @@ The page has a light and a dark theme and one chart serves both: it is drawn in 
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +72,7 @@ _DPI = 72  # Of matplotlib's SVG: one unit of the drawing is then one CSS pixel.
 
 @dataclass(frozen=True)
 class Drawing:
-    """An ``<svg>`` element.
-
-    Attributes:
-        source: The element, in which every text is escaped.
-    """
+    """An ``<svg>`` element, in which every text is escaped."""
 
     source: str
 
@@ -85,21 +81,16 @@ class Drawing:
         return self.source
 
 
-def draw(
-    paint: Callable[[Axes], None], key: str, title: str, description: str, width: int = 460, height: int = 260
-) -> Drawing:
+def draw(paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[str], width: int, height: int) -> Drawing:
     """Draw one chart.
 
     Args:
         paint: Draws on the axes that it is given.
         key: Unique in the page; prefix of the identifiers inside.
         title: Name of the chart, for screen readers and as tooltip.
-        description: What the chart shows, in a sentence, for those who can't see it.
+        facts: What the chart shows, for those who can't see it.
         width: Width of the drawing, in pixels; the page scales it to the space there is.
         height: Height of the drawing, in pixels.
-
-    Returns:
-        The ``<svg>`` element.
     """
     with rc_context(_STYLE):
         figure = Figure(figsize=(width / _DPI, height / _DPI), layout="constrained")
@@ -108,7 +99,7 @@ def draw(
         # Dates and versions in the drawing would make two reports of one run differ.
         absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(drawing, format="svg", transparent=True, metadata=absent)
-    return _inline(drawing.getvalue(), key, title, description, width, height)
+    return _inline(drawing.getvalue(), key, title, f"{'; '.join(facts)}.", width, height)
 
 
 def _inline(drawing: str, key: str, title: str, description: str, width: int, height: int) -> Drawing:

@@ -8,7 +8,7 @@ from components.compare.report.charts.canvas import ACCENT, INK, OTHER, REFERENC
 from components.compare.report.formats import decimal, short_title
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import FOCUS
-from components.evaluation.catalogue import NAMED, Metric
+from components.evaluation.catalogue import NAMED
 
 _F1 = NAMED[f"{FOCUS.name}_f1"]
 
@@ -18,12 +18,12 @@ _ROLE_COLOURS = {"reference": REFERENCE, "recommended": ACCENT, "other": OTHER}
 def class_charts(rows: Sequence[ReportRow]) -> dict[str, Drawing]:
     """Draw the F1 of each class, by the chart's caption."""
     names = rows[0].facts.intervals[_F1.name]
-    return {f"{short_title(_F1)}, {name}": _bars(rows, _F1, name, f"f1-{place}") for place, name in enumerate(names)}
+    return {f"{short_title(_F1)}, {name}": _bars(rows, name, f"f1-{place}") for place, name in enumerate(names)}
 
 
-def _bars(rows: Sequence[ReportRow], metric: Metric, name: str, key: str) -> Drawing:
-    """Draw one class's metric of every row as bars with intervals, from 0 to 1."""
-    intervals = [row.facts.named(metric, name) for row in rows]
+def _bars(rows: Sequence[ReportRow], name: str, key: str) -> Drawing:
+    """Draw one class's F1 of every row as bars with intervals, from 0 to 1."""
+    intervals = [row.facts.named(_F1, name) for row in rows]
 
     def paint(axes: Axes) -> None:
         places = range(len(rows))
@@ -40,7 +40,5 @@ def _bars(rows: Sequence[ReportRow], metric: Metric, name: str, key: str) -> Dra
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
 
-    described = "; ".join(
-        f"{row.title} {decimal(interval.value, 2)}" for row, interval in zip(rows, intervals, strict=True)
-    )
-    return draw(paint, key, f"{metric.title}, {name}", f"{described}.", 440, 34 + 21 * len(rows))
+    facts = [f"{row.title} {decimal(interval.value, 2)}" for row, interval in zip(rows, intervals, strict=True)]
+    return draw(paint, key, f"{_F1.title}, {name}", facts, 440, 34 + 21 * len(rows))

@@ -54,9 +54,9 @@ def _class_counts(before: Mapping[str, int], after: Counter[str], output: Output
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
 
-    described = "; ".join(f"{name} {before[name]} before, {after[name]} after" for name in names)
+    facts = [f"{name} {before[name]} before, {after[name]} after" for name in names]
     title = f"{output.title} before and after preprocessing"
-    return draw(paint, f"data-{output.name}", title, f"{described}.", 440, 52 + 40 * len(names))
+    return draw(paint, f"data-{output.name}", title, facts, 440, 52 + 40 * len(names))
 
 
 def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], output: Output) -> dict[str, Drawing]:
@@ -66,12 +66,10 @@ def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], output:
     oldest = max(counts[0])
     edges = np.arange(0, oldest + _AGE_STEP, _AGE_STEP) + 0.5
     log_edges = np.arange(math.floor(math.log(oldest) / _LOG_STEP) + 2) * _LOG_STEP
-    title, log_title = output.title, f"Log-{output.name}"
+    title, log_title, log_label = output.title, f"Log-{output.name}", f"Natural logarithm of the {output.name}"
     return {
         title: _histogram(counts, edges, title, f"{title}, years", f"data-{output.name}"),
-        log_title: _histogram(
-            logs, log_edges, log_title, f"Natural logarithm of the {output.name}", f"data-log-{output.name}"
-        ),
+        log_title: _histogram(logs, log_edges, log_title, log_label, f"data-log-{output.name}"),
     }
 
 
@@ -93,5 +91,5 @@ def _histogram(
         axes.grid(axis="y")
 
     peaks = [f"{edges[bins.argmax()]:.3g} to {edges[bins.argmax() + 1]:.3g}" for bins in (before, after)]
-    described = f"{label}: most faces from {peaks[0]} before and from {peaks[1]} after preprocessing."
-    return draw(paint, key, f"{title} before and after preprocessing", described, 440, 250)
+    fact = f"{label}: most faces from {peaks[0]} before and from {peaks[1]} after preprocessing"
+    return draw(paint, key, f"{title} before and after preprocessing", [fact], 440, 250)

@@ -18,9 +18,8 @@ def difference_charts(
 ) -> dict[str, Drawing]:
     """Draw the paired differences to the reference, a chart per metric, by the chart's caption."""
     labels = {name: _label(row, rows) for name, row in rows.items()}
-    return {
-        metric.title: _forest(metric, tests[metric], labels, f"forest-{place}") for place, metric in enumerate(tests)
-    }
+    places = enumerate(tests.items())
+    return {metric.title: _forest(metric, tests_of, labels, f"forest-{place}") for place, (metric, tests_of) in places}
 
 
 def _label(row: ReportRow, rows: Mapping[str, ReportRow]) -> str:
@@ -52,8 +51,5 @@ def _forest(metric: Metric, tests: Sequence[PairedTestFacts], labels: Mapping[st
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
 
-    described = "; ".join(
-        f"{test.a} {decimal(test.difference, metric.decimals, signed=True)}, {test.verdict}" for test in tests
-    )
-    title = f"{metric.title}: difference to the reference"
-    return draw(paint, key, title, f"{described}.", 440, 54 + 26 * len(tests))
+    facts = [f"{test.a} {decimal(test.difference, metric.decimals, signed=True)}, {test.verdict}" for test in tests]
+    return draw(paint, key, f"{metric.title}: difference to the reference", facts, 440, 54 + 26 * len(tests))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from components.compare.report.charts.canvas import ACCENT, OTHER, REFERENCE, Drawing, draw
@@ -11,11 +10,8 @@ from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.evaluation.catalogue import MAIN
 
-_CURVES = {
-    "loss": "Loss",
-    **{
-        name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
-    },
+_CURVES = {"loss": "Loss"} | {
+    name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
 }
 """Columns of the training history, and what they are for people."""
 
@@ -29,13 +25,11 @@ def training_charts(trained: Sequence[ReportRow]) -> list[tuple[ReportRow, list[
     formulas and have each their own.
     """
     limits = {column: None if column == "loss" else _limits(trained, column) for column in _CURVES}
-    return [
-        (
-            row,
-            [_curve(row, column, f"training-{place}-{index}", limits[column]) for index, column in enumerate(_CURVES)],
-        )
-        for place, row in enumerate(trained)
-    ]
+
+    def curves(row: ReportRow, key: str) -> list[Drawing]:
+        return [_curve(row, column, f"{key}-{place}", limits[column]) for place, column in enumerate(_CURVES)]
+
+    return [(row, curves(row, f"training-{place}")) for place, row in enumerate(trained)]
 
 
 def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Drawing:
@@ -45,10 +39,10 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
     def paint(axes: Axes) -> None:
         for seed, history in row.facts.history.items():
             axes.axvline(row.facts.best_epoch[seed], color=OTHER, linewidth=1, linestyle=(0, (2, 2)))
-            epochs = _floats(history["epoch"])
+            epochs = np.array(history["epoch"], np.float64)
             marker = "o" if len(epochs) == 1 else None
             for name, colour, width in ((column, REFERENCE, 1.2), (f"val_{column}", ACCENT, 1.9)):
-                axes.plot(epochs, _floats(history[name]), color=colour, linewidth=width, marker=marker)
+                axes.plot(epochs, np.array(history[name], np.float64), color=colour, linewidth=width, marker=marker)
         axes.set_title(title, fontsize=11, loc="left")
         axes.locator_params(axis="x", integer=True, nbins=5)
         axes.locator_params(axis="y", nbins=5)
@@ -57,12 +51,12 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
             axes.set_ylim(*limits)
         axes.grid(axis="y")
 
-    ends = "; ".join(
+    facts = [
         f"seed {seed}: from {decimal(known[0])} to {decimal(known[-1])} on validation faces"
         for seed, history in row.facts.history.items()
         if (known := [value for value in history[f"val_{column}"] if value is not None])
-    )
-    return draw(paint, key, f"{title} over the epochs", f"{ends}.", 250, 190)
+    ]
+    return draw(paint, key, f"{title} over the epochs", facts, 250, 190)
 
 
 def _limits(trained: Sequence[ReportRow], column: str) -> Limits | None:
@@ -79,8 +73,3 @@ def _limits(trained: Sequence[ReportRow], column: str) -> Limits | None:
         return None
     margin = 0.05 * (max(known) - min(known)) or 0.05
     return min(known) - margin, max(known) + margin
-
-
-def _floats(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    """Values with NaN for what is undefined, which leaves a gap in a line."""
-    return np.array(values, np.float64)
