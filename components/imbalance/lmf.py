@@ -26,10 +26,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _require_margins_as_weights(self) -> Self:
         if self.class_weighted and self.max_margin == 0:
-            raise SettingError(
-                "class_weighted takes the margins as weights, and max_margin is 0",
-                remedy="set max_margin above 0 or class_weighted to false",
-            )
+            problem = "class_weighted takes the margins as weights, and max_margin is 0"
+            raise SettingError(problem, remedy="set max_margin above 0 or class_weighted to false")
         return self
 
 
