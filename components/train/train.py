@@ -39,7 +39,8 @@ def train(
 
     Args:
         images_path: Directory of image shards.
-        train_path, validation_path: Manifests of the two splits.
+        train_path: Manifest of the training split.
+        validation_path: Manifest of the validation split.
         hyperparameters_path: What tuning chose for each tuned variant.
         variant: A name in the registry.
         seed: Fixes weights, order, dropout and augmentation.
@@ -52,8 +53,8 @@ def train(
     train_faces, validation_faces = Manifest.read(train_path), Manifest.read(validation_path)
     started = time.monotonic()
     data = load_training_data(images_path, train_faces, validation_faces, definition, recipe)
-    counts, seconds = (len(data.train.images), len(data.validation.images)), time.monotonic() - started
-    _log.info("%s: %d training and %d validation faces loaded in %.1f s", title, *counts, seconds)
+    counts = len(data.train.images), len(data.validation.images)
+    _log.info("%s: %d training and %d validation faces loaded in %.1f s", title, *counts, time.monotonic() - started)
     network = build_compiled(data, recipe, hyperparameters)
     started = time.monotonic()
     history = fit_network(network, data, recipe, seed, [EpochLog(title, recipe.training.epochs)]).history

@@ -48,7 +48,8 @@ def tune(
 
     Args:
         images_path: Directory of image shards.
-        train_path, validation_path: Manifests of the two splits.
+        train_path: Manifest of the training split.
+        validation_path: Manifest of the validation split.
         variant: The variant whose losses and weights the trials train with.
         settings: Budget and search space, or the fixed values.
         recipe: The settings that a trial follows; ``settings.epochs`` replaces the epochs.
@@ -157,7 +158,14 @@ class _Trial(keras_tuner.HyperModel):
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.settings.space))
 
-    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *_: Any, callbacks: list[Any], **__: Any) -> Any:
+    def fit(
+        self,
+        hp: keras_tuner.HyperParameters,
+        model: keras.Model,
+        *_: Any,
+        callbacks: list[keras.callbacks.Callback],
+        **__: Any,
+    ) -> Any:
         values = _hyperparameters(hp, self.settings.space).model_dump()
         rows: list[dict[str, Any]] = []
 
