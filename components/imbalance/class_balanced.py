@@ -20,7 +20,7 @@ class Settings(Section):
 
 
 def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) -> FloatArray:
-    """Return a weight per class that sum to the number of classes: the inverse of its effective number of faces.
+    """Return the weight of each class: the inverse of its effective number of faces, scaled to a mean of 1.
 
     The effective number of n faces is (1 − beta^n) / (1 − beta) (arXiv 1901.05555).
 

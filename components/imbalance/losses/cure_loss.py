@@ -11,5 +11,6 @@ class CureLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        arguments = [name for name in inspect.signature(type(self)).parameters if name != "options"]
-        return {**super().get_config(), **{name: getattr(self, name) for name in arguments}}
+        parameters = inspect.signature(type(self)).parameters.values()
+        names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
