@@ -22,8 +22,5 @@ def resample(train: "Manifest", settings: None) -> Resampling:
     filled = np.flatnonzero(sizes)
     probabilities = 1.0 / (sizes[cells] * len(filled))
     empty = [train.labels.cell_name(int(cell)) for cell in np.flatnonzero(sizes == 0)]
-    return Resampling(
-        np.arange(len(train)),
-        probabilities / probabilities.sum(),
-        {"cells": len(filled), "empty_cells": empty, "smallest_cell": int(sizes[filled].min())},
-    )
+    details = {"cells": len(filled), "empty_cells": empty, "smallest_cell": int(sizes[filled].min())}
+    return Resampling(np.arange(len(train)), probabilities / probabilities.sum(), details)

@@ -20,16 +20,9 @@ class Settings(Section):
 
 
 def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) -> FloatArray:
-    """Return a weight per class: the inverse of its effective number of faces.
+    """Return the weight of each class: the inverse of its effective number of faces, scaled to a mean of 1.
 
     The effective number of n faces is (1 − beta^n) / (1 − beta) (arXiv 1901.05555).
-
-    Args:
-        class_counts: Training faces per class, all above 0, shape ``[classes]``.
-        beta: 0 weighs all classes alike; towards 1 the weights become inverse counts.
-
-    Returns:
-        Weights that sum to the number of classes, shape ``[classes]``.
 
     Raises:
         DataError: If a class has no face.
@@ -43,14 +36,8 @@ def class_balanced_weights(class_counts: npt.ArrayLike, beta: float = 0.9999) ->
 def weigh_faces(faces: TrainingFaces, output: Output, beta: float, cure: str) -> tuple[FloatArray, dict[str, float]]:
     """Return the class-balanced weight of every face, mean 1, and of every class by name.
 
-    Args:
-        faces: The training faces.
-        output: A classified output.
-        beta: As in :func:`class_balanced_weights`.
-        cure: Name of the cure that asks, for the error.
-
     Raises:
-        DataError: If a class has no face.
+        DataError: If a class has no face; names the cure that asks.
     """
     # A mean of 1 over the faces makes Keras's mean of weighted losses that of the authors' code in expectation:
     # theirs divides by the weights of each batch.

@@ -42,12 +42,9 @@ def dense_weights(targets: npt.ArrayLike, alpha: float = 0.25, draws: npt.ArrayL
     targets.
 
     Args:
-        targets: Targets of the training faces, shape ``[faces]``.
+        targets: Targets of the training faces, shape ``[faces]``, as the result.
         alpha: 0 weighs all alike; below 1 no two weights differ by more than 1 / (1 − alpha).
         draws: How often each target counts, shape ``[faces]``. Default: once.
-
-    Returns:
-        Weights with mean 1 over the targets, shape ``[faces]``.
 
     Raises:
         DataError: If all targets are equal, so that they have no density.
@@ -60,7 +57,9 @@ def dense_weights(targets: npt.ArrayLike, alpha: float = 0.25, draws: npt.ArrayL
 def density_bandwidth(targets: npt.ArrayLike, draws: npt.ArrayLike | None = None) -> float:
     """Return the kernel's bandwidth, 1.06 · standard deviation (ddof 0) · n^(−1/5), in the targets' unit."""
     values, _, masses = _distinct(targets, draws)
-    return _bandwidth(values, masses)
+    mean = np.average(values, weights=masses)
+    deviation = math.sqrt(np.average((values - mean) ** 2, weights=masses))
+    return float(1.06 * deviation * masses.sum() ** -0.2)
 
 
 def _distinct(
@@ -70,12 +69,6 @@ def _distinct(
     values, rows = np.unique(np.asarray(targets, np.float64), return_inverse=True)
     masses = np.bincount(rows, None if draws is None else np.asarray(draws, np.float64))
     return values, rows, masses.astype(np.float64)
-
-
-def _bandwidth(values: FloatArray, masses: FloatArray) -> float:
-    mean = np.average(values, weights=masses)
-    deviation = math.sqrt(np.average((values - mean) ** 2, weights=masses))
-    return float(1.06 * deviation * masses.sum() ** -0.2)
 
 
 def _scaled_density(values: FloatArray, masses: FloatArray) -> FloatArray:
@@ -91,7 +84,7 @@ def _scaled_density(values: FloatArray, masses: FloatArray) -> FloatArray:
             "The training faces are all of one age, so 'denseweight' finds no density",
             remedy="use more faces, or a variant without this cure",
         )
-    bandwidth = _bandwidth(values, masses)
+    bandwidth = density_bandwidth(values, masses)
     reach = _kernel_reach(bandwidth)
     margin = max(reach, 0.05 * float(np.ptp(values)))
     grid, step = np.linspace(values[0] - margin, values[-1] + margin, _GRID_POINTS, retstep=True)
@@ -108,11 +101,7 @@ def _scaled_density(values: FloatArray, masses: FloatArray) -> FloatArray:
 
 
 def _kernel_reach(bandwidth: float) -> float:
-    """Return the distance at which the kernel falls to 1e-4, found as coarsely as the authors' package does.
-
-    Raises:
-        DataError: If the kernel is lower than that everywhere.
-    """
+    """Return the distance at which the kernel falls to 1e-4, found as coarsely as the authors' package does."""
     from scipy.optimize import brentq
 
     peak = 1.0 / (math.sqrt(2.0 * math.pi) * bandwidth)

@@ -33,7 +33,5 @@ def resample(train: "Manifest", settings: Settings) -> Resampling:
     generator = np.random.default_rng(settings.seed)
     kept = np.ones(len(train), bool)
     kept[generator.choice(np.flatnonzero(ethnicity == majority), removed, replace=False)] = False
-    return Resampling(
-        np.flatnonzero(kept),
-        details={"class": train.labels.ethnicities[majority], "removed": removed, "kept": int(kept.sum())},
-    )
+    details = {"class": train.labels.ethnicities[majority], "removed": removed, "kept": int(kept.sum())}
+    return Resampling(np.flatnonzero(kept), details=details)

@@ -20,8 +20,5 @@ class Settings(class_balanced.Settings):
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Weigh an output's faces by their class in the last epochs."""
     weights, by_class = class_balanced.weigh_faces(faces, output, settings.beta, "drw")
-    return Treatment(
-        deferred_weights=weights,
-        deferred_fraction=settings.fraction,
-        details={"deferred_class_weights": by_class},
-    )
+    details = {"deferred_class_weights": by_class}
+    return Treatment(deferred_weights=weights, deferred_fraction=settings.fraction, details=details)

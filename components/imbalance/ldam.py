@@ -21,9 +21,6 @@ def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment
     from components.imbalance.losses.ldam import LDAM
 
     loss = LDAM(faces.class_counts(output, "ldam").tolist(), **settings.model_dump())
-    return Treatment(
-        loss=loss,
-        # The logits of a scaled loss carry the prior divided by the scale.
-        prior_known=settings.scale == 1,
-        details={"margins": faces.name_groups(output, loss.margins)},
-    )
+    # The logits of a scaled loss carry the prior divided by the scale.
+    prior_known = settings.scale == 1
+    return Treatment(loss=loss, prior_known=prior_known, details={"margins": faces.name_groups(output, loss.margins)})

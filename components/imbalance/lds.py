@@ -36,14 +36,10 @@ class Settings(Section):
 
 
 def lds_kernel(size: int = 5, sigma: float = 2.0) -> FloatArray:
-    """Return the smoothing window, its largest value 1, shape ``[size]``.
+    """Return the smoothing window, its largest value 1, shape ``[size]``, from a standard deviation in years.
 
     The window is a unit impulse filtered with a Gaussian that is reflected at the window's ends, as in
     the authors' code, and so flatter than the Gaussian itself.
-
-    Args:
-        size: Width in years, odd.
-        sigma: Standard deviation in years.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -63,8 +59,7 @@ def lds_weights(
 
     Args:
         ages_years: Whole ages, at least 0, shape ``[faces]``. From 120 years on they count as one age.
-        reweight: ``"sqrt_inverse"`` takes the square root of the counts before smoothing, ``"inverse"``
-            clips them to 5 … 1000 before smoothing.
+        reweight: As in :class:`Settings`.
         kernel: Smoothing window; None for no smoothing.
         draws: How often each face counts, shape ``[faces]``. Default: once.
 

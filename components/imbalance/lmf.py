@@ -26,10 +26,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _require_margins_as_weights(self) -> Self:
         if self.class_weighted and self.max_margin == 0:
-            raise SettingError(
-                "class_weighted takes the margins as weights, and max_margin is 0",
-                remedy="set max_margin above 0 or class_weighted to false",
-            )
+            problem = "class_weighted takes the margins as weights, and max_margin is 0"
+            raise SettingError(problem, remedy="set max_margin above 0 or class_weighted to false")
         return self
 
 
@@ -38,9 +36,7 @@ def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment
     from components.imbalance.losses.lmf import LMF
 
     loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.model_dump())
-    return Treatment(
-        loss=loss,
-        # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.
-        prior_known=settings.scale == 1 and not settings.class_weighted,
-        details={"margins": faces.name_groups(output, loss.ldam.margins)},
-    )
+    # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.
+    prior_known = settings.scale == 1 and not settings.class_weighted
+    margins = faces.name_groups(output, loss.ldam.margins)
+    return Treatment(loss=loss, prior_known=prior_known, details={"margins": margins})

@@ -1,7 +1,7 @@
 """From a variant and the training faces to losses, weights and draws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,15 +53,9 @@ class TrainingPlan:
 
 
 def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", age_scale: AgeScale) -> TrainingPlan:
-    """Compute what a variant needs from the training faces.
+    """Compute what a variant needs from the training faces; its overrides win over the settings.
 
     The resampling comes first; every other number is computed from the faces that it leaves.
-
-    Args:
-        variant: Cure of each output, and the resampling.
-        settings: Parameters of the cures; the variant's overrides win.
-        train: The training split.
-        age_scale: Scale of the age head.
 
     Raises:
         RequestError: If a cure is unknown, or two cures of one output both set the loss.
@@ -69,14 +63,11 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
     """
     settings = settings.with_overrides(variant.overrides)
     resampling = _resample(variant, train, settings)
-    faces = TrainingFaces(train.subset(resampling.rows), _expected_draws(resampling), age_scale)
+    faces = TrainingFaces(train.subset(resampling.rows), resampling.draws, age_scale)
     treatments = {name: _treat(variant, output, faces, settings) for name, output in OUTPUTS.items()}
     deferred_fraction = max(treatment.deferred_fraction for treatment in treatments.values())
-    first = {name: _weights(faces, treatment.weights) for name, treatment in treatments.items()}
-    last = {
-        name: first[name] if treatment.deferred_weights is None else treatment.deferred_weights
-        for name, treatment in treatments.items()
-    }
+    first = {name: _weights_or(treatment.weights, np.ones(len(faces.draws))) for name, treatment in treatments.items()}
+    last = {name: _weights_or(treatment.deferred_weights, first[name]) for name, treatment in treatments.items()}
     counts = {name: faces.counts(output) for name, output in OUTPUTS.items()}
     return TrainingPlan(
         rows=resampling.rows,
@@ -118,12 +109,6 @@ def _resample(variant: Variant, train: "Manifest", settings: ImbalanceSettings) 
     return resampling
 
 
-def _expected_draws(resampling: Resampling) -> FloatArray:
-    if resampling.probabilities is None:
-        return np.ones(len(resampling.rows))
-    return resampling.probabilities * len(resampling.rows)
-
-
 def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: ImbalanceSettings) -> Treatment:
     """Join the treatments of one output's cures: one loss, the product of the weights."""
     names = variant.cure_names(output.name)
@@ -137,15 +122,12 @@ def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: Imb
             remedy="keep one of them",
         )
     weights = _product(faces, [treatment.weights for treatment in treatments])
-    deferred = [treatment for treatment in treatments if treatment.deferred_weights is not None]
-    return Treatment(
-        loss=losses[0].loss if losses else None,
+    deferred = [treatment.deferred_weights for treatment in treatments if treatment.deferred_weights is not None]
+    return replace(
+        losses[0] if losses else Treatment(),
         weights=weights,
-        deferred_weights=_product(faces, [weights, *(treatment.deferred_weights for treatment in deferred)])
-        if deferred
-        else None,
+        deferred_weights=_product(faces, [weights, *deferred]) if deferred else None,
         deferred_fraction=max((treatment.deferred_fraction for treatment in treatments), default=0.0),
-        class_offset=losses[0].class_offset if losses else None,
         prior_known=all(treatment.prior_known for treatment in treatments),
         details={key: value for treatment in treatments for key, value in treatment.details.items()},
     )
@@ -156,8 +138,8 @@ def _product(faces: TrainingFaces, factors: list[FloatArray | None]) -> FloatArr
     return faces.normalise(np.prod(given, axis=0)) if given else None
 
 
-def _weights(faces: TrainingFaces, weights: FloatArray | None) -> FloatArray:
-    return np.ones(len(faces.manifest)) if weights is None else weights
+def _weights_or(weights: FloatArray | None, default: FloatArray) -> FloatArray:
+    return default if weights is None else weights
 
 
 def _as_float32(weights: dict[str, FloatArray]) -> Weights:

@@ -12,7 +12,7 @@ Its module is read with the settings, so what is slow to import (Keras, pandas, 
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -56,29 +56,31 @@ class Variant:
         return tuple(self.cures[slot].split("+")) if slot in self.cures else ()
 
 
-_POC = "proof of concept"
-_MENON = "Menon et al. 2021 (arXiv 2007.07314)"
-_STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
+_CUI = "Cui et al. 2019 (arXiv 1901.05555)"
+_LIN = "Lin et al. 2017 (arXiv 1708.02002)"
+_MENON = "Menon et al. 2021 (arXiv 2007.07314)"
+_REN = "Ren et al. 2022 (arXiv 2203.16427), BMC"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
+_SHEN = "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin"
+_SOFTMAX = "balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740)"
+_STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
+_YANG = "Yang et al. 2021 (arXiv 2102.09554)"
+_POC = "proof of concept"
+_POC_INS = f"{_POC}: each face weighs 1 / (faces of its group), per output"
+_POC_DOWNSAMPLE = f"{_POC}: half of the majority ethnicity class removed"
 _POC_LMF = f"{_SADI}, with the coefficients of the proof of concept and scale 1"
+_LMF_WEIGHTED = f"{_POC_LMF}; weighted as in the authors' code"
+_LMF_ABLATION = f"ablation of LMF: LDAM at LMF's weight; {_POC_LMF}"
+
+_FULL = {"denseweight.alpha": 1.0}
 
 VARIANTS: Mapping[str, Variant] = {
     variant.name: variant
     for variant in (
         Variant("baseline", "Baseline", f"{_POC}: no cure"),
-        Variant(
-            "ins",
-            "Inverse number of samples",
-            f"{_POC}: each face weighs 1 / (faces of its group), per output",
-            {"age": "ins", "gender": "ins", "ethnicity": "ins"},
-        ),
-        Variant(
-            "downsample",
-            "Down-sampled majority",
-            f"{_POC}: half of the majority ethnicity class removed",
-            {"resampling": "downsample"},
-        ),
+        Variant("ins", "Inverse number of samples", _POC_INS, dict.fromkeys(OUTPUTS, "ins")),
+        Variant("downsample", "Down-sampled majority", _POC_DOWNSAMPLE, {"resampling": "downsample"}),
         Variant(
             "denseweight_lmf",
             "DenseWeight + LMF",
@@ -88,52 +90,28 @@ VARIANTS: Mapping[str, Variant] = {
         Variant(
             "logit_adjusted",
             "Full DenseWeight + logit adjustment",
-            f"{_MENON}; balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740); {_STEININGER}",
+            f"{_MENON}; {_SOFTMAX}; {_STEININGER}",
             {"age": "denseweight", "ethnicity": "logit_adjusted"},
-            overrides={"denseweight.alpha": 1.0},
+            _FULL,
         ),
         Variant("logit_adjusted_only", "Logit adjustment", _MENON, {"ethnicity": "logit_adjusted"}),
         Variant("denseweight", "DenseWeight", _STEININGER, {"age": "denseweight"}),
-        Variant(
-            "denseweight_full",
-            "DenseWeight at full strength",
-            _STEININGER,
-            {"age": "denseweight"},
-            overrides={"denseweight.alpha": 1.0},
-        ),
-        Variant("lds", "Label distribution smoothing", "Yang et al. 2021 (arXiv 2102.09554)", {"age": "lds"}),
-        Variant("balanced_mse", "Balanced MSE", "Ren et al. 2022 (arXiv 2203.16427), BMC", {"age": "balanced_mse"}),
+        Variant("denseweight_full", "DenseWeight at full strength", _STEININGER, {"age": "denseweight"}, _FULL),
+        Variant("lds", "Label distribution smoothing", _YANG, {"age": "lds"}),
+        Variant("balanced_mse", "Balanced MSE", _REN, {"age": "balanced_mse"}),
         Variant("lmf", "LMF", _POC_LMF, {"ethnicity": "lmf"}),
         Variant(
-            "lmf_weighted",
-            "LMF, class-weighted",
-            f"{_POC_LMF}; weighted as in the authors' code",
-            {"ethnicity": "lmf"},
-            overrides={"lmf.class_weighted": True},
+            "lmf_weighted", "LMF, class-weighted", _LMF_WEIGHTED, {"ethnicity": "lmf"}, {"lmf.class_weighted": True}
         ),
         Variant(
-            "lmf_without_focal",
-            "LMF without its focal part",
-            f"ablation of LMF: LDAM at LMF's weight; {_POC_LMF}",
-            {"ethnicity": "lmf"},
-            overrides={"lmf.beta": 0.0},
+            "lmf_without_focal", "LMF without its focal part", _LMF_ABLATION, {"ethnicity": "lmf"}, {"lmf.beta": 0.0}
         ),
         Variant("ldam", "LDAM", f"{_CAO}, scale 1 on a plain head", {"ethnicity": "ldam"}),
-        Variant("focal", "Focal loss", "Lin et al. 2017 (arXiv 1708.02002)", {"ethnicity": "focal"}),
-        Variant(
-            "class_balanced",
-            "Class-balanced weights",
-            "Cui et al. 2019 (arXiv 1901.05555)",
-            {"ethnicity": "class_balanced"},
-        ),
+        Variant("focal", "Focal loss", _LIN, {"ethnicity": "focal"}),
+        Variant("class_balanced", "Class-balanced weights", _CUI, {"ethnicity": "class_balanced"}),
         Variant("drw", "Deferred re-weighting", _CAO, {"ethnicity": "drw"}),
         Variant("ldam_drw", "LDAM + deferred re-weighting", _CAO, {"ethnicity": "ldam+drw"}),
-        Variant(
-            "cell_balanced",
-            "Cell-balanced sampling",
-            "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin",
-            {"resampling": "cell_balanced"},
-        ),
+        Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
     )
 }
 """Every variant by name, the four of the proof of concept first."""
@@ -146,18 +124,12 @@ def find_variant(name: str) -> Variant:
         RequestError: If there is none of this name; names the nearest.
     """
     if name not in VARIANTS:
-        raise RequestError(
-            f"There is no variant '{name}'{did_you_mean(name, VARIANTS)}", remedy=f"use one of {', '.join(VARIANTS)}"
-        )
+        raise _unknown(f"variant '{name}'", name, VARIANTS)
     return VARIANTS[name]
 
 
 def load_cure(slot: str, name: str) -> ModuleType:
-    """Import a cure's module.
-
-    Args:
-        slot: One of :data:`SLOTS`.
-        name: Name of the cure: of its file in this package.
+    """Import the module of a cure for one of :data:`SLOTS`.
 
     Raises:
         RequestError: If no cure of this name cures the slot; names the nearest that does.
@@ -172,9 +144,11 @@ def load_cure(slot: str, name: str) -> ModuleType:
         if _cures(module, slot):
             return module
     known = sorted({used for variant in VARIANTS.values() for used in variant.cure_names(slot)})
-    raise RequestError(
-        f"There is no {slot} cure '{name}'{did_you_mean(name, known)}", remedy=f"use one of {', '.join(known)}"
-    )
+    raise _unknown(f"{slot} cure '{name}'", name, known)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> RequestError:
+    return RequestError(f"There is no {what}{did_you_mean(name, known)}", remedy=f"use one of {', '.join(known)}")
 
 
 def _cures(module: ModuleType, slot: str) -> bool:

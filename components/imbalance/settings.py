@@ -29,10 +29,7 @@ class ImbalanceSettings(_Sections, Section):
     """Parameters of the cures."""
 
     def with_overrides(self, overrides: Mapping[str, float | bool | str]) -> Self:
-        """Return the settings with some values replaced.
-
-        Args:
-            overrides: New values by ``"section.key"``, such as ``{"denseweight.alpha": 1.0}``.
+        """Return the settings with some values replaced, by ``"section.key"`` such as ``"denseweight.alpha"``.
 
         Raises:
             RequestError: If a section is unknown.
@@ -42,16 +39,14 @@ class ImbalanceSettings(_Sections, Section):
         for path, value in overrides.items():
             section, _, key = path.partition(".")
             if section not in content:
-                raise RequestError(
-                    f"The override '{path}' names no cure with settings", remedy=f"use one of {sorted(content)}"
-                )
+                problem = f"The override '{path}' names no cure with settings"
+                raise RequestError(problem, remedy=f"use one of {sorted(content)}")
             content[section][key] = value
         return self.model_validate(content)
 
     def of_cure(self, name: str) -> Section | None:
         """Return a cure's own section; None for a cure without parameters."""
-        section: Section | None = dict(self).get(name)
-        return section
+        return dict(self).get(name)
 
     def of_variant(self, variant: Variant) -> dict[str, bool | int | float | str]:
         """Return the parameters of a variant's cures by ``"section.key"``; the variant's overrides win."""

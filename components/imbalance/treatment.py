@@ -112,6 +112,11 @@ class Resampling:
     probabilities: FloatArray | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def draws(self) -> FloatArray:
+        """Expected number of times that each of the faces is seen in an epoch, shape ``[rows]``."""
+        return np.ones(len(self.rows)) if self.probabilities is None else self.probabilities * len(self.rows)
+
 
 def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...] = ()) -> None:
     """Check that there is at least one face of every class.

@@ -14,8 +14,6 @@ from components.gs_uri import is_gs_uri
 from components.model.heads import StraightThroughClip
 from components.model.settings import Hyperparameters, ModelSettings
 
-_BACKBONE = "backbone"
-
 
 def build_network(
     settings: ModelSettings,
@@ -67,23 +65,16 @@ def _head(output: Output, features: Any, labels: Labels, age_scale: AgeScale, in
 
 
 def _build_backbone(settings: ModelSettings) -> keras.Model:
-    arguments: dict[str, Any] = {
-        "input_shape": (settings.image_size, settings.image_size, 3),
-        "minimalistic": True,
-        "include_top": False,
-        "pooling": "avg",
-        "name": _BACKBONE,
-    }
+    shape = (settings.image_size, settings.image_size, 3)
+    arguments = {"input_shape": shape, "minimalistic": True, "include_top": False, "pooling": "avg", "name": "backbone"}
     source = settings.backbone_weights
     if source == "imagenet":
         try:
             return keras.applications.MobileNetV3Small(weights="imagenet", **arguments)
         except Exception as error:
             # Keras lets whatever the download raised through: OSError, URLError, a bare Exception.
-            raise RequestError(
-                f"The ImageNet weights of MobileNetV3Small can't be downloaded ({_first_line(error)})",
-                remedy="pass --set model.backbone_weights=none or a file",
-            ) from error
+            problem = f"The ImageNet weights of MobileNetV3Small can't be downloaded ({_first_line(error)})"
+            raise RequestError(problem, remedy="pass --set model.backbone_weights=none or a file") from error
     backbone = keras.applications.MobileNetV3Small(weights=None, **arguments)
     if source != "none":
         _load_weights(backbone, source)
@@ -100,10 +91,8 @@ def _load_weights(backbone: keras.Model, source: str) -> None:
             try:
                 storage.Blob.from_uri(source, client=storage.Client()).download_to_filename(str(path))
             except Exception as error:
-                raise RequestError(
-                    f"The backbone weights {source} can't be read ({_first_line(error)})",
-                    remedy="check model.backbone_weights and the credentials",
-                ) from error
+                problem = f"The backbone weights {source} can't be read ({_first_line(error)})"
+                raise RequestError(problem, remedy="check model.backbone_weights and the credentials") from error
         if not path.is_file():
             raise RequestError(
                 f"The backbone weights file {source} does not exist",

@@ -67,11 +67,7 @@ class ServedModel:
         self._signature = self._loaded.signatures["serving_default"]
 
     def predict(self, encoded: Iterable[bytes], batch_size: int) -> dict[str, npt.NDArray[np.float32]]:
-        """Score images.
-
-        Args:
-            encoded: JPEG or PNG files.
-            batch_size: Images per call.
+        """Score JPEG or PNG files, ``batch_size`` at a time.
 
         Returns:
             Each output by name: the age in years ``[images]``, the probability of the second of two

@@ -35,7 +35,7 @@ def train(
     recipe: Recipe,
     model_path: str,
 ) -> TrainingRecord:
-    """Train one variant with one seed.
+    """Train one variant with one seed, and return what ``variant.json`` holds.
 
     Args:
         images_path: Directory of image shards.
@@ -46,28 +46,18 @@ def train(
         seed: Fixes weights, order, dropout and augmentation.
         recipe: The settings that the training follows.
         model_path: SavedModel directory to write, with ``variant.json`` and ``history.parquet``.
-
-    Returns:
-        What ``variant.json`` holds.
     """
     seed_everything(seed, deterministic=recipe.training.deterministic)
-    definition = find_variant(variant)
+    definition, title = find_variant(variant), f"{variant}, seed {seed}"
     hyperparameters = read_hyperparameters(hyperparameters_path, variant)
     train_faces, validation_faces = Manifest.read(train_path), Manifest.read(validation_path)
     started = time.monotonic()
     data = load_training_data(images_path, train_faces, validation_faces, definition, recipe)
-    _log.info(
-        "%s, seed %d: %d training and %d validation faces loaded in %.1f s",
-        variant,
-        seed,
-        len(data.train.images),
-        len(data.validation.images),
-        time.monotonic() - started,
-    )
+    counts = len(data.train.images), len(data.validation.images)
+    _log.info("%s: %d training and %d validation faces loaded in %.1f s", title, *counts, time.monotonic() - started)
     network = build_compiled(data, recipe, hyperparameters)
     started = time.monotonic()
-    log = EpochLog(f"{variant}, seed {seed}", recipe.training.epochs)
-    history = fit_network(network, data, recipe, seed, [log]).history
+    history = fit_network(network, data, recipe, seed, [EpochLog(title, recipe.training.epochs)]).history
     seconds = time.monotonic() - started
     table = pd.DataFrame(history)
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
@@ -93,16 +83,12 @@ def train(
         export(network, data.age_scale, recipe.model.image_size, draft)
         table.to_parquet(draft / HISTORY_FILE, index=False)
         record.write(draft)
-    _log.info("%s, seed %d: %d epochs in %.1f s, exported", variant, seed, len(table), seconds)
+    _log.info("%s: %d epochs in %.1f s, exported", title, len(table), seconds)
     return record
 
 
 def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
     """Return a variant's own hyperparameters where it was tuned, else the only ones there are.
-
-    Args:
-        path: JSON that the tune stage wrote: a search for each tuned variant.
-        variant: The variant to be trained.
 
     Raises:
         ArtifactError: If several variants were tuned and this one was not.

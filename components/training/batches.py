@@ -1,6 +1,6 @@
 """Batches of faces in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ from components.training.augmentation import augment
 from components.training.settings import AugmentationSettings
 
 Arrays = Mapping[str, np.ndarray]
-_Columns = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
+_Columns = tuple[dict[str, tf.Tensor], ...]
+_Batch = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -61,34 +62,30 @@ def training_batches(
         order = order.batch(batch_size).repeat()
     else:
         order = _drawn_indices(probabilities, batch_size, seed)
-    before = _columns(faces.targets, faces.weights)
-    after = before if deferred_weights is None else _columns(faces.targets, deferred_weights)
+    columns = _columns(faces.targets, faces.weights, deferred_weights or faces.weights)
 
-    def make_batch(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    def make_batch(step: tf.Tensor, rows: tf.Tensor) -> _Batch:
         images = augment(_gather_images(faces.images, rows), augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
-        targets, weights = _gather(before, rows)
-        if deferred_weights is not None:
-            late = _gather(after, rows)[1]
-            deferred = step >= deferred_from_epoch * steps
-            weights = {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
-        return images, targets, weights
+        targets, weights, late = _gather(columns, rows)
+        deferred = step >= deferred_from_epoch * steps
+        return images, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
 
-    batches = tf.data.Dataset.zip((tf.data.Dataset.counter(), order))
-    batches = batches.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE), steps
+    return _prefetch(make_batch, tf.data.Dataset.zip((tf.data.Dataset.counter(), order))), steps
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
     """Return every face once, in order, without augmentation, as ``(images, targets, weights)``."""
     columns = _columns(faces.targets, faces.weights)
 
-    def make_batch(rows: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    def make_batch(rows: tf.Tensor) -> _Batch:
         targets, weights = _gather(columns, rows)
         return tf.cast(_gather_images(faces.images, rows), tf.float32), targets, weights
 
-    batches = tf.data.Dataset.range(len(faces.images)).batch(batch_size)
-    batches = batches.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return _prefetch(make_batch, tf.data.Dataset.range(len(faces.images)).batch(batch_size))
+
+
+def _prefetch(make_batch: Callable[..., _Batch], order: tf.data.Dataset) -> tf.data.Dataset:
+    return order.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed: int) -> tf.data.Dataset:
@@ -110,9 +107,8 @@ def _gather_images(images: npt.NDArray[np.uint8], rows: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
 
-def _columns(targets: Arrays, weights: Arrays) -> _Columns:
-    as_tensors = {name: tf.constant(values) for name, values in targets.items()}
-    return as_tensors, {name: tf.constant(values, tf.float32) for name, values in weights.items()}
+def _columns(*tables: Arrays) -> _Columns:
+    return tuple({name: tf.constant(values) for name, values in table.items()} for table in tables)
 
 
 def _gather(columns: _Columns, rows: tf.Tensor) -> _Columns:

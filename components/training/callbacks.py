@@ -24,12 +24,7 @@ class ValidationScore(keras.callbacks.Callback):
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Log one line an epoch: what runs, how far, and the validation metrics.
-
-    Args:
-        title: What is being trained, such as ``"baseline, seed 42"``.
-        epochs: Most epochs.
-    """
+    """Log one line an epoch: what runs (such as ``"baseline, seed 42"``), how far, and the validation metrics."""
 
     def __init__(self, title: str, epochs: int) -> None:
         super().__init__()

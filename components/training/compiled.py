@@ -16,13 +16,7 @@ from components.training.recipe import Recipe
 
 
 def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters) -> keras.Model:
-    """Build the network and compile it with the variant's losses.
-
-    Args:
-        data: The variant's faces and plan.
-        recipe: The network's settings, epochs, loss weights and precision.
-        hyperparameters: Learning rate, dense layers and dropout.
-    """
+    """Build the network and compile it with the variant's losses."""
     training = recipe.training
     keras.config.set_dtype_policy(training.precision)
     network = build_network(recipe.model, hyperparameters, data.labels, data.age_scale, data.initial_age)

@@ -48,17 +48,10 @@ class TrainingData:
 def load_training_data(
     images_path: str | os.PathLike[str], train: Manifest, validation: Manifest, variant: Variant, recipe: Recipe
 ) -> TrainingData:
-    """Load the faces of one variant and plan its training.
+    """Load the faces of one variant from a directory of image shards, and plan its training.
 
     Weights, priors, densities and draws come from ``train`` alone. ``validation`` is only ever
     scored on.
-
-    Args:
-        images_path: Directory of image shards.
-        train: Training split.
-        validation: Validation split.
-        variant: Cure for each output, and the resampling.
-        recipe: Image size, age target, selection distribution and the parameters of the cures.
     """
     age_scale = AgeScale(recipe.model.age_target, train.labels.max_age)
     plan = prepare(variant, recipe.imbalance, train, age_scale)
@@ -84,21 +77,14 @@ def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: i
     The file is deleted at once and lives as long as the array, so decoded images fill the page
     cache, which the kernel can empty, and not the process.
 
-    Args:
-        images_path: Directory of image shards.
-        manifest: Faces to load.
-        size: Side of the square images, in pixels.
-
     Returns:
         Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
     """
-    decode = tf.function(
-        lambda batch: tf.map_fn(
-            lambda encoded: decode_and_resize(encoded, size), batch, tf.uint8, parallel_iterations=16
-        ),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        jit_compile=False,
-    )
+
+    def decode_batch(batch: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(lambda encoded: decode_and_resize(encoded, size), batch, tf.uint8, parallel_iterations=16)
+
+    decode = tf.function(decode_batch, input_signature=[tf.TensorSpec([None], tf.string)], jit_compile=False)
     with tempfile.TemporaryFile() as storage:
         shape = (len(manifest), size, size, 3)
         storage.truncate(max(1, int(np.prod(shape))))

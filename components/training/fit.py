@@ -33,9 +33,6 @@ def fit_network(
         recipe: Epochs, batch size, patience and augmentation.
         seed: Fixes the order of the faces and the augmentation.
         callbacks: More callbacks, run after those that watch the validation.
-
-    Returns:
-        Keras's history: one value per epoch for each loss and metric.
     """
     training, plan = recipe.training, data.plan
     batches, steps = training_batches(

@@ -26,13 +26,7 @@ class MacroF1(keras.metrics.Metric):
         self.confusion = self.add_weight(shape=(classes, classes), initializer="zeros", name="confusion")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch.
-
-        Args:
-            y_true: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Scores, shape ``[batch, classes]``; the highest is the prediction.
-            sample_weight: Optional weights, shape ``[batch]`` or ``[batch, 1]``.
-        """
+        """Add a batch of codes and weights, ``[batch]`` or ``[batch, 1]``, and scores, ``[batch, classes]``."""
         truth = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), self.classes, dtype=self.dtype)
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), self.classes, dtype=self.dtype)
         if sample_weight is not None:

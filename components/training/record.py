@@ -57,10 +57,7 @@ class TrainingRecord(Contract):
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read the record of a model.
-
-        Args:
-            path: The model's directory.
+        """Read the record in a model's directory.
 
         Raises:
             ArtifactError: If the record is missing, damaged or of another version.

@@ -36,10 +36,7 @@ class SearchResult(Contract):
 
 
 def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
-    """Return the searches of all tuned variants, by variant.
-
-    Args:
-        path: JSON that the tune stage gathered.
+    """Return the searches that the tune stage gathered, by variant.
 
     Raises:
         ArtifactError: If the file is missing or a search has another form.

@@ -18,13 +18,7 @@ def watched_metric(training: TrainingSettings) -> str:
 
 
 def kept_epoch(history: Mapping[str, Sequence[float]], plan: TrainingPlan, training: TrainingSettings) -> int:
-    """Return the epoch, from 1, whose weights :func:`~components.training.fit.fit_network` left in the network.
-
-    Args:
-        history: One value per epoch for each loss and metric.
-        plan: Whether there are deferred weights.
-        training: What was watched.
-    """
+    """Return the epoch, from 1, whose weights :func:`~components.training.fit.fit_network` left in the network."""
     if plan.deferred_weights is not None:
         return len(history["loss"])
     return int(np.argmin(history[watched_metric(training)])) + 1

@@ -23,15 +23,11 @@ class SearchSpace(Section):
             if low > high:
                 raise SettingError(f"{name}: the lowest value {low} is above the highest {high}", remedy="swap them")
         if self.learning_rate[0] <= 0:
-            raise SettingError(
-                f"learning_rate: {self.learning_rate[0]} has no logarithm, by which rates are searched",
-                remedy="give a lowest value above 0",
-            )
+            problem = f"learning_rate: {self.learning_rate[0]} has no logarithm, by which rates are searched"
+            raise SettingError(problem, remedy="give a lowest value above 0")
         if not 0 <= self.dropout[0] <= self.dropout[1] < 1:
-            raise SettingError(
-                f"dropout: {self.dropout[0]} to {self.dropout[1]} is no range of shares",
-                remedy="give values from 0 to below 1",
-            )
+            problem = f"dropout: {self.dropout[0]} to {self.dropout[1]} is no range of shares"
+            raise SettingError(problem, remedy="give values from 0 to below 1")
         return self
 
 
@@ -51,8 +47,6 @@ class TuneSettings(Section):
     @model_validator(mode="after")
     def _initial_points_fit(self) -> Self:
         if self.initial_points > self.trials:
-            raise SettingError(
-                f"initial_points ({self.initial_points}) is above trials ({self.trials})",
-                remedy="lower it or raise trials",
-            )
+            problem = f"initial_points ({self.initial_points}) is above trials ({self.trials})"
+            raise SettingError(problem, remedy="lower it or raise trials")
         return self

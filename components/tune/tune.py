@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,7 @@ def tune(
         result = SearchResult(variant=variant, values=settings.fixed, source="fixed by the settings", trials=0)
         trials = _no_trials()
     else:
-        result, trials = _search(
-            images_path,
-            Manifest.read(train_path),
-            Manifest.read(validation_path),
-            variant,
-            settings,
-            recipe,
-            state_path,
-        )
+        result, trials = _search(images_path, train_path, validation_path, variant, settings, recipe, state_path)
     result.write(hyperparameters_path)
     with atomic_path(trials_path) as draft:
         trials.to_parquet(draft, index=False)
@@ -83,13 +76,14 @@ def tune(
 
 def _search(
     images_path: str,
-    train: Manifest,
-    validation: Manifest,
+    train_path: str,
+    validation_path: str,
     variant: str,
     settings: TuneSettings,
     recipe: Recipe,
     state_path: str,
 ) -> tuple[SearchResult, pd.DataFrame]:
+    train, validation = Manifest.read(train_path), Manifest.read(validation_path)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": settings.epochs})})
     seed_everything(settings.seed, deterministic=recipe.training.deterministic)
     data = load_training_data(images_path, train, validation, find_variant(variant), recipe)
@@ -112,20 +106,18 @@ def _search(
         tuner.search(verbose=0)
         best = tuner.oracle.get_best_trials(1)[0]
         trials = _read_trials(f"{directory}/{search_key}/epochs")
-    return (
-        SearchResult(
-            variant=variant,
-            values=_hyperparameters(best.hyperparameters, settings.space),
-            source=f"trial {int(best.trial_id) + 1} of {settings.trials}, "
-            "the best of KerasTuner's BayesianOptimization",
-            trials=settings.trials,
-            score=best.score,
-            objectives=SELECTION_METRICS,
-            space=settings.space.to_parameter(),
-            budget=settings.model_dump(include={"trials", "initial_points", "epochs"}),
-        ),
-        trials,
+    number = int(best.trial_id) + 1
+    result = SearchResult(
+        variant=variant,
+        values=_hyperparameters(best.hyperparameters, settings.space),
+        source=f"trial {number} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
+        trials=settings.trials,
+        score=best.score,
+        objectives=SELECTION_METRICS,
+        space=settings.space.to_parameter(),
+        budget=settings.model_dump(include={"trials", "initial_points", "epochs"}),
     )
+    return result, trials
 
 
 def _search_key(variant: str, train: Manifest, validation: Manifest, settings: TuneSettings, recipe: Recipe) -> str:
@@ -149,24 +141,19 @@ def _hyperparameters(values: keras_tuner.HyperParameters, space: SearchSpace) ->
     )
 
 
+@dataclass(eq=False)
 class _Trial(keras_tuner.HyperModel):
     """One trial: a network built from its hyperparameters and trained like any other."""
 
-    def __init__(
-        self,
-        data: TrainingData,
-        settings: TuneSettings,
-        recipe: Recipe,
-        log_directory: str,
-        variant: str,
-    ) -> None:
+    data: TrainingData
+    settings: TuneSettings
+    recipe: Recipe
+    log_directory: str
+    variant: str
+    trial_id: str = ""
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.data = data
-        self.settings = settings
-        self.recipe = recipe
-        self.log_directory = log_directory
-        self.variant = variant
-        self.trial_id = ""
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.settings.space))
@@ -184,23 +171,14 @@ class _Trial(keras_tuner.HyperModel):
 
         def remember(epoch: int, logs: dict[str, float]) -> None:
             rows.append({"trial": self.trial_id, "epoch": epoch + 1, **values, **logs})
-            path = f"{self.log_directory}/{self.trial_id}.json"
             tf.io.gfile.makedirs(self.log_directory)
-            with tf.io.gfile.GFile(path, "w") as file:
+            with tf.io.gfile.GFile(f"{self.log_directory}/{self.trial_id}.json", "w") as file:
                 file.write(json.dumps(rows))
 
         title = f"tuning {self.variant}, trial {self.trial_id} of {self.settings.trials}"
-        history = fit_network(
-            model,
-            self.data,
-            self.recipe,
-            self.settings.seed,
-            [
-                *callbacks,
-                EpochLog(title, self.recipe.training.epochs),
-                keras.callbacks.LambdaCallback(on_epoch_end=remember),
-            ],
-        )
+        log = EpochLog(title, self.recipe.training.epochs)
+        callbacks = [*callbacks, log, keras.callbacks.LambdaCallback(on_epoch_end=remember)]
+        history = fit_network(model, self.data, self.recipe, self.settings.seed, callbacks)
         # KerasTuner would score a trial by any epoch's metrics; the one that training keeps is what counts.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}

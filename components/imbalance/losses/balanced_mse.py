@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from components.imbalance.losses.cure_loss import CureLoss
+
 
 @keras.saving.register_keras_serializable(package="evenface")
-class BalancedMSE(keras.losses.Loss):
+class BalancedMSE(CureLoss):
     """Squared error against the chance that another target of the batch explains the prediction.
 
     A prediction picks its own target among all targets of the batch: the loss is the cross-entropy of
@@ -19,31 +21,19 @@ class BalancedMSE(keras.losses.Loss):
 
     Args:
         noise_sigma: Noise scale sigma, above 0, in the unit of the predictions.
-        name: Name of the loss. Default ``"balanced_mse"``.
-        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
+        name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
         >>> round(float(BalancedMSE(1.0)([[3.0], [3.0]], [[3.0], [5.0]])), 4)
         1.3863
     """
 
-    def __init__(
-        self,
-        noise_sigma: float,
-        *,
-        name: str = "balanced_mse",
-        **options: Any,
-    ) -> None:
+    def __init__(self, noise_sigma: float, *, name: str = "balanced_mse", **options: Any) -> None:
         super().__init__(name=name, **options)
         self.noise_sigma = noise_sigma
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each face, shape ``[batch]``.
-
-        Args:
-            y_true: Targets, shape ``[batch]`` or ``[batch, 1]``.
-            y_pred: Predictions in the same unit, same shapes.
-        """
+        """Return the loss of each face, shape ``[batch]``; targets and predictions may be ``[batch, 1]``."""
         targets = ops.reshape(ops.cast(y_true, "float32"), (1, -1))
         predictions = ops.reshape(ops.cast(y_pred, "float32"), (-1, 1))
         doubled_variance = 2.0 * self.noise_sigma**2
@@ -51,7 +41,3 @@ class BalancedMSE(keras.losses.Loss):
         # Logit j minus logit i: the difference of the squares, factored, keeps its digits where the squares are large.
         log_odds = (targets - own) * (2.0 * predictions - targets - own) / doubled_variance
         return doubled_variance * ops.logsumexp(log_odds, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "noise_sigma": self.noise_sigma}

@@ -6,11 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from components.imbalance.losses.log_odds import class_logits, log_odds_against, pick, true_class
+from components.imbalance.losses.cure_loss import CureLoss
+from components.imbalance.losses.log_odds import log_odds_against, logits_and_truth, pick
 
 
 @keras.saving.register_keras_serializable(package="evenface")
-class Focal(keras.losses.Loss):
+class Focal(CureLoss):
     """Cross-entropy that counts a face the less, the surer the network is of its true class.
 
     The loss is ``−(1 − p)^gamma · log p`` with p the softmax probability of the true class.
@@ -18,8 +19,7 @@ class Focal(keras.losses.Loss):
     Args:
         gamma: Focusing exponent, at least 0. Default 2; 0 is cross-entropy.
         class_weights: Weight of each class, or None for all 1.
-        name: Name of the loss. Default ``"focal"``.
-        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
+        name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
         >>> round(float(Focal(gamma=1.0)([0], [[0.0, 0.0]])), 4)
@@ -40,16 +40,9 @@ class Focal(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
-        logits = class_logits(y_pred)
-        true = true_class(y_true, logits)
+        logits, true = logits_and_truth(y_true, y_pred)
         log_odds = log_odds_against(logits, true)
         # A power of 1 − p has an infinite gradient at p = 1 for exponents below 1; of its logarithm it has not.
         focus = ops.exp(-self.gamma * ops.softplus(-log_odds))
         losses = focus * ops.softplus(log_odds)
-        if self.class_weights is None:
-            return losses
-        return losses * pick(ops.convert_to_tensor(self.class_weights, "float32"), true)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "gamma": self.gamma, "class_weights": self.class_weights}
+        return losses if self.class_weights is None else losses * pick(self.class_weights, true)

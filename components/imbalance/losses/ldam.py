@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from components.imbalance.losses.log_odds import class_logits, cross_entropy, pick, true_class
+from components.imbalance.losses.cure_loss import CureLoss
+from components.imbalance.losses.log_odds import cross_entropy, logits_and_truth, pick
 from components.imbalance.treatment import FloatArray, require_every_class
 
 
@@ -16,11 +17,8 @@ def ldam_margins(class_counts: npt.ArrayLike, max_margin: float = 0.5) -> FloatA
     """Return the margin of each class, proportional to count^(−1/4).
 
     Args:
-        class_counts: Training faces per class, all above 0, shape ``[classes]``.
-        max_margin: Margin of the rarest class, in logits.
-
-    Returns:
-        Margins in logits, shape ``[classes]``.
+        class_counts: Training faces per class, shape ``[classes]``.
+        max_margin: Margin of the rarest class, in logits, like all margins.
 
     Raises:
         DataError: If a class has no face.
@@ -31,7 +29,7 @@ def ldam_margins(class_counts: npt.ArrayLike, max_margin: float = 0.5) -> FloatA
 
 
 @keras.saving.register_keras_serializable(package="evenface")
-class LDAM(keras.losses.Loss):
+class LDAM(CureLoss):
     """Cross-entropy that asks for a margin, the larger the rarer the true class.
 
     The loss is the cross-entropy of ``scale · (logits − margin at the true class)``. The margin is part
@@ -44,8 +42,7 @@ class LDAM(keras.losses.Loss):
             features; on plain logits that multiplies the gradient by 30 and the loss at the start by 9.
         class_weights: Weight of each class, or None. The weighted loss is divided by the batch's mean
             weight, so that its mean is the weighted mean, as in the authors' code.
-        name: Name of the loss. Default ``"ldam"``.
-        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
+        name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
         >>> loss = LDAM([100, 100], max_margin=0.0)
@@ -72,21 +69,10 @@ class LDAM(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
-        logits = class_logits(y_pred)
-        true = true_class(y_true, logits)
+        logits, true = logits_and_truth(y_true, y_pred)
         margins = ops.where(true, ops.convert_to_tensor(self.margins, "float32"), 0.0)
         losses = cross_entropy(self.scale * (logits - margins), true)
         if self.class_weights is None:
             return losses
-        weights = pick(ops.convert_to_tensor(self.class_weights, "float32"), true)
+        weights = pick(self.class_weights, true)
         return losses * weights / ops.mean(weights)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "class_counts": self.class_counts,
-            "max_margin": self.max_margin,
-            "scale": self.scale,
-            "class_weights": self.class_weights,
-        }

@@ -5,13 +5,14 @@ from typing import Any
 
 import keras
 
+from components.imbalance.losses.cure_loss import CureLoss
 from components.imbalance.losses.focal import Focal
 from components.imbalance.losses.ldam import LDAM, ldam_margins
 from components.imbalance.treatment import require_every_class
 
 
 @keras.saving.register_keras_serializable(package="evenface")
-class LMF(keras.losses.Loss):
+class LMF(CureLoss):
     """A linear combination of two losses: ``alpha · LDAM + beta · focal``.
 
     Args:
@@ -24,8 +25,7 @@ class LMF(keras.losses.Loss):
         class_weighted: Weigh the classes by their margins: LDAM as a weighted mean over the batch, the
             focal loss as a plain mean of weighted losses. The authors' code does, their formula does not.
             Default False.
-        name: Name of the loss. Default ``"lmf"``.
-        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
+        name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
         >>> loss = LMF([100, 100], alpha=1.0, beta=0.0, max_margin=0.0)
@@ -62,16 +62,3 @@ class LMF(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         return self.alpha * self.ldam.call(y_true, y_pred) + self.beta * self.focal.call(y_true, y_pred)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "class_counts": self.class_counts,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "gamma": self.gamma,
-            "max_margin": self.max_margin,
-            "scale": self.scale,
-            "class_weighted": self.class_weighted,
-        }

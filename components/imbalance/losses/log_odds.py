@@ -13,38 +13,24 @@ _EXCLUDED = -1e30
 """Stands for minus infinity, of which a difference is no number."""
 
 
-def class_logits(outputs: Any) -> Any:
-    """Return logits as float32, shape ``[batch, classes]``.
+def logits_and_truth(labels: Any, outputs: Any) -> tuple[Any, Any]:
+    """Return logits as float32 and a mask of the true class, both of shape ``[batch, classes]``.
 
     Args:
+        labels: Class codes, shape ``[batch]`` or ``[batch, 1]``.
         outputs: Logits of any float type, shape ``[batch, classes]``; or ``[batch, 1]``, the single logit
             of a binary output, which equals two classes with the logits 0 and itself.
     """
     logits = ops.cast(outputs, "float32")
-    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1) if logits.shape[-1] == 1 else logits
-
-
-def true_class(labels: Any, logits: Any) -> Any:
-    """Return a mask of the true class, bool, shape ``[batch, classes]``.
-
-    Args:
-        labels: Class codes, shape ``[batch]`` or ``[batch, 1]``.
-        logits: What :func:`class_logits` gave.
-    """
+    if logits.shape[-1] == 1:
+        logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
     codes = ops.reshape(ops.cast(labels, "int32"), (-1, 1))
-    return ops.equal(ops.reshape(ops.arange(logits.shape[-1], dtype="int32"), (1, -1)), codes)
+    return logits, ops.equal(ops.arange(logits.shape[-1], dtype="int32"), codes)
 
 
 def pick(values: Any, true: Any) -> Any:
-    """Return the value of the true class.
-
-    Args:
-        values: Values, shape ``[batch, classes]`` or ``[classes]``.
-        true: Mask of the true class.
-
-    Returns:
-        Shape ``[batch]``.
-    """
+    """Return the true class's entry of ``[batch, classes]`` or ``[classes]`` values, shape ``[batch]``."""
+    values = ops.convert_to_tensor(values, "float32")
     return ops.sum(ops.where(true, values, ops.zeros_like(values)), axis=-1)
 
 

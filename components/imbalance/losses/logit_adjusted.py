@@ -10,12 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from components.imbalance.losses.log_odds import class_logits, cross_entropy, true_class
+from components.imbalance.losses.cure_loss import CureLoss
+from components.imbalance.losses.log_odds import cross_entropy, logits_and_truth
 from components.imbalance.treatment import require_every_class
 
 
 @keras.saving.register_keras_serializable(package="evenface")
-class LogitAdjusted(keras.losses.Loss):
+class LogitAdjusted(CureLoss):
     """Cross-entropy of ``logits + tau · log prior``.
 
     The offset carries the class prior, so the logits need not: at inference they are used as they
@@ -25,8 +26,7 @@ class LogitAdjusted(keras.losses.Loss):
         class_priors: Share of each class in training, or its count, all above 0; a common factor
             changes nothing.
         tau: Strength, at least 0. Default 1; 0 is cross-entropy.
-        name: Name of the loss. Default ``"logit_adjusted"``.
-        **options: Keras's ``reduction`` and ``dtype``; everything is computed in float32.
+        name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
         >>> round(float(LogitAdjusted([0.75, 0.25])([1], [[0.0, 0.0]])), 4)
@@ -34,12 +34,7 @@ class LogitAdjusted(keras.losses.Loss):
     """
 
     def __init__(
-        self,
-        class_priors: Sequence[float],
-        *,
-        tau: float = 1.0,
-        name: str = "logit_adjusted",
-        **options: Any,
+        self, class_priors: Sequence[float], *, tau: float = 1.0, name: str = "logit_adjusted", **options: Any
     ) -> None:
         super().__init__(name=name, **options)
         require_every_class(class_priors, "logit_adjusted")
@@ -49,9 +44,5 @@ class LogitAdjusted(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
-        logits = class_logits(y_pred)
-        return cross_entropy(logits + ops.convert_to_tensor(self.offset, "float32"), true_class(y_true, logits))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "class_priors": self.class_priors, "tau": self.tau}
+        logits, true = logits_and_truth(y_true, y_pred)
+        return cross_entropy(logits + ops.convert_to_tensor(self.offset, "float32"), true)
