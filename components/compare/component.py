@@ -49,7 +49,7 @@ def compare(
     log_to_console()
     inputs = Inputs(
         models=[(model.path, model.uri) for model in models],
-        predictions=[one.path for one in predictions],
+        predictions=[table.path for table in predictions],
         manifest=manifest.path,
         train=train.path,
         validation=validation.path,

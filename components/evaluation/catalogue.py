@@ -111,13 +111,13 @@ def _class_metrics(output: Output) -> Iterator[Metric]:
     metric = partial(_metric, output)
     has_own_class = output.kind is Kind.CATEGORICAL and output.name in GROUP_COLUMNS
     right = "Share of faces whose class is predicted right."
-    found = "Of the faces of the class, the share that is found."
+    recalled = "Of the faces of the class, the share that is found."
     # Within a group everyone has the same true class of a group column: its accuracy is that class's recall.
     yield metric("accuracy", "accuracy", meaning=right, test=Test.CORRECT, by_group=not has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
         mean = "Mean of the classes' F1, each class counting the same however rare it is."
         yield metric("macro_f1", "macro F1", meaning=mean, test=Test.MACRO_F1)
-    yield metric("recall", "recall", meaning=found, per=output.name, by_group=has_own_class, is_share=True)
+    yield metric("recall", "recall", meaning=recalled, per=output.name, by_group=has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
         given = "Of the faces given to the class, the share that belongs there."
         yield metric("precision", "precision", meaning=given, per=output.name, by_group=has_own_class)
