@@ -137,7 +137,7 @@ def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
         DataError: If it is not.
     """
     if reading.files == 0:
-        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass another --source")
+        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
     faults = reading.faults
     candidates = len(reading.faces) + len(faults)
     if candidates == 0:
