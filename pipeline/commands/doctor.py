@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import DEFAULT_PRESET, Config, Override, Preset, read_settings
+from pipeline.commands.options import SettingsOptions, with_options
 from pipeline.platforms.checks import Check
 from pipeline.platforms.targets import Target, load_platform
 
@@ -23,11 +23,11 @@ class Place(StrEnum):
     VERTEX = "vertex"
 
 
+@with_options
 def doctor(
     place: Annotated[Place, typer.Option("--for", help="Where you want to run.")] = Place.SUBPROCESS,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
+    *,
+    options: SettingsOptions,
     bucket: Annotated[
         str | None, typer.Option(help="gs:// URI to check for the right to list, read and write.")
     ] = None,
@@ -36,7 +36,7 @@ def doctor(
 
     The exit code is 1 if a check fails that that place can't do without.
     """
-    checks = examine(read_settings(preset, config, overrides), place, bucket)
+    checks = examine(options.read(), place, bucket)
     _show(checks, place)
     failed = [check.name for check in checks if check.required and not check.passed]
     if failed:

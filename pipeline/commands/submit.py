@@ -8,30 +8,17 @@ import typer
 
 from components.errors import RequestError
 from pipeline.commands.compile import compiled_to_send
-from pipeline.commands.options import (
-    DEFAULT_PRESET,
-    Config,
-    Image,
-    Override,
-    PlatformTarget,
-    Preset,
-    Source,
-    read_settings,
-    require_source,
-)
+from pipeline.commands.options import PipelineOptions, PlatformTarget, with_options
 
 if TYPE_CHECKING:
-    from components.sources.source import Source as FaceSource
+    from components.sources.source import Source
     from pipeline.platforms.submission import Submission
 
 
+@with_options
 def submit(
     target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-    source: Source = None,
-    image: Image = None,
+    options: PipelineOptions,
     source_fingerprint: Annotated[
         str | None,
         typer.Option(help="Identity of a source that only the stages see; computed from the source otherwise."),
@@ -48,19 +35,19 @@ def submit(
     """
     from pipeline.compiling import prepare_submission
 
-    settings = read_settings(preset, config, overrides, source=source, image=image)
-    faces = require_source(settings, preset)
+    settings = options.read(options.source, image=options.image)
+    faces = options.require_source(settings)
     with compiled_to_send(settings, target, faces) as compiled:
-        submission = prepare_submission(
-            settings, compiled, faces.name, source_fingerprint or _fingerprint(faces), run_name or _name_run(preset)
-        )
+        fingerprint = source_fingerprint or _fingerprint(faces)
+        name = run_name or _name_run(options.preset)
+        submission = prepare_submission(settings, compiled, faces.name, fingerprint, name)
         if dry_run:
             _show_preview(compiled.platform.preview(submission), submission)
         else:
             compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
-def _fingerprint(source: "FaceSource") -> str:
+def _fingerprint(source: "Source") -> str:
     if not source.is_visible_here:
         raise RequestError(
             f"The source {source.name} can't be seen from here",
