@@ -6,9 +6,8 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import kfp
 import kfp_server_api
@@ -22,19 +21,12 @@ from pipeline.platforms.submission import PlatformError, Submission
 
 TOKEN_ENVIRONMENT = "EVENFACE_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
+_Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
 
 
 class UnavailableError(PlatformError):
     """The platform gave no usable answer; whether it did what was asked is unknown."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """An uploaded pipeline version."""
-
-    pipeline_id: str
-    version_id: str
 
 
 class KubeflowApi:
@@ -65,7 +57,7 @@ class KubeflowApi:
         self.host = host or "the cluster"
         self.namespace = settings.namespace
         self.settings = settings
-        self.client = self.call("connecting", lambda: _connect(settings, host))
+        self.client = self.call("connecting", _connect, settings, host)
         health = self.call("asking for its health", self.client.get_kfp_healthz)
         if health.multi_user and not (self.namespace or self.client.get_user_namespace()):
             raise RequestError(
@@ -73,12 +65,21 @@ class KubeflowApi:
                 remedy="set platform.kubeflow.namespace to your profile's namespace",
             )
 
-    def call(self, doing: str, function: Callable[[], _Answer]) -> _Answer:
+    def call(
+        self,
+        doing: str,
+        function: Callable[_Arguments, _Answer],
+        /,
+        *arguments: _Arguments.args,
+        **keywords: _Arguments.kwargs,
+    ) -> _Answer:
         """Call the API and put what goes wrong into a sentence.
 
         Args:
             doing: What is being done, for the sentence.
             function: The call.
+            *arguments: Its arguments.
+            **keywords: Its keyword arguments.
 
         Raises:
             RequestError: For answers 400 and 404: the request is wrong.
@@ -88,49 +89,48 @@ class KubeflowApi:
         try:
             # KFP's client prints links on its own account.
             with contextlib.redirect_stdout(io.StringIO()):
-                return function()
+                return function(*arguments, **keywords)
         except kfp_server_api.ApiException as error:
             raise _explain_answer(error, self.host, doing) from error
         except urllib3.exceptions.HTTPError as error:
             raise _explain_silence(error, self.host, doing) from error
 
-    def ensure_experiment(self, name: str) -> str:
-        """Return the identifier of an experiment, created if it does not exist."""
-        experiment = self.call(
-            "creating the experiment", lambda: self.client.create_experiment(name, namespace=self.namespace)
-        )
-        return str(experiment.experiment_id)
+    def prepare(self, submission: Submission) -> dict[str, Any]:
+        """Ensure that the pipeline version and the experiment exist, and return what all runs of them are started with.
 
-    def upload(self, submission: Submission) -> Version:
-        """Upload a compiled pipeline as a version named after its content; an equal one is used again."""
+        The version is named after its content, so that an equal one is used again.
+        """
         pipeline_id = self._ensure_pipeline(self.settings.pipeline_name)
         versions = self.call(
             "looking for the pipeline version",
-            lambda: self.client.list_pipeline_versions(pipeline_id, filter=named(submission.version)),
+            self.client.list_pipeline_versions,
+            pipeline_id,
+            filter=named(submission.version),
         ).pipeline_versions
         if not versions:
-            uploaded = self.call(
-                "uploading the pipeline version",
-                lambda: self.client.upload_pipeline_version(
-                    str(submission.package), submission.version, pipeline_id=pipeline_id
-                ),
-            )
-            versions = [uploaded]
-        return Version(pipeline_id, versions[0].pipeline_version_id)
+            package, version = str(submission.package), submission.version
+            upload = self.client.upload_pipeline_version
+            versions = [self.call("uploading the pipeline version", upload, package, version, pipeline_id=pipeline_id)]
+        create = self.client.create_experiment
+        experiment = self.call("creating the experiment", create, submission.experiment, namespace=self.namespace)
+        return {
+            "experiment_id": str(experiment.experiment_id),
+            "pipeline_id": pipeline_id,
+            "version_id": versions[0].pipeline_version_id,
+            "params": submission.parameters,
+            "pipeline_root": submission.pipeline_root,
+            "service_account": self.settings.service_account,
+        }
 
     def _ensure_pipeline(self, name: str) -> str:
-        pipelines = self.call(
-            "looking for the pipeline",
-            lambda: self.client.list_pipelines(namespace=self.namespace, filter=named(name)),
-        ).pipelines
-        if pipelines:
-            return str(pipelines[0].pipeline_id)
+        api = self.client
+        wanted = named(name)
+        known = self.call("looking for the pipeline", api.list_pipelines, namespace=self.namespace, filter=wanted)
+        if known.pipelines:
+            return str(known.pipelines[0].pipeline_id)
         pipeline = kfp_server_api.V2beta1Pipeline(name=name, display_name=name, namespace=self.namespace)
-        created = self.call(
-            f"creating the pipeline {name}",
-            lambda: self.client.pipelines.pipeline_service_create_pipeline(pipeline=pipeline),
-        )
-        return str(created.pipeline_id)
+        create = api.pipelines.pipeline_service_create_pipeline
+        return str(self.call(f"creating the pipeline {name}", create, pipeline=pipeline).pipeline_id)
 
     def url(self, fragment: str) -> str:
         """Return a page of the user interface."""

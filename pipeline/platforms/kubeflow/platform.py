@@ -120,30 +120,16 @@ class KubeflowPlatform:
         return run_id
 
     def _start(self, api: KubeflowApi, submission: Submission) -> str:
-        version = api.upload(submission)
-        experiment = api.ensure_experiment(submission.experiment)
+        name, content = submission.run_name, api.prepare(submission)
         try:
-            run = api.call(
-                "starting the run",
-                lambda: api.client.run_pipeline(
-                    experiment,
-                    submission.run_name,
-                    params=submission.parameters,
-                    pipeline_id=version.pipeline_id,
-                    version_id=version.version_id,
-                    pipeline_root=submission.pipeline_root,
-                    service_account=self._settings.service_account,
-                ),
-            )
+            run = api.call("starting the run", api.client.run_pipeline, job_name=name, **content)
         except UnavailableError:
             # It may have started before the line broke: only its name, unique enough, can tell.
-            runs = api.call(
-                "looking for the run",
-                lambda: api.client.list_runs(experiment_id=experiment, filter=named(submission.run_name)),
-            ).runs
-            if not runs:
+            experiment, wanted = content["experiment_id"], named(name)
+            listed = api.call("looking for the run", api.client.list_runs, experiment_id=experiment, filter=wanted)
+            if not listed.runs:
                 raise
-            run = runs[0]
+            run = listed.runs[0]
         return str(run.run_id)
 
     def _follow(self, api: KubeflowApi, run_id: str, name: str, url: str, show: Show) -> None:
@@ -152,7 +138,7 @@ class KubeflowPlatform:
         failures = 0
         while True:
             try:
-                run = api.call("following the run", lambda: api.client.get_run(run_id))
+                run = api.call("following the run", api.client.get_run, run_id)
             except UnavailableError as error:
                 failures += 1
                 if failures == _PATIENCE_WHILE_FOLLOWING:
