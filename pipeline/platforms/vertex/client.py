@@ -1,5 +1,6 @@
 """Calling Vertex AI: endpoint, credentials, patience, and sentences for what can go wrong."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -100,24 +101,29 @@ class VertexClient:
             PlatformError: If Vertex AI refuses or can't be reached for longer than `retry_seconds`.
             RequestError: If the request itself is wrong.
         """
-        return self.repeat(action, lambda: method(request=request, timeout=self.settings.request_seconds, retry=None))
+        return self.repeat(action, lambda again: self.send(method, **request))
 
-    def repeat(self, action: str, attempt: Callable[[], T]) -> T:
+    def send(self, method: Callable[..., T], **request: Any) -> T:
+        """Send one request once."""
+        return method(request=request, timeout=self.settings.request_seconds, retry=None)
+
+    def repeat(self, action: str, attempt: Callable[[bool], T]) -> T:
         """Repeat an attempt while it meets a quota, an outage or a lost connection.
 
         Args:
             action: What is being done, for an error.
-            attempt: May be called several times, and may find that an earlier call, whose answer
-                was lost, has done the work.
+            attempt: Called with whether it is a repetition, which may find that an earlier attempt,
+                whose answer was lost, has done the work.
 
         Raises:
             PlatformError: As for `call`.
             RequestError: As for `call`.
         """
         patience = self.settings.retry_seconds
+        attempts = itertools.count()
         patiently = Retry(predicate=_passes, initial=min(1.0, patience / 4), maximum=20, timeout=patience)
         try:
-            return patiently(attempt)() if patience else attempt()
+            return patiently(lambda: attempt(next(attempts) > 0))() if patience else attempt(False)
         except exceptions.RetryError as error:
             raise _explain(error.cause or error, action, self) from None
         except exceptions.GoogleAPICallError as error:

@@ -169,23 +169,17 @@ def _create_job(client: "VertexClient", job: dict[str, Any], job_id: str) -> "Pi
     from google.api_core.exceptions import AlreadyExists
     from google.cloud.aiplatform_v1 import PipelineJob
 
-    message = PipelineJob.from_json(json.dumps(job))
-    request = {"parent": client.parent, "pipeline_job": message, "pipeline_job_id": job_id}
-    tried = False
+    parent, message = client.parent, PipelineJob.from_json(json.dumps(job))
 
-    def attempt() -> PipelineJob:
-        nonlocal tried
+    def attempt(again: bool) -> PipelineJob:
+        create, get = client.pipelines.create_pipeline_job, client.pipelines.get_pipeline_job
         try:
-            return client.pipelines.create_pipeline_job(request=request, timeout=client.settings.request_seconds)
+            return client.send(create, parent=parent, pipeline_job=message, pipeline_job_id=job_id)
         except AlreadyExists:
-            if not tried:
+            if not again:
                 raise
             # The attempt whose answer was lost has made it.
-            return client.pipelines.get_pipeline_job(
-                name=f"{client.parent}/pipelineJobs/{job_id}", timeout=client.settings.request_seconds
-            )
-        finally:
-            tried = True
+            return client.send(get, name=f"{parent}/pipelineJobs/{job_id}")
 
     return client.repeat(f"start the run {job_id}", attempt)
 

@@ -111,47 +111,39 @@ class VertexSchedules:
         return Change.REPLACED
 
     def _create(self, wanted: VertexSchedule) -> None:
-        name, tried = wanted.display_name, False
+        client, name = self._client, wanted.display_name
 
-        def attempt() -> None:
-            nonlocal tried
+        def attempt(again: bool) -> None:
             # An attempt whose answer was lost may have made the schedule, and nothing stops a second of the same name.
-            if tried and any(_same(current, wanted) for current in self._pages(_called(name))):
-                return
-            tried = True
-            self._client.schedules.create_schedule(
-                request={"parent": self._client.parent, "schedule": wanted}, timeout=self._settings.request_seconds
-            )
+            if not (again and any(_same(current, wanted) for current in self._pages(_called(name)))):
+                client.send(client.schedules.create_schedule, parent=client.parent, schedule=wanted)
 
-        self._client.repeat(f"create the schedule {name}", attempt)
+        client.repeat(f"create the schedule {name}", attempt)
 
     def _change_state(self, verb: str, schedule: VertexSchedule, goal: VertexSchedule.State) -> None:
-        api, seconds = self._client.schedules, self._settings.request_seconds
+        client, name = self._client, schedule.name
 
-        def attempt() -> None:
+        def attempt(_: bool) -> None:
             # Vertex AI refuses to pause what is paused, as it is after an attempt whose answer was lost.
-            if api.get_schedule(name=schedule.name, timeout=seconds).state == goal:
+            if client.send(client.schedules.get_schedule, name=name).state == goal:
                 return
             if goal == VertexSchedule.State.PAUSED:
-                api.pause_schedule(name=schedule.name, timeout=seconds)
+                client.send(client.schedules.pause_schedule, name=name)
             else:
-                api.resume_schedule(request={"name": schedule.name, "catch_up": False}, timeout=seconds)
+                client.send(client.schedules.resume_schedule, name=name, catch_up=False)
 
-        self._client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
+        client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
 
     def _delete(self, schedule: VertexSchedule) -> None:
-        tried, seconds = False, self._settings.request_seconds
+        client, seconds = self._client, self._settings.request_seconds
 
-        def attempt() -> None:
-            nonlocal tried
+        def attempt(again: bool) -> None:
             try:
-                operation = self._client.schedules.delete_schedule(name=schedule.name, timeout=seconds)
+                operation = client.send(client.schedules.delete_schedule, name=schedule.name)
             except exceptions.NotFound:
-                if tried:  # An attempt whose answer was lost has deleted it.
+                if again:  # An attempt whose answer was lost has deleted it.
                     return
                 raise
-            finally:
-                tried = True
             try:
                 operation.result(timeout=seconds)
             except TimeoutError:
@@ -160,7 +152,7 @@ class VertexSchedules:
                     remedy="see later with evenface schedule list that it is gone",
                 ) from None
 
-        self._client.repeat(f"delete the schedule {schedule.display_name}", attempt)
+        client.repeat(f"delete the schedule {schedule.display_name}", attempt)
 
     def _existing(self, name: str) -> list[VertexSchedule]:
         schedules = self._named(name)
@@ -184,11 +176,11 @@ class VertexSchedules:
         return schedules
 
     def _list(self, condition: str) -> list[VertexSchedule]:
-        return self._client.repeat("list the schedules", lambda: self._pages(condition))
+        return self._client.repeat("list the schedules", lambda _: self._pages(condition))
 
     def _pages(self, condition: str) -> list[VertexSchedule]:
-        request = {"parent": self._client.parent, "filter": condition}
-        return list(self._client.schedules.list_schedules(request=request, timeout=self._settings.request_seconds))
+        client = self._client
+        return list(client.send(client.schedules.list_schedules, parent=client.parent, filter=condition))
 
 
 def _called(name: str) -> str:
