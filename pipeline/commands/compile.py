@@ -37,13 +37,7 @@ def compile_(
 
 @contextmanager
 def compiled_to_send(settings: "Settings", target: Target, source: "Source") -> Iterator["Compiled"]:
-    """Compile the pipeline for as long as the block lasts, and show what the user should know.
-
-    Args:
-        settings: What every stage is told.
-        target: Where the pipeline will run.
-        source: Where the stages find the faces.
-    """
+    """Compile the pipeline for as long as the block lasts, and show what the user should know."""
     from pipeline.compiling import compile_pipeline
 
     with tempfile.TemporaryDirectory() as directory:

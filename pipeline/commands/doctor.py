@@ -46,16 +46,7 @@ def doctor(
 
 
 def examine(settings: "Settings", place: Place, bucket: str | None = None) -> list[Check]:
-    """Ask every platform what it can tell.
-
-    Args:
-        settings: Tell the platforms, the image and the resources.
-        place: Where the user wants to run.
-        bucket: ``gs://`` URI that must be readable and writable, or None.
-
-    Returns:
-        The checks, in a fixed order; those that the place can't do without are required.
-    """
+    """Return every check in a fixed order; those that the place can't do without are required."""
     from pipeline.platforms.google_cloud import check_bucket, check_credentials
     from pipeline.platforms.local.checks import check_python, docker_checks, machine_checks
 

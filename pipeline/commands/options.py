@@ -30,11 +30,7 @@ class SettingsOptions:
     ] = None
 
     def read(self, source: str | None = None, **platform: Any) -> "Settings":
-        """Compose the settings.
-
-        Args:
-            source: Where the faces are, or None for the settings' own.
-            **platform: Settings of the section `platform`; None for the settings' own.
+        """Compose the settings, with these values for the source and the section `platform` unless they are None.
 
         Raises:
             RequestError: If a setting is wrong.
@@ -46,10 +42,6 @@ class SettingsOptions:
 
     def require_source(self, settings: "Settings", kinds: str = "gs:// URI") -> "Source":
         """Return the source that the settings name.
-
-        Args:
-            settings: The settings that were read.
-            kinds: What a source can be, for an error.
 
         Raises:
             RequestError: If there is none, or it names no bucket.

@@ -75,12 +75,6 @@ class KubeflowApi:
     ) -> _Answer:
         """Call the API and put what goes wrong into a sentence.
 
-        Args:
-            doing: What is being done, for the sentence.
-            function: The call.
-            *arguments: Its arguments.
-            **keywords: Its keyword arguments.
-
         Raises:
             RequestError: For answers 400 and 404: the request is wrong.
             UnavailableError: For 429 after patience, 5xx, a connection that failed or broke off.
@@ -131,10 +125,6 @@ class KubeflowApi:
         pipeline = kfp_server_api.V2beta1Pipeline(name=name, display_name=name, namespace=self.namespace)
         create = api.pipelines.pipeline_service_create_pipeline
         return str(self.call(f"creating the pipeline {name}", create, pipeline=pipeline).pipeline_id)
-
-    def url(self, fragment: str) -> str:
-        """Return a page of the user interface."""
-        return f"{os.environ.get('KF_PIPELINES_UI_ENDPOINT', self.host).rstrip('/')}{fragment}"
 
 
 def named(name: str) -> str:

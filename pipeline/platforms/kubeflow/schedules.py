@@ -76,19 +76,15 @@ class RecurringRun:
             return None
 
 
+@dataclass(frozen=True)
 class RecurringRuns:
-    """The recurring runs of one Kubeflow; the first request connects.
+    """The recurring runs of one Kubeflow; the first request connects."""
 
-    Args:
-        settings: Where the cluster is.
-    """
-
-    def __init__(self, settings: KubeflowSettings) -> None:
-        self._settings = settings
+    settings: KubeflowSettings
 
     @cached_property
     def _api(self) -> KubeflowApi:
-        return KubeflowApi(self._settings)
+        return KubeflowApi(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the schedule of this name be this one.
@@ -96,7 +92,7 @@ class RecurringRuns:
         The new recurring run is created before the old one is retired, so that a failure leaves
         one that works; applying again finishes what was interrupted.
         """
-        settings = self._settings
+        settings = self.settings
         cron = cluster_cron(schedule, settings)
         specification = submission.specification(
             schedule, pipeline=settings.pipeline_name, service_account=settings.service_account

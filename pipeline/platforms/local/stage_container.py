@@ -84,11 +84,7 @@ def run_stage_container(
 
 
 def missing_outputs(command: Sequence[str]) -> list[str]:
-    """Return the names of the outputs that a KFP command declares and that don't exist.
-
-    Args:
-        command: Command of a KFP task; one without an executor input declares nothing.
-    """
+    """Return the names of the outputs that a KFP command declares and that don't exist."""
     if "--executor_input" not in command:
         return []
     outputs = json.loads(command[list(command).index("--executor_input") + 1]).get("outputs", {})

@@ -23,61 +23,42 @@ T = TypeVar("T")
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LOGIN = "run `gcloud auth application-default login`, or run where a service account is attached"
-_EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[EvenfaceError], str, str], ...] = (
-    (exceptions.Unauthorized, PlatformError, "does not accept the credentials to {action} ({message})", _LOGIN),
+_EXPLANATIONS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    ((exceptions.Unauthorized,), "does not accept the credentials to {action} ({message})", _LOGIN),
     (
-        exceptions.Forbidden,
-        PlatformError,
+        (exceptions.Forbidden,),
         "does not let you {action} in {place} ({message})",
         "ask for the role Vertex AI User, and for Service Account User on the account that the tasks run as",
     ),
     (
-        exceptions.NotFound,
-        PlatformError,
+        (exceptions.NotFound,),
         "can't {action} ({message})",
         "check platform.vertex.project and platform.vertex.location ({place}), and that the Vertex AI API is enabled "
         "there",
     ),
+    ((exceptions.AlreadyExists,), "can't {action} because the name exists ({message})", "choose another name"),
     (
-        exceptions.AlreadyExists,
-        RequestError,
-        "can't {action} because the name exists ({message})",
-        "choose another name",
-    ),
-    (
-        exceptions.TooManyRequests,
-        PlatformError,
+        (exceptions.TooManyRequests,),
         "has no quota left to {action} in {place}, {waited} ({message})",
         "try again later, or ask for more",
     ),
-    (exceptions.BadRequest, RequestError, "refuses to {action} ({message})", "correct the settings and try again"),
+    ((exceptions.BadRequest,), "refuses to {action} ({message})", "correct the settings and try again"),
     (
         (exceptions.ServiceUnavailable, exceptions.GatewayTimeout),
-        PlatformError,
         "at {endpoint} could not be reached to {action}, {waited} ({message})",
         "check the network and give the same command again",
     ),
-    (
-        exceptions.ServerError,
-        PlatformError,
-        "failed to {action}, {waited} ({message})",
-        "give the same command again later",
-    ),
-    (Exception, PlatformError, "failed to {action} ({message})", "give the same command again"),
+    ((exceptions.ServerError,), "failed to {action}, {waited} ({message})", "give the same command again later"),
+    ((Exception,), "failed to {action} ({message})", "give the same command again"),
 )
-"""Kind of error, what Vertex AI does and the remedy, by Google's exception; the first that fits counts."""
+"""What Vertex AI does and the remedy, by Google's exceptions; the first that fits counts."""
+
+_REQUEST_ERRORS = (exceptions.AlreadyExists, exceptions.BadRequest)
 
 
 @dataclass(frozen=True)
 class VertexClient:
-    """Vertex AI's pipeline and schedule services in one project and location.
-
-    Attributes:
-        pipelines: Client of the PipelineService.
-        schedules: Client of the ScheduleService.
-        settings: How they are called.
-        project: The project.
-    """
+    """Vertex AI's pipeline and schedule services in one project and location."""
 
     pipelines: aiplatform_v1.PipelineServiceClient
     schedules: aiplatform_v1.ScheduleServiceClient
@@ -96,10 +77,6 @@ class VertexClient:
             action: What is being done, for an error: "list the schedules".
             method: A client's method.
             **request: The request's fields.
-
-        Raises:
-            PlatformError: If Vertex AI refuses or can't be reached for longer than `retry_seconds`.
-            RequestError: If the request itself is wrong.
         """
         return self.repeat(action, lambda again: self.send(method, **request))
 
@@ -116,8 +93,8 @@ class VertexClient:
                 whose answer was lost, has done the work.
 
         Raises:
-            PlatformError: As for `call`.
-            RequestError: As for `call`.
+            PlatformError: If Vertex AI refuses or can't be reached for longer than `retry_seconds`.
+            RequestError: If the request itself is wrong.
         """
         patience = self.settings.retry_seconds
         attempts = itertools.count()
@@ -195,5 +172,6 @@ def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceErr
         "endpoint": settings.endpoint,
         "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
     }
-    kind, problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
+    kind = RequestError if isinstance(error, _REQUEST_ERRORS) else PlatformError
+    problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
     return kind("Vertex AI " + problem.format(**words), remedy=remedy.format(**words))

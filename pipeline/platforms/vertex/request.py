@@ -30,10 +30,6 @@ def task_titles(specification: dict[str, Any]) -> dict[str, str]:
 def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
     """Return the ``PipelineJob`` of a submission, as JSON.
 
-    Args:
-        submission: What is run.
-        settings: As whom, and under which key, labels and failure policy.
-
     Raises:
         RequestError: If the artifacts have no bucket to go to.
     """

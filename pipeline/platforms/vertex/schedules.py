@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -32,19 +33,15 @@ _APPLIED = (
 )
 
 
+@dataclass(frozen=True)
 class VertexSchedules:
-    """The schedules of one project and location; the first request connects.
+    """The schedules of one project and location; the first request connects."""
 
-    Args:
-        settings: Which project and location, and as whom.
-    """
-
-    def __init__(self, settings: VertexSettings) -> None:
-        self._settings = settings
+    settings: VertexSettings
 
     @cached_property
     def _client(self) -> VertexClient:
-        return connect(self._settings)
+        return connect(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the one schedule of this name be this one, in place; runs in flight go on.
@@ -55,9 +52,9 @@ class VertexSchedules:
             RequestError: If the name belongs to a schedule that evenface did not make, or to several.
             PlatformError: If Vertex AI refuses or can't be reached.
         """
-        job = job_of(submission, self._settings)
+        job = job_of(submission, self.settings)
         parent = self._client.parent
-        change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self._settings.allow_queueing))
+        change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self.settings.allow_queueing))
         show(f"Location    {parent}")
         return change
 
@@ -135,7 +132,7 @@ class VertexSchedules:
         client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
 
     def _delete(self, schedule: VertexSchedule) -> None:
-        client, seconds = self._client, self._settings.request_seconds
+        client, seconds = self._client, self.settings.request_seconds
 
         def attempt(again: bool) -> None:
             try:
@@ -188,14 +185,7 @@ def _called(name: str) -> str:
 
 
 def _schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
-    """Return a schedule in Vertex AI's words.
-
-    Args:
-        schedule: When it fires.
-        job: The ``PipelineJob`` that it starts, as JSON.
-        parent: Resource name of the project's location.
-        allow_queueing: Whether a run that would exceed the concurrency waits.
-    """
+    """Return a schedule in Vertex AI's words."""
     message: dict[str, Any] = {
         "displayName": schedule.name,
         "cron": f"TZ={schedule.timezone} {schedule.cron}",
