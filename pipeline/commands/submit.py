@@ -12,7 +12,6 @@ from pipeline.commands.options import PipelineOptions, PlatformTarget, with_opti
 
 if TYPE_CHECKING:
     from components.sources.source import Source
-    from pipeline.platforms.submission import Submission
 
 
 @with_options
@@ -33,6 +32,8 @@ def submit(
 
     Credentials come from the platform's own chain, never from the settings.
     """
+    import yaml
+
     from pipeline.compiling import prepare_submission
 
     settings = options.read(options.source, image=options.image)
@@ -42,7 +43,9 @@ def submit(
         name = run_name or _name_run(options.preset)
         submission = prepare_submission(settings, compiled, faces.name, fingerprint, name)
         if dry_run:
-            _show_preview(compiled.platform.preview(submission), submission)
+            preview = yaml.safe_dump(compiled.platform.preview(submission), sort_keys=False, default_flow_style=False)
+            typer.echo(preview.rstrip())
+            typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")
         else:
             compiled.platform.submit(submission, typer.echo, wait=wait)
 
@@ -59,10 +62,3 @@ def _fingerprint(source: "Source") -> str:
 def _name_run(preset: str) -> str:
     # The random end tells this run from another one of the same second.
     return f"evenface-{preset}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def _show_preview(preview: dict[str, object], submission: "Submission") -> None:
-    import yaml
-
-    typer.echo(yaml.safe_dump(preview, sort_keys=False, default_flow_style=False).rstrip())
-    typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")

@@ -28,7 +28,7 @@ class RunFailedError(EvenfaceError):
 
     @classmethod
     def quoting(cls, problem: str, sentence: str) -> Self:
-        """Return the error of what failed in a process of its own; its sentence has the remedy in it and is kept whole."""
+        """Return the error of what failed in a process of its own, whose sentence, remedy included, is kept whole."""
         return cls(problem, remedy=sentence.removesuffix("."))
 
 

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import kfp
 import kfp_server_api
@@ -21,7 +21,6 @@ from pipeline.platforms.submission import PlatformError, Submission
 
 TOKEN_ENVIRONMENT = "EVENFACE_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
-_Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
 
 
@@ -60,19 +59,10 @@ class KubeflowApi:
         self.client = self.call("connecting", _connect, settings, host)
         health = self.call("asking for its health", self.client.get_kfp_healthz)
         if health.multi_user and not (self.namespace or self.client.get_user_namespace()):
-            raise RequestError(
-                f"{self.host} serves several users",
-                remedy="set platform.kubeflow.namespace to your profile's namespace",
-            )
+            remedy = "set platform.kubeflow.namespace to your profile's namespace"
+            raise RequestError(f"{self.host} serves several users", remedy=remedy)
 
-    def call(
-        self,
-        doing: str,
-        function: Callable[_Arguments, _Answer],
-        /,
-        *arguments: _Arguments.args,
-        **keywords: _Arguments.kwargs,
-    ) -> _Answer:
+    def call(self, doing: str, function: Callable[..., _Answer], *arguments: Any, **keywords: Any) -> _Answer:
         """Call the API and put what goes wrong into a sentence.
 
         Raises:
@@ -94,22 +84,18 @@ class KubeflowApi:
 
         The version is named after its content, so that an equal one is used again.
         """
-        pipeline_id = self._ensure_pipeline(self.settings.pipeline_name)
-        versions = self.call(
-            "looking for the pipeline version",
-            self.client.list_pipeline_versions,
-            pipeline_id,
-            filter=named(submission.version),
-        ).pipeline_versions
+        api, package, version = self.client, str(submission.package), submission.version
+        pipeline = self._ensure_pipeline(self.settings.pipeline_name)
+        find, wanted = api.list_pipeline_versions, named(version)
+        versions = self.call("looking for the pipeline version", find, pipeline, filter=wanted).pipeline_versions
         if not versions:
-            package, version = str(submission.package), submission.version
-            upload = self.client.upload_pipeline_version
-            versions = [self.call("uploading the pipeline version", upload, package, version, pipeline_id=pipeline_id)]
-        create = self.client.create_experiment
+            upload = api.upload_pipeline_version
+            versions = [self.call("uploading the pipeline version", upload, package, version, pipeline_id=pipeline)]
+        create = api.create_experiment
         experiment = self.call("creating the experiment", create, submission.experiment, namespace=self.namespace)
         return {
             "experiment_id": str(experiment.experiment_id),
-            "pipeline_id": pipeline_id,
+            "pipeline_id": pipeline,
             "version_id": versions[0].pipeline_version_id,
             "params": submission.parameters,
             "pipeline_root": submission.pipeline_root,
@@ -199,26 +185,15 @@ class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
 
 
 def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
-    token = os.environ.get(TOKEN_ENVIRONMENT)
-    projected = _projected_token()
+    token, projected = os.environ.get(TOKEN_ENVIRONMENT), _projected_token()
+    usable = not token and projected.is_file()
+    credentials = ServiceAccountTokenVolumeCredentials(str(projected)) if usable else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return _Client(
-            host=host,
-            existing_token=token,
-            credentials=(
-                ServiceAccountTokenVolumeCredentials(str(projected)) if not token and projected.is_file() else None
-            ),
-            ssl_ca_cert=settings.ssl_ca_cert,
-        )
+        return _Client(host=host, existing_token=token, credentials=credentials, ssl_ca_cert=settings.ssl_ca_cert)
 
 
 _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
-    0: (
-        PlatformError,
-        "The certificate of {host} is not trusted",
-        "set platform.kubeflow.ssl_ca_cert to its authority's",
-    ),
     400: (RequestError, "{host} calls the request wrong while {doing}{message}", "correct the settings"),
     401: (
         PlatformError,
@@ -242,7 +217,7 @@ _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
     ),
     429: (UnavailableError, "{host} is still too busy while {doing} (429)", "try again in some minutes"),
 }
-"""Kind of error, problem and remedy by the answer's status; 0 is an untrusted certificate."""
+"""Kind of error, problem and remedy by the answer's status."""
 
 _FAILURE = (
     UnavailableError,
@@ -261,13 +236,11 @@ def _explain_answer(error: Any, host: str, doing: str) -> EvenfaceError:
 def _explain_silence(error: Exception, host: str, doing: str) -> EvenfaceError:
     cause = getattr(error, "reason", None) or error
     if isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
-        return UnavailableError(
-            f"{host} can't be reached",
-            remedy="check platform.kubeflow.host, the network, and any port-forward to the cluster",
-        )
+        remedy = "check platform.kubeflow.host, the network, and any port-forward to the cluster"
+        return UnavailableError(f"{host} can't be reached", remedy=remedy)
     if isinstance(cause, urllib3.exceptions.SSLError):
-        kind, problem, remedy = _ANSWERS[0]
-        return kind(problem.format(host=host), remedy=remedy)
+        remedy = "set platform.kubeflow.ssl_ca_cert to its authority's"
+        return PlatformError(f"The certificate of {host} is not trusted", remedy=remedy)
     return UnavailableError(
         f"{host} broke off the connection while {doing}", remedy="try again, and look into its log if it happens again"
     )

@@ -129,10 +129,8 @@ class RecurringRuns:
 
     def states(self) -> list[ScheduleState]:
         """Return the latest generation of every name."""
-        latest: dict[str, RecurringRun] = {}
-        for recurring in self._own(self._answers()):
-            latest.setdefault(recurring.state.schedule.name, recurring)
-        return [latest[name].state for name in sorted(latest)]
+        latest = {run.state.schedule.name: run.state for run in reversed(self._own(self._answers()))}
+        return [latest[name] for name in sorted(latest)]
 
     def pause(self, name: str) -> None:
         """Disable every generation of a schedule."""

@@ -89,7 +89,7 @@ class VertexPlatform:
         unused: it would add a second YAML document.
         """
         asked = self.resources.of(stage)
-        task.set_cpu_limit(_cpu(asked.cpu)).set_memory_limit(_memory(asked.memory_gb))
+        task.set_cpu_limit(_quantity(asked.cpu, "", "m")).set_memory_limit(_quantity(asked.memory_gb, "G", "M"))
         if asked.accelerator is not None:
             task.set_accelerator_type(ACCELERATOR_TYPES[asked.accelerator])
             task.set_accelerator_limit(asked.accelerator_count)
@@ -168,9 +168,5 @@ def _create_job(client: "VertexClient", job: dict[str, Any], job_id: str) -> "Pi
     return client.repeat(f"start the run {job_id}", attempt)
 
 
-def _cpu(cores: float) -> str:
-    return f"{cores:g}" if cores == int(cores) else f"{round(cores * 1000)}m"
-
-
-def _memory(gigabytes: float) -> str:
-    return f"{gigabytes:g}G" if gigabytes == int(gigabytes) else f"{round(gigabytes * 1000)}M"
+def _quantity(amount: float, unit: str, thousandth: str) -> str:
+    return f"{amount:g}{unit}" if amount == int(amount) else f"{round(amount * 1000)}{thousandth}"

@@ -50,10 +50,8 @@ def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
         },
         "pipelineSpec": yaml.safe_load(submission.package.read_text(encoding="utf-8")),
     }
-    if settings.service_account is not None:
-        job["serviceAccount"] = settings.service_account
-    if settings.network is not None:
-        job["network"] = settings.network
+    optional = {"serviceAccount": settings.service_account, "network": settings.network}
+    job |= {key: value for key, value in optional.items() if value is not None}
     if settings.encryption_key is not None:
         job["encryptionSpec"] = {"kmsKeyName": settings.encryption_key}
     return job
