@@ -40,15 +40,6 @@ class Compiled:
 def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compiled:
     """Compile the pipeline for a platform.
 
-    Args:
-        settings: What every stage is told; its sections `resources` and `platform` are put into
-            the platform's words.
-        target: Where it will run.
-        output: YAML to write.
-
-    Returns:
-        What was written, and what the user should know about it.
-
     Raises:
         RequestError: For settings that the platform can't fulfil, or an image that is no reference.
     """
@@ -77,15 +68,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
 def prepare_submission(
     settings: Settings, compiled: Compiled, source: str, source_fingerprint: str, run_name: str
 ) -> Submission:
-    """Put a compiled pipeline together with what it is run on.
-
-    Args:
-        settings: The settings that it was compiled with.
-        compiled: The pipeline.
-        source: Where the stages find the faces.
-        source_fingerprint: Identity of the source's content.
-        run_name: Display name of the run.
-    """
+    """Put a compiled pipeline together with what it is run on."""
     root = settings.platform.pipeline_root
     # A search is found again by its data and settings, so that all runs can share one place.
     state = f"{root.rstrip('/')}/searches" if root and is_gs_uri(root) else ""

@@ -48,11 +48,12 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         A KFP pipeline: compile it, or call it to run it locally.
     """
 
-    def task(function: Callable[..., Any], name: str, display_name: str, **arguments: Any) -> dsl.PipelineTask:
-        component = dsl.component(function, base_image=image, install_kfp_package=False)
-        created = component(**arguments).set_display_name(display_name)
-        configure(created, name)
-        return created
+    def outputs_of(stage: Callable[..., Any], title: str, **arguments: Any) -> dict[str, Any]:
+        component = dsl.component(stage, base_image=image, install_kfp_package=False)
+        task = component(**arguments).set_display_name(title)
+        configure(task, stage.__name__)
+        outputs: dict[str, Any] = task.outputs
+        return outputs
 
     # Every default is a value, not a reference: a compiled pipeline stands alone.
     sections = {**dict(settings), "recipe": settings.recipe}
@@ -97,75 +98,52 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             evaluate_settings: Section `evaluate`.
             compare_settings: Section `compare`.
         """
-        faces = task(
+        faces = outputs_of(
             preprocess,
-            "preprocess",
             "Preprocess faces",
             source=source,
             source_fingerprint=source_fingerprint,
             settings=preprocess_settings,
-        ).outputs
-        balanced = task(
-            build_test_set,
-            "build_test_set",
-            "Build balanced test set",
-            manifest=faces["manifest"],
-            settings=build_test_set_settings,
-        ).outputs
-        parts = task(
-            split, "split", "Split train and validation", pool=balanced["pool"], settings=split_settings
-        ).outputs
-        training_inputs = {
-            "images": faces["images"],
-            "train": parts["train"],
-            "validation": parts["validation"],
-            "recipe": recipe_settings,
-        }
+        )
+        balanced = outputs_of(
+            build_test_set, "Build balanced test set", manifest=faces["manifest"], settings=build_test_set_settings
+        )
+        parts = outputs_of(split, "Split train and validation", pool=balanced["pool"], settings=split_settings)
+        training_inputs = {"images": faces["images"], **parts, "recipe": recipe_settings}
         with dsl.ParallelFor(tuned_variants, name="tune-variants") as variant:
-            search = task(
-                tune,
-                "tune",
-                "Tune hyperparameters",
-                variant=variant,
-                settings=tune_settings,
-                state=state,
-                **training_inputs,
-            ).outputs
-        tuned = task(
+            search = outputs_of(
+                tune, "Tune hyperparameters", variant=variant, settings=tune_settings, state=state, **training_inputs
+            )
+        tuned = outputs_of(
             gather_hyperparameters,
-            "gather_hyperparameters",
             "Gather hyperparameters",
             searches=dsl.Collected(search["hyperparameters"]),
             tables=dsl.Collected(search["trials"]),
-        ).outputs
+        )
         with dsl.ParallelFor(runs, name="train-variants") as run:
-            trained = task(
+            trained = outputs_of(
                 train,
-                "train",
                 "Train one variant",
                 hyperparameters=tuned["hyperparameters"],
                 variant=run.variant,
                 seed=run.seed,
                 **training_inputs,
-            ).outputs
-            scored = task(
+            )
+            scored = outputs_of(
                 evaluate,
-                "evaluate",
                 "Evaluate on the test set",
                 images=faces["images"],
                 test=balanced["test"],
                 model=trained["model"],
                 settings=evaluate_settings,
-            ).outputs
-        compared = task(
+            )
+        compared = outputs_of(
             compare,
-            "compare",
             "Compare the variants",
             models=dsl.Collected(trained["model"]),
             predictions=dsl.Collected(scored["predictions"]),
             manifest=faces["manifest"],
-            train=parts["train"],
-            validation=parts["validation"],
+            **parts,
             test=balanced["test"],
             rejects=faces["rejects"],
             preprocess_summary=faces["summary"],
@@ -173,7 +151,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             hyperparameters=tuned["hyperparameters"],
             runs=runs,
             settings=compare_settings,
-        ).outputs
+        )
         return Outputs(
             comparison=compared["comparison"],
             report=compared["report"],
@@ -182,10 +160,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             rejects=faces["rejects"],
             test=balanced["test"],
             pool=balanced["pool"],
-            train=parts["train"],
-            validation=parts["validation"],
-            trials=tuned["trials"],
-            hyperparameters=tuned["hyperparameters"],
+            **parts,
+            **tuned,
             preprocess_summary=faces["summary"],
             test_set_summary=balanced["summary"],
         )

@@ -1,7 +1,7 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -150,54 +150,43 @@ def _parse_override(override: str) -> dict[str, Any]:
     except yaml.YAMLError:
         raise RequestError(f"--set {override}: the value is not YAML", remedy="quote it") from None
     # YAML 1.1 reads 1e-3 as text; whoever types it means the number.
-    if isinstance(value, str):
+    if isinstance(value, str) and "e" in value.lower():
         with contextlib.suppress(ValueError):
-            value = float(value) if "e" in value.lower() else value
-    for key in reversed(path.split(".")):
+            value = float(value)
+    first, *rest = path.split(".")
+    for key in reversed(rest):
         value = {key: value}
-    tree: dict[str, Any] = value
-    return tree
+    return {first: value}
 
 
-def _merge(tree: dict[str, Any], update: Mapping[str, Any]) -> None:
+def _merge(tree: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
-        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
             _merge(tree[key], value)
         else:
-            tree[key] = dict(value) if isinstance(value, Mapping) else value
+            tree[key] = value
 
 
 def _explain(error: ValidationError) -> RequestError:
     """Put a validation error into one sentence that names the key and the remedy."""
-    problems = error.errors()
-    problem = problems[0]
+    problem, *others = error.errors()
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
-    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+    more = f" ({len(others)} more like this)" if others else ""
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
-        return RequestError(
-            f"Unknown setting '{key}'{did_you_mean(location[-1], known)}{more}",
-            remedy=f"valid here are {', '.join(known)}",
-        )
+        nearest = did_you_mean(location[-1], known)
+        return RequestError(f"Unknown setting '{key}'{nearest}{more}", remedy=f"valid here are {', '.join(known)}")
     refused = problem.get("ctx", {}).get("error")
     if isinstance(refused, SettingError):
         return RequestError((f"Setting {key}: " if key else "") + refused.problem + more, remedy=refused.remedy)
-    return RequestError(
-        f"Setting '{key}' can't be {problem['input']!r}{more}",
-        remedy=f"{problem['msg'][0].lower()}{problem['msg'][1:]}",
-    )
+    message = problem["msg"]
+    return RequestError(f"Setting '{key}' can't be {problem['input']!r}{more}", remedy=message[0].lower() + message[1:])
 
 
 def _keys_of(location: list[str]) -> list[str]:
     """Return the keys of the section at a place in the tree."""
-    section: Any = Settings
+    fields = Settings.model_fields
     for part in location:
-        if not _is_section(section) or part not in section.model_fields:
-            return []
-        section = section.model_fields[part].annotation
-    return list(section.model_fields) if _is_section(section) else []
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
+        fields = getattr(fields[part].annotation, "model_fields", {}) if part in fields else {}
+    return list(fields)

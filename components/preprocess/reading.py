@@ -127,7 +127,7 @@ def _image_id(file_name: str, content_hash: str) -> str:
 def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
     """Check that the source is one of faces, and a sound one."""
     if reading.files == 0:
-        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass another --source")
+        raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
     faults = reading.faults
     candidates = len(reading.faces) + len(faults)
     if candidates == 0:

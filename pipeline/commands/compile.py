@@ -8,31 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import (
-    DEFAULT_PRESET,
-    Config,
-    Image,
-    Override,
-    PlatformTarget,
-    Preset,
-    Source,
-    read_settings,
-)
+from pipeline.commands.options import PipelineOptions, PlatformTarget, with_options
 from pipeline.platforms.targets import Target
 
 if TYPE_CHECKING:
-    from components.sources.source import Source as FaceSource
+    from components.sources.source import Source
     from pipeline.compiling import Compiled
     from pipeline.settings import Settings
 
 
+@with_options
 def compile_(
     target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-    source: Source = None,
-    image: Image = None,
+    options: PipelineOptions,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="YAML to write.", show_default="evenface-<target>.yaml")
     ] = None,
@@ -40,7 +28,7 @@ def compile_(
     """Compile the pipeline into YAML for Kubeflow or Vertex AI, offline."""
     from pipeline.compiling import compile_pipeline
 
-    settings = read_settings(preset, config, overrides, source=source, image=image)
+    settings = options.read(options.source, image=options.image)
     compiled = compile_pipeline(settings, target, output or Path(f"evenface-{target}.yaml"))
     _show_notes(compiled.notes)
     typer.echo(f"Image       {settings.platform.image} ({'pinned by digest' if compiled.pinned else 'not pinned'})")
@@ -48,14 +36,8 @@ def compile_(
 
 
 @contextmanager
-def compiled_to_send(settings: "Settings", target: Target, source: "FaceSource") -> Iterator["Compiled"]:
-    """Compile the pipeline for as long as the block lasts, and show what the user should know.
-
-    Args:
-        settings: What every stage is told.
-        target: Where the pipeline will run.
-        source: Where the stages find the faces.
-    """
+def compiled_to_send(settings: "Settings", target: Target, source: "Source") -> Iterator["Compiled"]:
+    """Compile the pipeline for as long as the block lasts, and show what the user should know."""
     from pipeline.compiling import compile_pipeline
 
     with tempfile.TemporaryDirectory() as directory:

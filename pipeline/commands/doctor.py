@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import DEFAULT_PRESET, Config, Override, Preset, read_settings
+from pipeline.commands.options import SettingsOptions, with_options
 from pipeline.platforms.checks import Check
 from pipeline.platforms.targets import Target, load_platform
 
@@ -23,11 +23,11 @@ class Place(StrEnum):
     VERTEX = "vertex"
 
 
+@with_options
 def doctor(
     place: Annotated[Place, typer.Option("--for", help="Where you want to run.")] = Place.SUBPROCESS,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
+    *,
+    options: SettingsOptions,
     bucket: Annotated[
         str | None, typer.Option(help="gs:// URI to check for the right to list, read and write.")
     ] = None,
@@ -36,7 +36,7 @@ def doctor(
 
     The exit code is 1 if a check fails that that place can't do without.
     """
-    checks = examine(read_settings(preset, config, overrides), place, bucket)
+    checks = examine(options.read(), place, bucket)
     _show(checks, place)
     failed = [check.name for check in checks if check.required and not check.passed]
     if failed:
@@ -46,16 +46,7 @@ def doctor(
 
 
 def examine(settings: "Settings", place: Place, bucket: str | None = None) -> list[Check]:
-    """Ask every platform what it can tell.
-
-    Args:
-        settings: Tell the platforms, the image and the resources.
-        place: Where the user wants to run.
-        bucket: ``gs://`` URI that must be readable and writable, or None.
-
-    Returns:
-        The checks, in a fixed order; those that the place can't do without are required.
-    """
+    """Return every check in a fixed order; those that the place can't do without are required."""
     from pipeline.platforms.google_cloud import check_bucket, check_credentials
     from pipeline.platforms.local.checks import check_python, docker_checks, machine_checks
 

@@ -1,6 +1,10 @@
 """Options that several commands share."""
 
-from typing import TYPE_CHECKING, Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,67 +12,73 @@ from components.errors import RequestError
 from pipeline.platforms.targets import Target
 
 if TYPE_CHECKING:
-    from components.sources.source import Source as FaceSource
+    from components.sources.source import Source
     from pipeline.settings import Settings
 
 PlatformTarget = Annotated[Target, typer.Option("--target", help="Platform.")]
 Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: demo, poc or production.")]
-Config = Annotated[str | None, typer.Option("--config", help="YAML file with sections that replace the preset's.")]
-Override = Annotated[
-    list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
-]
-Source = Annotated[
-    str | None,
-    typer.Option("--source", help="gs:// URI of a folder or archive, path that the stages see, or 'synthetic'."),
-]
-Image = Annotated[
-    str | None, typer.Option("--image", help="Container image of every stage, best as NAME@sha256:DIGEST.")
-]
-DEFAULT_PRESET = "production"
 
 
-def read_settings(
-    preset: str,
-    config: str | None,
-    overrides: list[str] | None,
-    *,
-    source: str | None = None,
-    image: str | None = None,
-    caching: bool | None = None,
-) -> "Settings":
-    """Compose the settings of a command.
+@dataclass(frozen=True)
+class SettingsOptions:
+    """The options that settings are composed from."""
 
-    Args:
-        preset: Name of a preset.
-        config: Path of a configuration file.
-        overrides: Settings as ``section.key=value``.
-        source: Where the faces are, or None for the settings' own.
-        image: Container image, or None for the settings' own.
-        caching: Whether finished stages are reused, or None for the settings' own.
+    preset: Preset = "production"
+    config: Annotated[str | None, typer.Option(help="YAML file with sections that replace the preset's.")] = None
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
+    ] = None
 
-    Raises:
-        RequestError: If a setting is wrong.
-    """
-    from pipeline.settings import load_settings
+    def read(self, source: str | None = None, **platform: Any) -> "Settings":
+        """Compose the settings, with these values for the source and the section `platform` unless they are None.
 
-    direct = {"image": image, "caching": caching}
-    platform = {key: value for key, value in direct.items() if value is not None}
-    return load_settings(preset, config, overrides or [], source=source, platform=platform or None)
+        Raises:
+            RequestError: If a setting is wrong.
+        """
+        from pipeline.settings import load_settings
+
+        direct = {key: value for key, value in platform.items() if value is not None}
+        return load_settings(self.preset, self.config, self.overrides or [], source=source, platform=direct or None)
+
+    def require_source(self, settings: "Settings", kinds: str = "gs:// URI") -> "Source":
+        """Return the source that the settings name.
+
+        Raises:
+            RequestError: If there is none, or it names no bucket.
+        """
+        if settings.source is None:
+            raise RequestError(
+                f"The preset '{self.preset}' has no faces of its own", remedy=f"pass --source with a {kinds}"
+            )
+        from components.sources.source import parse_source
+
+        return parse_source(settings.source)
 
 
-def require_source(settings: "Settings", preset: str, kinds: str = "gs:// URI") -> "FaceSource":
-    """Return the source that the settings name.
+@dataclass(frozen=True)
+class PipelineOptions(SettingsOptions):
+    """The options that a pipeline is compiled with."""
 
-    Args:
-        settings: The settings.
-        preset: Name of the preset that they began with.
-        kinds: What a source can be, for an error.
+    source: Annotated[
+        str | None, typer.Option(help="gs:// URI of a folder or archive, path that the stages see, or 'synthetic'.")
+    ] = None
+    image: Annotated[str | None, typer.Option(help="Container image of every stage, best as NAME@sha256:DIGEST.")] = (
+        None
+    )
 
-    Raises:
-        RequestError: If there is none, or it names no bucket.
-    """
-    if settings.source is None:
-        raise RequestError(f"The preset '{preset}' has no faces of its own", remedy=f"pass --source with a {kinds}")
-    from components.sources.source import parse_source
 
-    return parse_source(settings.source)
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command each field of its parameter `options` as an option of its own."""
+    parameters = inspect.signature(command).parameters
+    kind = parameters["options"].annotation
+    fields = inspect.signature(kind).parameters
+
+    @functools.wraps(command)
+    def spread(**given: Any) -> None:
+        command(options=kind(**{name: given.pop(name) for name in fields}), **given)
+
+    shown: list[inspect.Parameter] = []
+    for name, parameter in parameters.items():
+        shown += fields.values() if name == "options" else [parameter]
+    spread.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return spread

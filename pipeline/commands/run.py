@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import RequestError
-from pipeline.commands.options import Config, Override, Preset, read_settings, require_source
+from pipeline.commands.options import Preset, SettingsOptions, with_options
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,10 +30,16 @@ class Runner(StrEnum):
     DOCKER = "docker"
 
 
+@dataclass(frozen=True)
+class RunOptions(SettingsOptions):
+    """The options that settings are composed from, beginning with the demo's."""
+
+    preset: Preset = "demo"
+
+
+@with_options
 def run(
-    preset: Preset = "demo",
-    config: Config = None,
-    overrides: Override = None,
+    options: RunOptions,
     source: Annotated[
         str | None,
         typer.Option(help="Folder, .zip, .tar or .tar.gz of UTKFace files, gs:// URI of either, or 'synthetic'."),
@@ -51,15 +58,15 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
-    settings = read_settings(preset, config, overrides, source=source)
-    faces = require_source(settings, preset, "folder or archive")
+    settings = options.read(source)
+    faces = options.require_source(settings, "folder or archive")
     fingerprint = faces.fingerprint()
 
     from pipeline.definition import build_pipeline
     from pipeline.platforms.local.run_locally import run_locally
 
     executor = _executor(runner, image, settings)
-    folder = RunFolder(output or Path("runs") / preset)
+    folder = RunFolder(output or Path("runs") / options.preset)
     settings = _with_absolute_weights(settings)
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.

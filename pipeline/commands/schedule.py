@@ -6,17 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.compile import compiled_to_send
-from pipeline.commands.options import (
-    DEFAULT_PRESET,
-    Config,
-    Image,
-    Override,
-    PlatformTarget,
-    Preset,
-    Source,
-    read_settings,
-    require_source,
-)
+from pipeline.commands.options import PipelineOptions, PlatformTarget, SettingsOptions, with_options
 from pipeline.platforms.schedules import Schedule, show_times
 from pipeline.platforms.targets import Target, load_platform
 
@@ -32,17 +22,15 @@ _UNKNOWN_SOURCE = "scheduled"
 
 
 @schedule_app.command(epilog="Example: evenface schedule apply weekly --target kubeflow --cron '0 3 * * 1'")
+@with_options
 def apply(
     name: Name,
     target: PlatformTarget,
     cron: Annotated[str, typer.Option(help="Minute, hour, day of month, month, day of week.")],
     timezone: Annotated[str, typer.Option(help="IANA time zone that the expression is read in.")] = "UTC",
     max_concurrency: Annotated[int, typer.Option(help="Runs that may be in flight at once, 1 to 10.")] = 1,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-    source: Source = None,
-    image: Image = None,
+    *,
+    options: PipelineOptions,
 ) -> None:
     """Make the platform's schedule of this name be this one; doing it twice changes nothing.
 
@@ -53,8 +41,8 @@ def apply(
     schedule = Schedule(name, cron, timezone, max_concurrency)
     schedule.next_times(datetime.now(UTC))
     # What the source will hold is unknown today, so that a cached stage could be a stale one.
-    settings = read_settings(preset, config, overrides, source=source, image=image, caching=False)
-    faces = require_source(settings, preset)
+    settings = options.read(options.source, image=options.image, caching=False)
+    faces = options.require_source(settings)
     with compiled_to_send(settings, target, faces) as compiled:
         submission = prepare_submission(settings, compiled, faces.name, _UNKNOWN_SOURCE, name)
         change = compiled.platform.schedules().apply(schedule, submission, typer.echo)
@@ -63,11 +51,10 @@ def apply(
 
 
 @schedule_app.command("list", epilog="Example: evenface schedule list --target kubeflow")
-def list_schedules(
-    target: PlatformTarget, preset: Preset = DEFAULT_PRESET, config: Config = None, overrides: Override = None
-) -> None:
+@with_options
+def list_schedules(target: PlatformTarget, options: SettingsOptions) -> None:
     """List the schedules that evenface made, with their next times."""
-    states = _schedules(target, preset, config, overrides).states()
+    states = _schedules(target, options).states()
     if not states:
         typer.echo("No schedule: make one with evenface schedule apply.")
     for state in states:
@@ -83,15 +70,10 @@ def list_schedules(
 
 
 @schedule_app.command(epilog="Example: evenface schedule pause weekly --target kubeflow")
-def pause(
-    name: Name,
-    target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-) -> None:
+@with_options
+def pause(name: Name, target: PlatformTarget, options: SettingsOptions) -> None:
     """Stop a schedule from starting runs; a run in flight goes on."""
-    schedules = _schedules(target, preset, config, overrides)
+    schedules = _schedules(target, options)
     schedules.pause(name)
     typer.echo(f"Schedule    {name}: paused")
     for state in schedules.states():
@@ -100,15 +82,10 @@ def pause(
 
 
 @schedule_app.command(epilog="Example: evenface schedule resume weekly --target kubeflow")
-def resume(
-    name: Name,
-    target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-) -> None:
+@with_options
+def resume(name: Name, target: PlatformTarget, options: SettingsOptions) -> None:
     """Let a paused schedule start runs again."""
-    schedules = _schedules(target, preset, config, overrides)
+    schedules = _schedules(target, options)
     schedules.resume(name)
     typer.echo(f"Schedule    {name}: resumed")
     for state in schedules.states():
@@ -117,20 +94,15 @@ def resume(
 
 
 @schedule_app.command(epilog="Example: evenface schedule delete weekly --target kubeflow")
-def delete(
-    name: Name,
-    target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-) -> None:
+@with_options
+def delete(name: Name, target: PlatformTarget, options: SettingsOptions) -> None:
     """Remove a schedule; a run in flight is left alone."""
-    _schedules(target, preset, config, overrides).delete(name)
+    _schedules(target, options).delete(name)
     typer.echo(f"Schedule    {name}: deleted")
 
 
-def _schedules(target: Target, preset: str, config: str | None, overrides: list[str] | None) -> "PlatformSchedules":
-    settings = read_settings(preset, config, overrides)
+def _schedules(target: Target, options: SettingsOptions) -> "PlatformSchedules":
+    settings = options.read()
     return load_platform(target, settings.resources, settings.platform).schedules()
 
 

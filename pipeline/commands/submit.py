@@ -8,30 +8,16 @@ import typer
 
 from components.errors import RequestError
 from pipeline.commands.compile import compiled_to_send
-from pipeline.commands.options import (
-    DEFAULT_PRESET,
-    Config,
-    Image,
-    Override,
-    PlatformTarget,
-    Preset,
-    Source,
-    read_settings,
-    require_source,
-)
+from pipeline.commands.options import PipelineOptions, PlatformTarget, with_options
 
 if TYPE_CHECKING:
-    from components.sources.source import Source as FaceSource
-    from pipeline.platforms.submission import Submission
+    from components.sources.source import Source
 
 
+@with_options
 def submit(
     target: PlatformTarget,
-    preset: Preset = DEFAULT_PRESET,
-    config: Config = None,
-    overrides: Override = None,
-    source: Source = None,
-    image: Image = None,
+    options: PipelineOptions,
     source_fingerprint: Annotated[
         str | None,
         typer.Option(help="Identity of a source that only the stages see; computed from the source otherwise."),
@@ -46,21 +32,25 @@ def submit(
 
     Credentials come from the platform's own chain, never from the settings.
     """
+    import yaml
+
     from pipeline.compiling import prepare_submission
 
-    settings = read_settings(preset, config, overrides, source=source, image=image)
-    faces = require_source(settings, preset)
+    settings = options.read(options.source, image=options.image)
+    faces = options.require_source(settings)
     with compiled_to_send(settings, target, faces) as compiled:
-        submission = prepare_submission(
-            settings, compiled, faces.name, source_fingerprint or _fingerprint(faces), run_name or _name_run(preset)
-        )
+        fingerprint = source_fingerprint or _fingerprint(faces)
+        name = run_name or _name_run(options.preset)
+        submission = prepare_submission(settings, compiled, faces.name, fingerprint, name)
         if dry_run:
-            _show_preview(compiled.platform.preview(submission), submission)
+            preview = yaml.safe_dump(compiled.platform.preview(submission), sort_keys=False, default_flow_style=False)
+            typer.echo(preview.rstrip())
+            typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")
         else:
             compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
-def _fingerprint(source: "FaceSource") -> str:
+def _fingerprint(source: "Source") -> str:
     if not source.is_visible_here:
         raise RequestError(
             f"The source {source.name} can't be seen from here",
@@ -72,10 +62,3 @@ def _fingerprint(source: "FaceSource") -> str:
 def _name_run(preset: str) -> str:
     # The random end tells this run from another one of the same second.
     return f"evenface-{preset}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def _show_preview(preview: dict[str, object], submission: "Submission") -> None:
-    import yaml
-
-    typer.echo(yaml.safe_dump(preview, sort_keys=False, default_flow_style=False).rstrip())
-    typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")

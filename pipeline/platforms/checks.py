@@ -30,12 +30,7 @@ class Check:
 
     @classmethod
     def attempt(cls, name: str, look: Callable[[], str]) -> Self:
-        """Return what a look found, or why it failed.
-
-        Args:
-            name: What is looked at.
-            look: Returns the finding, or raises an error that evenface explains.
-        """
+        """Return what a look found, or why it failed."""
         try:
             return cls(name, True, look())
         except EvenfaceError as error:

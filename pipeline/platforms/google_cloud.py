@@ -25,11 +25,7 @@ def check_credentials() -> Check:
 
 
 def check_bucket(uri: str) -> Check:
-    """Check that a bucket can be listed, read and written, without writing to it.
-
-    Args:
-        uri: ``gs://bucket`` or anything below it.
-    """
+    """Check that a bucket can be listed, read and written, without writing to it."""
     import google.auth.exceptions
     from google.api_core.exceptions import GoogleAPICallError
     from google.cloud import storage

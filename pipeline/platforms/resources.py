@@ -13,7 +13,6 @@ GPU_STAGES = ("tune", "train")
 
 _LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
 
-
 ACCELERATORS = ("nvidia-t4", "nvidia-l4", "nvidia-v100", "nvidia-a100-40gb", "nvidia-a100-80gb", "nvidia-h100-80gb")
 """GPU models by the name that the settings use; each platform knows its own names for all of them."""
 
@@ -44,11 +43,6 @@ class StageResources(Section):
         return self
 
     @property
-    def gpus(self) -> int:
-        """How many GPUs; 0 without an accelerator."""
-        return self.accelerator_count if self.accelerator else 0
-
-    @property
     def retry_window_seconds(self) -> int:
         """How long after its first start a stage may be tried again: all attempts and all pauses.
 
@@ -64,25 +58,23 @@ def _gpu_stage(hours: int) -> StageResources:
     return StageResources(cpu=8, memory_gb=30, accelerator="nvidia-t4", timeout_seconds=hours * 3600)
 
 
+_IMAGE_STAGE = StageResources(cpu=4, memory_gb=16, timeout_seconds=2 * 3600)
+_TABLE_STAGE = StageResources(timeout_seconds=1800)
+
+
 class ResourcesSettings(Section):
     """What every stage may use."""
 
-    preprocess: StageResources = Field(
-        StageResources(cpu=4, memory_gb=16, timeout_seconds=2 * 3600), description="Stage 1."
-    )
-    build_test_set: StageResources = Field(StageResources(timeout_seconds=1800), description="Stage 2.")
-    split: StageResources = Field(StageResources(timeout_seconds=1800), description="Stage 3.")
+    preprocess: StageResources = Field(_IMAGE_STAGE, description="Stage 1.")
+    build_test_set: StageResources = Field(_TABLE_STAGE, description="Stage 2.")
+    split: StageResources = Field(_TABLE_STAGE, description="Stage 3.")
     tune: StageResources = Field(_gpu_stage(hours=24), description="Stage 4.")
     gather_hyperparameters: StageResources = Field(
         StageResources(cpu=1, memory_gb=2, timeout_seconds=1800), description="End of stage 4."
     )
     train: StageResources = Field(_gpu_stage(hours=12), description="Stage 5.")
-    evaluate: StageResources = Field(
-        StageResources(cpu=4, memory_gb=16, timeout_seconds=2 * 3600), description="Stage 6."
-    )
-    compare: StageResources = Field(
-        StageResources(cpu=2, memory_gb=8, timeout_seconds=2 * 3600), description="Stage 7."
-    )
+    evaluate: StageResources = Field(_IMAGE_STAGE, description="Stage 6.")
+    compare: StageResources = Field(StageResources(timeout_seconds=2 * 3600), description="Stage 7.")
 
     @model_validator(mode="before")
     @classmethod
@@ -93,15 +85,13 @@ class ResourcesSettings(Section):
         merged = dict(given)
         for stage, values in given.items():
             if stage in cls.model_fields and isinstance(values, Mapping):
-                merged[stage] = cls.model_fields[stage].get_default(call_default_factory=True).model_dump() | dict(
-                    values
-                )
+                merged[stage] = {**cls.model_fields[stage].default.model_dump(), **values}
         return merged
 
     @model_validator(mode="after")
     def _gpus_go_where_they_are_used(self) -> Self:
         for stage, resources in self.stages():
-            if resources.gpus and stage not in GPU_STAGES:
+            if resources.accelerator and stage not in GPU_STAGES:
                 raise SettingError(
                     f"{stage} computes nothing on a GPU", remedy=f"name accelerators on {' and '.join(GPU_STAGES)}"
                 )
@@ -114,14 +104,10 @@ class ResourcesSettings(Section):
 
     def stages(self) -> Iterator[tuple[str, StageResources]]:
         """Return every stage with its resources."""
-        return ((stage, self.of(stage)) for stage in type(self).model_fields)
+        return iter(self)
 
     def gpus_in_words(self, models: Mapping[str, str]) -> str:
-        """Return which stages ask for which GPUs.
-
-        Args:
-            models: A platform's own name of each GPU model.
-        """
+        """Return which stages ask for which GPUs, by a platform's own name of each GPU model."""
         asked = [
             f"{stage}: {resources.accelerator_count} × {models[resources.accelerator]}"
             for stage, resources in self.stages()

@@ -53,11 +53,7 @@ class Schedule:
         object.__setattr__(self, "cron", check_cron(self.cron))
 
     def next_times(self, after: datetime, count: int = 3) -> list[datetime]:
-        """Return the next times at which a run starts, in the schedule's zone.
-
-        Args:
-            after: An aware time; only later times are returned.
-            count: How many.
+        """Return the next times at which a run starts, all later than an aware time, in the schedule's zone.
 
         Raises:
             RequestError: If the expression names a day that never comes.

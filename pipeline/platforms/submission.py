@@ -28,12 +28,7 @@ class RunFailedError(EvenfaceError):
 
     @classmethod
     def quoting(cls, problem: str, sentence: str) -> Self:
-        """Return the error of what failed in a process of its own and said why.
-
-        Args:
-            problem: What failed, without a full stop.
-            sentence: What that process said, kept whole: an error of evenface has its remedy in it.
-        """
+        """Return the error of what failed in a process of its own, whose sentence, remedy included, is kept whole."""
         return cls(problem, remedy=sentence.removesuffix("."))
 
 

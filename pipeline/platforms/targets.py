@@ -28,13 +28,7 @@ class PlatformSettings(SharedSettings):
 
 
 def load_platform(target: Target, resources: ResourcesSettings, settings: PlatformSettings) -> Platform:
-    """Return a target's platform; only its own libraries are imported.
-
-    Args:
-        target: Where the pipeline runs.
-        resources: Each stage's resources.
-        settings: The platforms' settings.
-    """
+    """Return a target's platform; only its own libraries are imported."""
     if target is Target.KUBEFLOW:
         from pipeline.platforms.kubeflow.platform import KubeflowPlatform
 
@@ -45,12 +39,7 @@ def load_platform(target: Target, resources: ResourcesSettings, settings: Platfo
 
 
 def ignored_settings(target: Target, settings: PlatformSettings) -> list[str]:
-    """Return the keys of the other targets' settings that were changed in vain.
-
-    Args:
-        target: Where the pipeline runs.
-        settings: The platforms' settings.
-    """
+    """Return the keys of the other targets' settings that were changed in vain."""
     others = [(other.value, getattr(settings, other)) for other in Target if other is not target]
     return [
         f"platform.{name}.{key}"

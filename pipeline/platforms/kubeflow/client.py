@@ -6,7 +6,6 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -27,14 +26,6 @@ _Answer = TypeVar("_Answer")
 
 class UnavailableError(PlatformError):
     """The platform gave no usable answer; whether it did what was asked is unknown."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """An uploaded pipeline version."""
-
-    pipeline_id: str
-    version_id: str
 
 
 class KubeflowApi:
@@ -65,20 +56,14 @@ class KubeflowApi:
         self.host = host or "the cluster"
         self.namespace = settings.namespace
         self.settings = settings
-        self.client = self.call("connecting", lambda: _connect(settings, host))
+        self.client = self.call("connecting", _connect, settings, host)
         health = self.call("asking for its health", self.client.get_kfp_healthz)
         if health.multi_user and not (self.namespace or self.client.get_user_namespace()):
-            raise RequestError(
-                f"{self.host} serves several users",
-                remedy="set platform.kubeflow.namespace to your profile's namespace",
-            )
+            remedy = "set platform.kubeflow.namespace to your profile's namespace"
+            raise RequestError(f"{self.host} serves several users", remedy=remedy)
 
-    def call(self, doing: str, function: Callable[[], _Answer]) -> _Answer:
+    def call(self, doing: str, function: Callable[..., _Answer], *arguments: Any, **keywords: Any) -> _Answer:
         """Call the API and put what goes wrong into a sentence.
-
-        Args:
-            doing: What is being done, for the sentence.
-            function: The call.
 
         Raises:
             RequestError: For answers 400 and 404: the request is wrong.
@@ -88,53 +73,44 @@ class KubeflowApi:
         try:
             # KFP's client prints links on its own account.
             with contextlib.redirect_stdout(io.StringIO()):
-                return function()
+                return function(*arguments, **keywords)
         except kfp_server_api.ApiException as error:
             raise _explain_answer(error, self.host, doing) from error
         except urllib3.exceptions.HTTPError as error:
             raise _explain_silence(error, self.host, doing) from error
 
-    def ensure_experiment(self, name: str) -> str:
-        """Return the identifier of an experiment, created if it does not exist."""
-        experiment = self.call(
-            "creating the experiment", lambda: self.client.create_experiment(name, namespace=self.namespace)
-        )
-        return str(experiment.experiment_id)
+    def prepare(self, submission: Submission) -> dict[str, Any]:
+        """Ensure that the pipeline version and the experiment exist, and return what all runs of them are started with.
 
-    def upload(self, submission: Submission) -> Version:
-        """Upload a compiled pipeline as a version named after its content; an equal one is used again."""
-        pipeline_id = self._ensure_pipeline(self.settings.pipeline_name)
-        versions = self.call(
-            "looking for the pipeline version",
-            lambda: self.client.list_pipeline_versions(pipeline_id, filter=named(submission.version)),
-        ).pipeline_versions
+        The version is named after its content, so that an equal one is used again.
+        """
+        api, package, version = self.client, str(submission.package), submission.version
+        pipeline = self._ensure_pipeline(self.settings.pipeline_name)
+        find, wanted = api.list_pipeline_versions, named(version)
+        versions = self.call("looking for the pipeline version", find, pipeline, filter=wanted).pipeline_versions
         if not versions:
-            uploaded = self.call(
-                "uploading the pipeline version",
-                lambda: self.client.upload_pipeline_version(
-                    str(submission.package), submission.version, pipeline_id=pipeline_id
-                ),
-            )
-            versions = [uploaded]
-        return Version(pipeline_id, versions[0].pipeline_version_id)
+            upload = api.upload_pipeline_version
+            versions = [self.call("uploading the pipeline version", upload, package, version, pipeline_id=pipeline)]
+        create = api.create_experiment
+        experiment = self.call("creating the experiment", create, submission.experiment, namespace=self.namespace)
+        return {
+            "experiment_id": str(experiment.experiment_id),
+            "pipeline_id": pipeline,
+            "version_id": versions[0].pipeline_version_id,
+            "params": submission.parameters,
+            "pipeline_root": submission.pipeline_root,
+            "service_account": self.settings.service_account,
+        }
 
     def _ensure_pipeline(self, name: str) -> str:
-        pipelines = self.call(
-            "looking for the pipeline",
-            lambda: self.client.list_pipelines(namespace=self.namespace, filter=named(name)),
-        ).pipelines
-        if pipelines:
-            return str(pipelines[0].pipeline_id)
+        api = self.client
+        wanted = named(name)
+        known = self.call("looking for the pipeline", api.list_pipelines, namespace=self.namespace, filter=wanted)
+        if known.pipelines:
+            return str(known.pipelines[0].pipeline_id)
         pipeline = kfp_server_api.V2beta1Pipeline(name=name, display_name=name, namespace=self.namespace)
-        created = self.call(
-            f"creating the pipeline {name}",
-            lambda: self.client.pipelines.pipeline_service_create_pipeline(pipeline=pipeline),
-        )
-        return str(created.pipeline_id)
-
-    def url(self, fragment: str) -> str:
-        """Return a page of the user interface."""
-        return f"{os.environ.get('KF_PIPELINES_UI_ENDPOINT', self.host).rstrip('/')}{fragment}"
+        create = api.pipelines.pipeline_service_create_pipeline
+        return str(self.call(f"creating the pipeline {name}", create, pipeline=pipeline).pipeline_id)
 
 
 def named(name: str) -> str:
@@ -209,26 +185,15 @@ class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
 
 
 def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
-    token = os.environ.get(TOKEN_ENVIRONMENT)
-    projected = _projected_token()
+    token, projected = os.environ.get(TOKEN_ENVIRONMENT), _projected_token()
+    usable = not token and projected.is_file()
+    credentials = ServiceAccountTokenVolumeCredentials(str(projected)) if usable else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return _Client(
-            host=host,
-            existing_token=token,
-            credentials=(
-                ServiceAccountTokenVolumeCredentials(str(projected)) if not token and projected.is_file() else None
-            ),
-            ssl_ca_cert=settings.ssl_ca_cert,
-        )
+        return _Client(host=host, existing_token=token, credentials=credentials, ssl_ca_cert=settings.ssl_ca_cert)
 
 
 _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
-    0: (
-        PlatformError,
-        "The certificate of {host} is not trusted",
-        "set platform.kubeflow.ssl_ca_cert to its authority's",
-    ),
     400: (RequestError, "{host} calls the request wrong while {doing}{message}", "correct the settings"),
     401: (
         PlatformError,
@@ -252,7 +217,7 @@ _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
     ),
     429: (UnavailableError, "{host} is still too busy while {doing} (429)", "try again in some minutes"),
 }
-"""Kind of error, problem and remedy by the answer's status; 0 is an untrusted certificate."""
+"""Kind of error, problem and remedy by the answer's status."""
 
 _FAILURE = (
     UnavailableError,
@@ -271,13 +236,11 @@ def _explain_answer(error: Any, host: str, doing: str) -> EvenfaceError:
 def _explain_silence(error: Exception, host: str, doing: str) -> EvenfaceError:
     cause = getattr(error, "reason", None) or error
     if isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
-        return UnavailableError(
-            f"{host} can't be reached",
-            remedy="check platform.kubeflow.host, the network, and any port-forward to the cluster",
-        )
+        remedy = "check platform.kubeflow.host, the network, and any port-forward to the cluster"
+        return UnavailableError(f"{host} can't be reached", remedy=remedy)
     if isinstance(cause, urllib3.exceptions.SSLError):
-        kind, problem, remedy = _ANSWERS[0]
-        return kind(problem.format(host=host), remedy=remedy)
+        remedy = "set platform.kubeflow.ssl_ca_cert to its authority's"
+        return PlatformError(f"The certificate of {host} is not trusted", remedy=remedy)
     return UnavailableError(
         f"{host} broke off the connection while {doing}", remedy="try again, and look into its log if it happens again"
     )

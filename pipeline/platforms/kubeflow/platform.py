@@ -1,6 +1,8 @@
 """Kubeflow Pipelines: its words for resources, and runs through its API."""
 
+import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl, kubernetes
@@ -10,7 +12,7 @@ from pipeline.platforms.kubeflow.client import KubeflowApi, UnavailableError, fi
 from pipeline.platforms.kubeflow.nodes import GPU_MODELS, GPU_NODE_LABELS
 from pipeline.platforms.kubeflow.schedules import RecurringRuns
 from pipeline.platforms.kubeflow.settings import KubeflowSettings
-from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings, StageResources
+from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings
 from pipeline.platforms.settings import SharedSettings
 from pipeline.platforms.submission import PlatformError, RunFailedError, Show, Submission
 
@@ -19,51 +21,45 @@ _ENDED_BADLY = {"FAILED", "CANCELED"}
 _PATIENCE_WHILE_FOLLOWING = 5
 
 
+@dataclass(frozen=True)
 class KubeflowPlatform:
-    """Kubeflow's part of `pipeline.platforms.submission.Platform`.
+    """Kubeflow Pipelines, see `pipeline.platforms.submission.Platform`."""
 
-    Args:
-        resources: Each stage's resources.
-        shared: What every platform needs.
-        settings: Where the cluster is and how its nodes are labelled.
-    """
-
-    def __init__(self, resources: ResourcesSettings, shared: SharedSettings, settings: KubeflowSettings) -> None:
-        self._resources = resources
-        self._shared = shared
-        self._settings = settings
+    resources: ResourcesSettings
+    shared: SharedSettings
+    settings: KubeflowSettings
 
     def notes(self) -> list[str]:
         """Return a sentence for each setting that Kubeflow can't promise."""
         notes = []
-        models = {stage.accelerator for _, stage in self._resources.stages() if stage.accelerator}
-        if self._settings.gpu_nodes == "any" and models:
+        models = {stage.accelerator for _, stage in self.resources.stages() if stage.accelerator}
+        if self.settings.gpu_nodes == "any" and models:
             notes.append(
                 f"platform.kubeflow.gpu_nodes is 'any', so a GPU may be another model than {', '.join(sorted(models))}."
             )
-        if self._shared.image_pull_policy != "Always" and "@sha256:" not in self._shared.image:
+        if self.shared.image_pull_policy != "Always" and "@sha256:" not in self.shared.image:
             notes.append(
-                f"With the pull policy {self._shared.image_pull_policy} a node that has an image under the tag "
+                f"With the pull policy {self.shared.image_pull_policy} a node that has an image under the tag "
                 "keeps it when the tag moves on: pin the image by its digest."
             )
         return notes
 
     def checks(self, *, wanted: bool) -> list[Check]:
         """Return what the cluster's labels are asked for and, if it is wanted or located, whether its API answers."""
-        models = GPU_MODELS.get(self._settings.gpu_nodes, {name: name for name in ACCELERATORS})
-        checks = [Check("Kubeflow machines", True, self._resources.gpus_in_words(models))]
-        if wanted or find_host(self._settings):
+        models = GPU_MODELS.get(self.settings.gpu_nodes, {name: name for name in ACCELERATORS})
+        checks = [Check("Kubeflow machines", True, self.resources.gpus_in_words(models))]
+        if wanted or find_host(self.settings):
             checks.append(Check.attempt("Kubeflow API", lambda: f"answers, {len(self.schedules().states())} schedules"))
         return checks
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
         """Give a task its stage's resources in Kubernetes' words."""
-        resources = self._resources.of(stage)
+        resources = self.resources.of(stage)
         cpu, memory = f"{resources.cpu:g}", f"{round(resources.memory_gb * 1000)}M"
         # A request below the limit lets a node promise more memory than it has, and then kill a stage.
         task.set_cpu_request(cpu).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
-        task.set_caching_options(self._shared.caching)
-        kubernetes.set_image_pull_policy(task, self._shared.image_pull_policy)
+        task.set_caching_options(self.shared.caching)
+        kubernetes.set_image_pull_policy(task, self.shared.image_pull_policy)
         if resources.retries:
             task.set_retry(
                 resources.retries,
@@ -74,45 +70,42 @@ class KubeflowPlatform:
         if resources.timeout_seconds:
             kubernetes.set_timeout(task, resources.timeout_seconds)
         if resources.accelerator:
-            self._add_gpus(task, resources, resources.accelerator)
+            self._add_gpus(task, resources.accelerator, resources.accelerator_count)
         if resources.spot:
-            label = self._settings.spot_label
+            label = self.settings.spot_label
             kubernetes.add_node_selector(task, label, "true")
             kubernetes.add_toleration(task, key=label, operator="Equal", value="true", effect="NoSchedule")
 
-    def _add_gpus(self, task: dsl.PipelineTask, resources: StageResources, accelerator: str) -> None:
-        task.set_accelerator_type(self._settings.gpu_resource).set_accelerator_limit(resources.gpus)
-        nodes = self._settings.gpu_nodes
+    def _add_gpus(self, task: dsl.PipelineTask, model: str, count: int) -> None:
+        task.set_accelerator_type(self.settings.gpu_resource).set_accelerator_limit(count)
+        nodes = self.settings.gpu_nodes
         if nodes != "any":
-            kubernetes.add_node_selector(task, GPU_NODE_LABELS[nodes], GPU_MODELS[nodes][accelerator])
-        if self._settings.gpu_taint:
-            kubernetes.add_toleration(task, key=self._settings.gpu_taint, operator="Exists", effect="NoSchedule")
+            kubernetes.add_node_selector(task, GPU_NODE_LABELS[nodes], GPU_MODELS[nodes][model])
+        if self.settings.gpu_taint:
+            kubernetes.add_toleration(task, key=self.settings.gpu_taint, operator="Exists", effect="NoSchedule")
 
     def preview(self, submission: Submission) -> dict[str, Any]:
         """Return what `submit` would send, without secrets and without the network."""
         return {
-            "host": find_host(self._settings) or "the cluster that KFP finds",
+            "host": find_host(self.settings) or "the cluster that KFP finds",
             "credentials": token_source(),
-            "namespace": self._settings.namespace,
+            "namespace": self.settings.namespace,
             "experiment": submission.experiment,
-            "pipeline": self._settings.pipeline_name,
+            "pipeline": self.settings.pipeline_name,
             "version": submission.version,
             "run": submission.run_name,
-            "service_account": self._settings.service_account,
+            "service_account": self.settings.service_account,
             "pipeline_root": submission.pipeline_root,
             "parameters": submission.parameters,
         }
 
     def submit(self, submission: Submission, show: Show, *, wait: bool) -> str:
-        """Upload the version if it is new, start a run, and follow it if asked.
-
-        Raises:
-            RunFailedError: If a followed run does not succeed.
-        """
-        api = KubeflowApi(self._settings)
+        """Upload the version if it is new, start a run, and follow it if asked."""
+        api = KubeflowApi(self.settings)
         run_id = self._start(api, submission)
-        url = api.url(f"/#/runs/details/{run_id}")
-        show(f"Pipeline    {self._settings.pipeline_name}, version {submission.version}")
+        endpoint = os.environ.get("KF_PIPELINES_UI_ENDPOINT", api.host).rstrip("/")
+        url = f"{endpoint}/#/runs/details/{run_id}"
+        show(f"Pipeline    {self.settings.pipeline_name}, version {submission.version}")
         show(f"Run         {submission.run_name}")
         show(f"            {url}")
         if wait:
@@ -120,30 +113,16 @@ class KubeflowPlatform:
         return run_id
 
     def _start(self, api: KubeflowApi, submission: Submission) -> str:
-        version = api.upload(submission)
-        experiment = api.ensure_experiment(submission.experiment)
+        name, content = submission.run_name, api.prepare(submission)
         try:
-            run = api.call(
-                "starting the run",
-                lambda: api.client.run_pipeline(
-                    experiment,
-                    submission.run_name,
-                    params=submission.parameters,
-                    pipeline_id=version.pipeline_id,
-                    version_id=version.version_id,
-                    pipeline_root=submission.pipeline_root,
-                    service_account=self._settings.service_account,
-                ),
-            )
+            run = api.call("starting the run", api.client.run_pipeline, job_name=name, **content)
         except UnavailableError:
             # It may have started before the line broke: only its name, unique enough, can tell.
-            runs = api.call(
-                "looking for the run",
-                lambda: api.client.list_runs(experiment_id=experiment, filter=named(submission.run_name)),
-            ).runs
-            if not runs:
+            experiment, wanted = content["experiment_id"], named(name)
+            listed = api.call("looking for the run", api.client.list_runs, experiment_id=experiment, filter=wanted)
+            if not listed.runs:
                 raise
-            run = runs[0]
+            run = listed.runs[0]
         return str(run.run_id)
 
     def _follow(self, api: KubeflowApi, run_id: str, name: str, url: str, show: Show) -> None:
@@ -152,17 +131,18 @@ class KubeflowPlatform:
         failures = 0
         while True:
             try:
-                run = api.call("following the run", lambda: api.client.get_run(run_id))
+                run = api.call("following the run", api.client.get_run, run_id)
             except UnavailableError as error:
                 failures += 1
                 if failures == _PATIENCE_WHILE_FOLLOWING:
                     raise PlatformError(
                         f"Lost sight of the run, which goes on ({error.problem})", remedy=f"see {url}"
                     ) from error
-                time.sleep(self._settings.poll_seconds)
+                time.sleep(self.settings.poll_seconds)
                 continue
             failures = 0
-            for title, state in [*_task_states(run), (name, run.state)]:
+            stages = [(f"  {task.display_name}", task.state) for task in _tasks(run) if task.state]
+            for title, state in [*stages, (name, run.state)]:
                 if seen.get(title) != state:
                     seen[title] = state
                     show(f"{title}: {str(state).lower()}")
@@ -170,11 +150,11 @@ class KubeflowPlatform:
                 return
             if run.state in _ENDED_BADLY:
                 raise _failure(run, name, url)
-            time.sleep(self._settings.poll_seconds)
+            time.sleep(self.settings.poll_seconds)
 
     def schedules(self) -> RecurringRuns:
         """Return the recurring runs that evenface made."""
-        return RecurringRuns(self._settings)
+        return RecurringRuns(self.settings)
 
 
 def _tasks(run: Any) -> list[Any]:
@@ -185,10 +165,6 @@ def _tasks(run: Any) -> list[Any]:
         for task in details or []
         if task.display_name and task.display_name not in {"root", "executor"} and "driver" not in task.display_name
     ]
-
-
-def _task_states(run: Any) -> list[tuple[str, str]]:
-    return [(f"  {task.display_name}", task.state) for task in _tasks(run) if task.state]
 
 
 def _failure(run: Any, name: str, url: str) -> RunFailedError:

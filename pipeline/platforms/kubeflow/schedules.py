@@ -76,19 +76,15 @@ class RecurringRun:
             return None
 
 
+@dataclass(frozen=True)
 class RecurringRuns:
-    """The recurring runs of one Kubeflow; the first request connects.
+    """The recurring runs of one Kubeflow; the first request connects."""
 
-    Args:
-        settings: Where the cluster is.
-    """
-
-    def __init__(self, settings: KubeflowSettings) -> None:
-        self._settings = settings
+    settings: KubeflowSettings
 
     @cached_property
     def _api(self) -> KubeflowApi:
-        return KubeflowApi(self._settings)
+        return KubeflowApi(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the schedule of this name be this one.
@@ -96,7 +92,7 @@ class RecurringRuns:
         The new recurring run is created before the old one is retired, so that a failure leaves
         one that works; applying again finishes what was interrupted.
         """
-        settings = self._settings
+        settings = self.settings
         cron = cluster_cron(schedule, settings)
         specification = submission.specification(
             schedule, pipeline=settings.pipeline_name, service_account=settings.service_account
@@ -106,32 +102,23 @@ class RecurringRuns:
         if current is not None and current.state.specification == specification:
             self._retire(existing[1:], show)
             return Change.UNCHANGED
-        generation = current.generation + 1 if current else 1
         told = {
             "cron": schedule.cron,
             "timezone": schedule.timezone,
             "specification": specification,
-            "generation": generation,
+            "generation": current.generation + 1 if current else 1,
         }
-        version = self._api.upload(submission)
-        experiment = self._api.ensure_experiment(submission.experiment)
         self._api.call(
             f"creating the schedule {schedule.name}",
-            lambda: self._api.client.create_recurring_run(
-                experiment,
-                schedule.name,
-                description=_MARKER + json.dumps(told),
-                cron_expression=cron,
-                # The API describes this number as text.
-                max_concurrency=str(schedule.max_concurrency),
-                no_catchup=True,
-                params=submission.parameters,
-                pipeline_id=version.pipeline_id,
-                version_id=version.version_id,
-                enabled=current is None or not current.state.paused,
-                pipeline_root=submission.pipeline_root,
-                service_account=settings.service_account,
-            ),
+            self._api.client.create_recurring_run,
+            job_name=schedule.name,
+            description=_MARKER + json.dumps(told),
+            cron_expression=cron,
+            # The API describes this number as text.
+            max_concurrency=str(schedule.max_concurrency),
+            no_catchup=True,
+            enabled=current is None or not current.state.paused,
+            **self._api.prepare(submission),
         )
         if current is None:
             return Change.CREATED
@@ -142,10 +129,8 @@ class RecurringRuns:
 
     def states(self) -> list[ScheduleState]:
         """Return the latest generation of every name."""
-        latest: dict[str, RecurringRun] = {}
-        for recurring in self._own(self._answers()):
-            latest.setdefault(recurring.state.schedule.name, recurring)
-        return [latest[name].state for name in sorted(latest)]
+        latest = {run.state.schedule.name: run.state for run in reversed(self._own(self._answers()))}
+        return [latest[name] for name in sorted(latest)]
 
     def pause(self, name: str) -> None:
         """Disable every generation of a schedule."""
@@ -154,11 +139,8 @@ class RecurringRuns:
 
     def resume(self, name: str) -> None:
         """Enable the latest generation of a schedule."""
-        current = self._existing(name)[0]
-        self._api.call(
-            f"resuming the schedule {name}",
-            lambda: self._api.client.enable_recurring_run(current.state.identifier),
-        )
+        identifier = self._existing(name)[0].state.identifier
+        self._api.call(f"resuming the schedule {name}", self._api.client.enable_recurring_run, identifier)
 
     def delete(self, name: str) -> None:
         """Delete every generation of a schedule that has no run in flight.
@@ -186,30 +168,22 @@ class RecurringRuns:
                     "that version is paused, and the next apply removes it."
                 )
                 continue
-            identifier = recurring.state.identifier
             self._api.call(
                 "deleting the earlier version of the schedule",
-                lambda identifier=identifier: (  # type: ignore[misc]
-                    self._api.client.recurring_runs.recurring_run_service_delete_recurring_run(
-                        identifier, propagation_policy="ORPHAN"
-                    )
-                ),
+                self._api.client.recurring_runs.recurring_run_service_delete_recurring_run,
+                recurring.state.identifier,
+                propagation_policy="ORPHAN",
             )
         return going
 
     def _disable(self, recurring: RecurringRun) -> None:
-        state = recurring.state
-        if not state.paused:
-            self._api.call("pausing the schedule", lambda: self._api.client.disable_recurring_run(state.identifier))
+        if not recurring.state.paused:
+            disable = self._api.client.disable_recurring_run
+            self._api.call("pausing the schedule", disable, recurring.state.identifier)
 
     def _in_flight(self, recurring: RecurringRun) -> list[str]:
-        runs = self._pages(
-            lambda token: self._api.client.list_runs(
-                experiment_id=recurring.experiment_id, page_token=token, page_size=_PAGE, sort_by="created_at desc"
-            ),
-            "runs",
-        )
-        identifier = recurring.state.identifier
+        experiment, identifier = recurring.experiment_id, recurring.state.identifier
+        runs = self._pages("runs", self._api.client.list_runs, experiment_id=experiment, sort_by="created_at desc")
         return [run.run_id for run in runs if run.recurring_run_id == identifier and run.state not in _ENDED]
 
     def _existing(self, name: str) -> list[RecurringRun]:
@@ -236,19 +210,15 @@ class RecurringRuns:
         return sorted((recurring for recurring in read if recurring is not None), key=lambda run: -run.generation)
 
     def _answers(self) -> list[Any]:
-        return self._pages(
-            lambda token: self._api.client.list_recurring_runs(
-                page_token=token, page_size=_PAGE, namespace=self._api.namespace
-            ),
-            "recurring_runs",
-        )
+        list_page = self._api.client.list_recurring_runs
+        return self._pages("recurring_runs", list_page, namespace=self._api.namespace)
 
-    def _pages(self, page: Any, name: str) -> list[Any]:
+    def _pages(self, name: str, list_page: Any, **query: Any) -> list[Any]:
         items: list[Any] = []
-        token = ""
+        query |= {"page_token": "", "page_size": _PAGE}
         while True:
-            answer = self._api.call("listing schedules and runs", lambda token=token: page(token))  # type: ignore[misc]
+            answer = self._api.call("listing schedules and runs", list_page, **query)
             items += getattr(answer, name) or []
-            token = answer.next_page_token or ""
-            if not token:
+            query["page_token"] = answer.next_page_token or ""
+            if not query["page_token"]:
                 return items

@@ -32,8 +32,7 @@ class KubeflowSettings(Section):
         "cloud.google.com/gke-spot", description="Label and taint of spot nodes; their value is 'true'."
     )
     timezone: str = Field(
-        "UTC",
-        description="The one time zone that the cluster's schedule controller runs in (cronScheduleTimezone).",
+        "UTC", description="The one time zone that the cluster's schedule controller runs in (cronScheduleTimezone)."
     )
     poll_seconds: float = Field(10, gt=0, description="Pause between two looks at a run that is followed.")
 

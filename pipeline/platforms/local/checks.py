@@ -13,32 +13,21 @@ from components.errors import EvenfaceError
 from pipeline.platforms.checks import PATIENCE_SECONDS, Check
 from pipeline.platforms.local.settings import DockerSettings
 
-ROOT = Path(__file__).resolve().parents[3]
-"""The checkout, with its lock files and its sources."""
-
+_ROOT = Path(__file__).resolve().parents[3]
 _PYTHONS = ((3, 11), (3, 12))
 _MEMORY_GB = 4.0
 _DISK_GB = 5.0
 _LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
-def machine_checks(root: Path = ROOT) -> list[Check]:
-    """Check what every run on this machine needs, and look for a GPU.
-
-    Args:
-        root: The checkout.
-    """
-    return [check_libraries(root), check_memory(), check_disk(Path.cwd()), check_gpu()]
+def machine_checks() -> list[Check]:
+    """Check what every run on this machine needs, and look for a GPU."""
+    return [check_libraries(), check_memory(), check_disk(Path.cwd()), check_gpu()]
 
 
-def docker_checks(settings: DockerSettings, root: Path = ROOT) -> list[Check]:
-    """Check what a run in containers needs besides.
-
-    Args:
-        settings: Which image they are started from.
-        root: The checkout.
-    """
-    return [check_engine(), Check.attempt("Image", lambda: _describe_image(settings.image, root))]
+def docker_checks(settings: DockerSettings) -> list[Check]:
+    """Check what a run in containers needs besides."""
+    return [check_engine(), Check.attempt("Image", lambda: _describe_image(settings.image))]
 
 
 def check_python() -> Check:
@@ -48,12 +37,10 @@ def check_python() -> Check:
     return Check("Python", sys.version_info[:2] in _PYTHONS, version, remedy)
 
 
-def check_libraries(root: Path = ROOT) -> Check:
-    """Compare the installed libraries with a lock file; nothing is imported.
+def check_libraries(root: Path = _ROOT) -> Check:
+    """Compare the installed libraries with a lock file of the checkout; nothing is imported.
 
-    Args:
-        root: The checkout. The lock with the fewest differences counts: which one was installed
-            depends on whether there is a GPU.
+    The lock with the fewest differences counts: which one was installed depends on whether there is a GPU.
     """
     locks = sorted(root.glob("docker/requirements-[cg]pu.txt"))
     if not locks:
@@ -96,9 +83,8 @@ def check_gpu() -> Check:
     """Look for an NVIDIA GPU and its driver; a run does without."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return Check(
-            "GPU", False, "none (no nvidia-smi)", "none is needed, training takes longer without one", required=False
-        )
+        remedy = "none is needed, training takes longer without one"
+        return Check("GPU", False, "none (no nvidia-smi)", remedy, required=False)
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
         shown = subprocess.run(query, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True).stdout  # noqa: S603 - a fixed command
@@ -125,10 +111,10 @@ def check_engine() -> Check:
     return Check("Docker", True, f"engine {engine['ServerVersion']}{gpus}")
 
 
-def _describe_image(reference: str, root: Path) -> str:
+def _describe_image(reference: str) -> str:
     from pipeline.platforms.local.docker_image import check_current, connect, find_image
 
     with closing(connect()) as client:
         image = find_image(client, reference)
-    check_current(image, root)
+    check_current(image)
     return f"{reference}, {image.size_bytes / 1e9:.2f} GB, holds this checkout's sources"

@@ -36,10 +36,6 @@ class DockerExecutor:
     and a /tmp of its own on disk, as large as the disk: decoded images are kept there, and in
     memory they would count against the limit.
 
-    Args:
-        image: The image.
-        settings: What a container may use.
-
     Attributes:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image is another one.
     """
@@ -51,10 +47,6 @@ class DockerExecutor:
     @classmethod
     def open(cls, reference: str, settings: DockerSettings) -> "DockerExecutor":
         """Check that the engine answers and that the image holds this checkout's sources.
-
-        Args:
-            reference: Image's name.
-            settings: What a container may use.
 
         Raises:
             RequestError: If no engine answers, or the image is missing or stale.
@@ -106,11 +98,7 @@ class DockerExecutor:
 
 
 def passes_gpus(engine: dict[str, Any]) -> bool:
-    """Say whether this machine has an NVIDIA GPU and the engine can pass it to containers.
-
-    Args:
-        engine: What the engine says of itself (``docker info``).
-    """
+    """Say whether this machine has an NVIDIA GPU and the engine can pass it to containers."""
     hook = shutil.which("nvidia-container-runtime-hook")
     return Path("/dev/nvidiactl").exists() and ("nvidia" in engine.get("Runtimes", {}) or hook is not None)
 

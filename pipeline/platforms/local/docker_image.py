@@ -54,10 +54,6 @@ def find_image(client: DockerClient, reference: str) -> DockerImage:
 
     A missing image is not pulled: a short name such as the default's would fetch a stranger's image.
 
-    Args:
-        client: Client of the engine.
-        reference: Name with tag or digest, or the image's ID.
-
     Raises:
         RequestError: If the engine does not hold it.
     """

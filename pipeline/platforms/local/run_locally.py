@@ -45,9 +45,6 @@ def run_locally(
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
         show: Called with each line that a user should see while it runs.
 
-    Returns:
-        The comparison.
-
     Raises:
         RunFailedError: If a stage failed or did not leave an output that it declares.
     """
@@ -93,14 +90,6 @@ def _logged_to(stream: TextIO) -> Iterator[None]:
 
 def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFolder) -> Comparison:
     """Copy what a user wants from KFP's folders into the run's folder.
-
-    Args:
-        outputs: The pipeline's outputs by name.
-        declared: Names of the outputs that the pipeline declares.
-        folder: The run's folder.
-
-    Returns:
-        The comparison.
 
     Raises:
         RunFailedError: If an output is missing or empty: a runner can call a failed task a success.

@@ -21,10 +21,6 @@ _EXPLAINED = {kind.__name__ for kind in (RequestError, DataError, ArtifactError,
 class RunLog:
     """A text stream that files every line, shows the stages' own, and remembers why a stage failed.
 
-    Args:
-        file: Where every line goes.
-        show: Called with each line that a user should see.
-
     Attributes:
         failed_stage: The first stage that failed, or None.
         cause: Why, in one sentence.

@@ -7,7 +7,6 @@ stays until its logs and its exit code are read and its declared outputs are see
 
 import codecs
 import json
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def run_stage_container(
         container.reload()
         killed_for_memory = bool(container.attrs["State"]["OOMKilled"])
     except DockerException as error:
-        _explain(f"its container could not be run ({_one_line(error)}): check the Docker engine")
+        _explain(f"its container could not be run ({' '.join(str(error).split())}): check the Docker engine")
         return 125
     finally:
         if container is not None:
@@ -84,11 +83,7 @@ def run_stage_container(
 
 
 def missing_outputs(command: Sequence[str]) -> list[str]:
-    """Return the names of the outputs that a KFP command declares and that don't exist.
-
-    Args:
-        command: Command of a KFP task; one without an executor input declares nothing.
-    """
+    """Return the names of the outputs that a KFP command declares and that don't exist."""
     if "--executor_input" not in command:
         return []
     outputs = json.loads(command[list(command).index("--executor_input") + 1]).get("outputs", {})
@@ -125,7 +120,3 @@ def _explain_exit(exit_code: int, tail: Sequence[str], *, killed_for_memory: boo
 
 def _explain(reason: str) -> None:
     print(f"{RunFailedError.__name__}: {reason}", flush=True)  # noqa: T201 - the run's log shows an error's last line
-
-
-def _one_line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error)).strip()

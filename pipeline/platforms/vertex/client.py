@@ -1,5 +1,6 @@
 """Calling Vertex AI: endpoint, credentials, patience, and sentences for what can go wrong."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,61 +23,42 @@ T = TypeVar("T")
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LOGIN = "run `gcloud auth application-default login`, or run where a service account is attached"
-_EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[EvenfaceError], str, str], ...] = (
-    (exceptions.Unauthorized, PlatformError, "does not accept the credentials to {action} ({message})", _LOGIN),
+_EXPLANATIONS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    ((exceptions.Unauthorized,), "does not accept the credentials to {action} ({message})", _LOGIN),
     (
-        exceptions.Forbidden,
-        PlatformError,
+        (exceptions.Forbidden,),
         "does not let you {action} in {place} ({message})",
         "ask for the role Vertex AI User, and for Service Account User on the account that the tasks run as",
     ),
     (
-        exceptions.NotFound,
-        PlatformError,
+        (exceptions.NotFound,),
         "can't {action} ({message})",
         "check platform.vertex.project and platform.vertex.location ({place}), and that the Vertex AI API is enabled "
         "there",
     ),
+    ((exceptions.AlreadyExists,), "can't {action} because the name exists ({message})", "choose another name"),
     (
-        exceptions.AlreadyExists,
-        RequestError,
-        "can't {action} because the name exists ({message})",
-        "choose another name",
-    ),
-    (
-        exceptions.TooManyRequests,
-        PlatformError,
+        (exceptions.TooManyRequests,),
         "has no quota left to {action} in {place}, {waited} ({message})",
         "try again later, or ask for more",
     ),
-    (exceptions.BadRequest, RequestError, "refuses to {action} ({message})", "correct the settings and try again"),
+    ((exceptions.BadRequest,), "refuses to {action} ({message})", "correct the settings and try again"),
     (
         (exceptions.ServiceUnavailable, exceptions.GatewayTimeout),
-        PlatformError,
         "at {endpoint} could not be reached to {action}, {waited} ({message})",
         "check the network and give the same command again",
     ),
-    (
-        exceptions.ServerError,
-        PlatformError,
-        "failed to {action}, {waited} ({message})",
-        "give the same command again later",
-    ),
-    (Exception, PlatformError, "failed to {action} ({message})", "give the same command again"),
+    ((exceptions.ServerError,), "failed to {action}, {waited} ({message})", "give the same command again later"),
+    ((Exception,), "failed to {action} ({message})", "give the same command again"),
 )
-"""Kind of error, what Vertex AI does and the remedy, by Google's exception; the first that fits counts."""
+"""What Vertex AI does and the remedy, by Google's exceptions; the first that fits counts."""
+
+_REQUEST_ERRORS = (exceptions.AlreadyExists, exceptions.BadRequest)
 
 
 @dataclass(frozen=True)
 class VertexClient:
-    """Vertex AI's pipeline and schedule services in one project and location.
-
-    Attributes:
-        pipelines: Client of the PipelineService.
-        schedules: Client of the ScheduleService.
-        settings: How they are called.
-        project: The project.
-    """
+    """Vertex AI's pipeline and schedule services in one project and location."""
 
     pipelines: aiplatform_v1.PipelineServiceClient
     schedules: aiplatform_v1.ScheduleServiceClient
@@ -95,29 +77,30 @@ class VertexClient:
             action: What is being done, for an error: "list the schedules".
             method: A client's method.
             **request: The request's fields.
+        """
+        return self.repeat(action, lambda again: self.send(method, **request))
+
+    def send(self, method: Callable[..., T], **request: Any) -> T:
+        """Send one request once."""
+        return method(request=request, timeout=self.settings.request_seconds, retry=None)
+
+    def repeat(self, action: str, attempt: Callable[[bool], T]) -> T:
+        """Repeat an attempt while it meets a quota, an outage or a lost connection.
+
+        Args:
+            action: What is being done, for an error.
+            attempt: Called with whether it is a repetition, which may find that an earlier attempt,
+                whose answer was lost, has done the work.
 
         Raises:
             PlatformError: If Vertex AI refuses or can't be reached for longer than `retry_seconds`.
             RequestError: If the request itself is wrong.
         """
-        return self.repeat(action, lambda: method(request=request, timeout=self.settings.request_seconds, retry=None))
-
-    def repeat(self, action: str, attempt: Callable[[], T]) -> T:
-        """Repeat an attempt while it meets a quota, an outage or a lost connection.
-
-        Args:
-            action: What is being done, for an error.
-            attempt: May be called several times, and may find that an earlier call, whose answer
-                was lost, has done the work.
-
-        Raises:
-            PlatformError: As for `call`.
-            RequestError: As for `call`.
-        """
         patience = self.settings.retry_seconds
+        attempts = itertools.count()
         patiently = Retry(predicate=_passes, initial=min(1.0, patience / 4), maximum=20, timeout=patience)
         try:
-            return patiently(attempt)() if patience else attempt()
+            return patiently(lambda: attempt(next(attempts) > 0))() if patience else attempt(False)
         except exceptions.RetryError as error:
             raise _explain(error.cause or error, action, self) from None
         except exceptions.GoogleAPICallError as error:
@@ -189,5 +172,6 @@ def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceErr
         "endpoint": settings.endpoint,
         "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
     }
-    kind, problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
+    kind = RequestError if isinstance(error, _REQUEST_ERRORS) else PlatformError
+    problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))
     return kind("Vertex AI " + problem.format(**words), remedy=remedy.format(**words))

@@ -32,12 +32,6 @@ _WORDS = {
 def follow(client: VertexClient, name: str, titles: dict[str, str], show: Show) -> None:
     """Look at a run until it ends, and show each change.
 
-    Args:
-        client: Connection to Vertex AI.
-        name: Resource name of the job.
-        titles: Display name of each task, by the task's name.
-        show: Called with one line for each change of a stage.
-
     Raises:
         RunFailedError: If the run failed or was cancelled, naming the stage and its error.
         PlatformError: If Vertex AI can't be asked any longer; the run goes on.

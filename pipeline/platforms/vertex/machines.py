@@ -1,7 +1,5 @@
 """Which machines and accelerators Vertex AI has for a stage's resources."""
 
-from dataclasses import dataclass
-
 from components.errors import RequestError
 from pipeline.platforms.resources import ResourcesSettings, StageResources
 
@@ -10,19 +8,6 @@ MAX_CPUS = 96
 
 MAX_MEMORY_GB = 624
 """Most memory of a pipeline task, from the same page."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The largest machine that carries a number of GPUs.
-
-    Attributes:
-        cpus: Its vCPUs.
-        memory_gb: Its memory.
-    """
-
-    cpus: int
-    memory_gb: int
 
 
 ACCELERATOR_TYPES = {
@@ -35,21 +20,15 @@ ACCELERATOR_TYPES = {
 }
 """Value of Vertex AI's ``AcceleratorType`` for each GPU model of the settings."""
 
-MACHINES: dict[str, dict[int, Machine]] = {
-    "nvidia-t4": {1: Machine(16, 104), 2: Machine(32, 208), 4: Machine(96, 624)},
-    "nvidia-v100": {1: Machine(8, 52), 2: Machine(16, 104), 4: Machine(32, 208), 8: Machine(96, 624)},
-    "nvidia-l4": {1: Machine(32, 128), 2: Machine(24, 96), 4: Machine(48, 192), 8: Machine(96, 384)},
-    "nvidia-a100-40gb": {
-        1: Machine(12, 85),
-        2: Machine(24, 170),
-        4: Machine(48, 340),
-        8: Machine(96, 680),
-        16: Machine(96, 1360),
-    },
-    "nvidia-a100-80gb": {1: Machine(12, 170), 2: Machine(24, 340), 4: Machine(48, 680), 8: Machine(96, 1360)},
-    "nvidia-h100-80gb": {1: Machine(26, 234), 2: Machine(52, 468), 4: Machine(104, 936), 8: Machine(208, 1872)},
+MACHINES: dict[str, dict[int, tuple[int, int]]] = {
+    "nvidia-t4": {1: (16, 104), 2: (32, 208), 4: (96, 624)},
+    "nvidia-v100": {1: (8, 52), 2: (16, 104), 4: (32, 208), 8: (96, 624)},
+    "nvidia-l4": {1: (32, 128), 2: (24, 96), 4: (48, 192), 8: (96, 384)},
+    "nvidia-a100-40gb": {1: (12, 85), 2: (24, 170), 4: (48, 340), 8: (96, 680), 16: (96, 1360)},
+    "nvidia-a100-80gb": {1: (12, 170), 2: (24, 340), 4: (48, 680), 8: (96, 1360)},
+    "nvidia-h100-80gb": {1: (26, 234), 2: (52, 468), 4: (104, 936), 8: (208, 1872)},
 }
-"""For each GPU model the numbers that a machine may have, with the largest such machine.
+"""For each GPU model the numbers that a machine may have, with the vCPUs and gigabytes of the largest such machine.
 
 T4 and V100 are attached to N1 machines (custom training offers the predefined ones); L4 comes with
 G2, A100 with A2, H100 with A3 machines.
@@ -69,31 +48,26 @@ def check_machines(resources: ResourcesSettings) -> list[str]:
 
 
 def _check_stage(stage: str, asked: StageResources) -> list[str]:
-    if asked.cpu > MAX_CPUS:
-        raise RequestError(
-            f"resources.{stage}.cpu is {asked.cpu:g}, but a Vertex AI task has at most {MAX_CPUS}", remedy="lower it"
-        )
-    if asked.memory_gb > MAX_MEMORY_GB:
-        raise RequestError(
-            f"resources.{stage}.memory_gb is {asked.memory_gb:g}, but a Vertex AI task has at most {MAX_MEMORY_GB}",
-            remedy="lower it",
-        )
+    for key, value, limit in (("cpu", asked.cpu, MAX_CPUS), ("memory_gb", asked.memory_gb, MAX_MEMORY_GB)):
+        if value > limit:
+            raise RequestError(
+                f"resources.{stage}.{key} is {value:g}, but a Vertex AI task has at most {limit}", remedy="lower it"
+            )
     if asked.accelerator is None:
         return []
     machines = MACHINES[asked.accelerator]
-    name = ACCELERATOR_TYPES[asked.accelerator]
-    machine = machines.get(asked.accelerator_count)
-    if machine is None:
+    gpus = f"{asked.accelerator_count} {ACCELERATOR_TYPES[asked.accelerator]}"
+    if asked.accelerator_count not in machines:
         *counts, last = machines
         raise RequestError(
-            f"resources.{stage} asks for {asked.accelerator_count} {name}, but a Vertex AI machine carries "
+            f"resources.{stage} asks for {gpus}, but a Vertex AI machine carries "
             f"{', '.join(map(str, counts))} or {last}",
             remedy=f"set resources.{stage}.accelerator_count to one of these",
         )
-    if asked.cpu > machine.cpus or asked.memory_gb > machine.memory_gb:
+    cpus, memory_gb = machines[asked.accelerator_count]
+    if asked.cpu > cpus or asked.memory_gb > memory_gb:
         return [
-            f"resources.{stage} asks for {asked.cpu:g} CPUs and {asked.memory_gb:g} GB with {asked.accelerator_count} "
-            f"{name}, but the largest such machine has {machine.cpus} and {machine.memory_gb} GB: "
-            "Vertex AI may refuse the task."
+            f"resources.{stage} asks for {asked.cpu:g} CPUs and {asked.memory_gb:g} GB with {gpus}, "
+            f"but the largest such machine has {cpus} and {memory_gb} GB: Vertex AI may refuse the task."
         ]
     return []

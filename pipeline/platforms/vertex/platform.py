@@ -1,6 +1,7 @@
 """Vertex AI Pipelines: the pipeline in its words."""
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
@@ -10,13 +11,7 @@ from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.settings import SharedSettings
 from pipeline.platforms.submission import Show, Submission
 from pipeline.platforms.vertex.machines import ACCELERATOR_TYPES, check_machines
-from pipeline.platforms.vertex.request import (
-    EXPERIMENT_LABEL,
-    job_id_of,
-    job_of,
-    label_value,
-    task_titles,
-)
+from pipeline.platforms.vertex.request import EXPERIMENT_LABEL, job_id_of, job_of, label_value, task_titles
 from pipeline.platforms.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:
@@ -26,21 +21,16 @@ if TYPE_CHECKING:
     from pipeline.platforms.vertex.schedules import VertexSchedules
 
 
+@dataclass(frozen=True)
 class VertexPlatform:
     """Vertex AI Pipelines, see `pipeline.platforms.submission.Platform`.
 
     Google's client costs seconds to import, so it is imported by the methods that reach the network.
-
-    Args:
-        resources: Each stage's resources.
-        shared: What every platform needs.
-        settings: Which project and location, and as whom.
     """
 
-    def __init__(self, resources: ResourcesSettings, shared: SharedSettings, settings: VertexSettings) -> None:
-        self._resources = resources
-        self._shared = shared
-        self._settings = settings
+    resources: ResourcesSettings
+    shared: SharedSettings
+    settings: VertexSettings
 
     def notes(self) -> list[str]:
         """Return a sentence for each setting that Vertex AI ignores or translates.
@@ -48,8 +38,8 @@ class VertexPlatform:
         Raises:
             RequestError: If no machine of Vertex AI has a stage's CPUs, memory or accelerators.
         """
-        sentences = check_machines(self._resources)
-        stages = dict(self._resources.stages())
+        sentences = check_machines(self.resources)
+        stages = dict(self.resources.stages())
         timed = [stage for stage, asked in stages.items() if asked.timeout_seconds is not None]
         if timed:
             sentences.append(
@@ -60,36 +50,36 @@ class VertexPlatform:
             sentences.append(
                 f"spot of {', '.join(spot)} is ignored: a KFP task on Vertex AI runs on standard machines alone."
             )
-        if self._shared.image_pull_policy != "IfNotPresent":
+        if self.shared.image_pull_policy != "IfNotPresent":
             sentences.append(
-                f"platform.image_pull_policy {self._shared.image_pull_policy} is ignored: "
+                f"platform.image_pull_policy {self.shared.image_pull_policy} is ignored: "
                 "Vertex AI's machines are fresh and fetch the image for every task."
             )
-        if "/" not in self._shared.image:
+        if "/" not in self.shared.image:
             sentences.append(
-                f"platform.image {self._shared.image} names no registry: push it to Artifact Registry and pass its "
+                f"platform.image {self.shared.image} names no registry: push it to Artifact Registry and pass its "
                 "full name, or Vertex AI will not find it."
             )
-        if self._shared.experiment != SharedSettings().experiment:
-            label = f"{EXPERIMENT_LABEL}={label_value(self._shared.experiment)}"
+        if self.shared.experiment != SharedSettings().experiment:
+            label = f"{EXPERIMENT_LABEL}={label_value(self.shared.experiment)}"
             sentences.append(f"platform.experiment becomes the label {label} of the run: Vertex AI groups by labels.")
         return sentences
 
     def checks(self, *, wanted: bool) -> list[Check]:
         """Return whether there are such machines and, if it is wanted or configured, whether the API answers."""
         checks = [Check.attempt("Vertex machines", self._machines_in_words)]
-        if wanted or self._settings.project is not None:
+        if wanted or self.settings.project is not None:
             checks.append(Check.attempt("Vertex API", self._answer_in_words))
         return checks
 
     def _machines_in_words(self) -> str:
-        check_machines(self._resources)
-        return self._resources.gpus_in_words(ACCELERATOR_TYPES)
+        check_machines(self.resources)
+        return self.resources.gpus_in_words(ACCELERATOR_TYPES)
 
     def _answer_in_words(self) -> str:
         from pipeline.platforms.vertex.schedules import VertexSchedules
 
-        once = self._settings.model_copy(update={"retry_seconds": 0.0, "request_seconds": PATIENCE_SECONDS})
+        once = self.settings.model_copy(update={"retry_seconds": 0.0, "request_seconds": PATIENCE_SECONDS})
         return f"answers, {len(VertexSchedules(once).states())} schedules"
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
@@ -97,13 +87,9 @@ class VertexPlatform:
 
         Vertex AI reads limits alone and chooses the machine by them. KFP's Kubernetes extension stays
         unused: it would add a second YAML document.
-
-        Args:
-            task: The task.
-            stage: Its stage's name.
         """
-        asked = self._resources.of(stage)
-        task.set_cpu_limit(_cpu(asked.cpu)).set_memory_limit(_memory(asked.memory_gb))
+        asked = self.resources.of(stage)
+        task.set_cpu_limit(_quantity(asked.cpu, "", "m")).set_memory_limit(_quantity(asked.memory_gb, "G", "M"))
         if asked.accelerator is not None:
             task.set_accelerator_type(ACCELERATOR_TYPES[asked.accelerator])
             task.set_accelerator_limit(asked.accelerator_count)
@@ -113,11 +99,11 @@ class VertexPlatform:
                 backoff_duration=f"{asked.retry_backoff_seconds}s",
                 backoff_factor=asked.retry_backoff_factor,
             )
-        task.set_caching_options(self._shared.caching)
+        task.set_caching_options(self.shared.caching)
 
     def preview(self, submission: Submission) -> dict[str, Any]:
         """Return what `submit` would send, with the compiled pipeline's place taken by its name and version."""
-        job = job_of(submission, self._settings)
+        job = job_of(submission, self.settings)
         specification = job["pipelineSpec"]
         job["pipelineSpec"] = {
             "pipeline": specification["pipelineInfo"]["name"],
@@ -125,9 +111,9 @@ class VertexPlatform:
             "tasks": list(task_titles(specification).values()),
         }
         return {
-            "endpoint": self._settings.endpoint,
-            "project": self._settings.project or "(from Google's credential chain)",
-            "location": self._settings.location,
+            "endpoint": self.settings.endpoint,
+            "project": self.settings.project or "(from Google's credential chain)",
+            "location": self.settings.location,
             "pipelineJobId": job_id_of(submission.run_name),
             "pipelineJob": job,
         }
@@ -137,16 +123,14 @@ class VertexPlatform:
 
         Raises:
             RequestError: If the request is wrong or a run of this name exists.
-            PlatformError: If Vertex AI refuses or can't be reached.
-            RunFailedError: If a followed run does not succeed.
         """
-        job = job_of(submission, self._settings)
+        job = job_of(submission, self.settings)
         job_id = job_id_of(submission.run_name)
 
         from pipeline.platforms.vertex.client import connect
         from pipeline.platforms.vertex.follow import console_page, follow
 
-        client = connect(self._settings)
+        client = connect(self.settings)
         created = _create_job(client, job, job_id)
         show(f"Run         {created.name}")
         show(f"Console     {console_page(created)}")
@@ -162,37 +146,27 @@ class VertexPlatform:
         """Return the schedules that evenface made."""
         from pipeline.platforms.vertex.schedules import VertexSchedules
 
-        return VertexSchedules(self._settings)
+        return VertexSchedules(self.settings)
 
 
 def _create_job(client: "VertexClient", job: dict[str, Any], job_id: str) -> "PipelineJob":
     from google.api_core.exceptions import AlreadyExists
     from google.cloud.aiplatform_v1 import PipelineJob
 
-    message = PipelineJob.from_json(json.dumps(job))
-    request = {"parent": client.parent, "pipeline_job": message, "pipeline_job_id": job_id}
-    tried = False
+    parent, message = client.parent, PipelineJob.from_json(json.dumps(job))
 
-    def attempt() -> PipelineJob:
-        nonlocal tried
+    def attempt(again: bool) -> PipelineJob:
+        create, get = client.pipelines.create_pipeline_job, client.pipelines.get_pipeline_job
         try:
-            return client.pipelines.create_pipeline_job(request=request, timeout=client.settings.request_seconds)
+            return client.send(create, parent=parent, pipeline_job=message, pipeline_job_id=job_id)
         except AlreadyExists:
-            if not tried:
+            if not again:
                 raise
             # The attempt whose answer was lost has made it.
-            return client.pipelines.get_pipeline_job(
-                name=f"{client.parent}/pipelineJobs/{job_id}", timeout=client.settings.request_seconds
-            )
-        finally:
-            tried = True
+            return client.send(get, name=f"{parent}/pipelineJobs/{job_id}")
 
     return client.repeat(f"start the run {job_id}", attempt)
 
 
-def _cpu(cores: float) -> str:
-    return f"{cores:g}" if cores == int(cores) else f"{round(cores * 1000)}m"
-
-
-def _memory(gigabytes: float) -> str:
-    return f"{gigabytes:g}G" if gigabytes == int(gigabytes) else f"{round(gigabytes * 1000)}M"
+def _quantity(amount: float, unit: str, thousandth: str) -> str:
+    return f"{amount:g}{unit}" if amount == int(amount) else f"{round(amount * 1000)}{thousandth}"

@@ -30,10 +30,6 @@ def task_titles(specification: dict[str, Any]) -> dict[str, str]:
 def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
     """Return the ``PipelineJob`` of a submission, as JSON.
 
-    Args:
-        submission: What is run.
-        settings: As whom, and under which key, labels and failure policy.
-
     Raises:
         RequestError: If the artifacts have no bucket to go to.
     """
@@ -54,10 +50,8 @@ def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
         },
         "pipelineSpec": yaml.safe_load(submission.package.read_text(encoding="utf-8")),
     }
-    if settings.service_account is not None:
-        job["serviceAccount"] = settings.service_account
-    if settings.network is not None:
-        job["network"] = settings.network
+    optional = {"serviceAccount": settings.service_account, "network": settings.network}
+    job |= {key: value for key, value in optional.items() if value is not None}
     if settings.encryption_key is not None:
         job["encryptionSpec"] = {"kmsKeyName": settings.encryption_key}
     return job

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -32,19 +33,15 @@ _APPLIED = (
 )
 
 
+@dataclass(frozen=True)
 class VertexSchedules:
-    """The schedules of one project and location; the first request connects.
+    """The schedules of one project and location; the first request connects."""
 
-    Args:
-        settings: Which project and location, and as whom.
-    """
-
-    def __init__(self, settings: VertexSettings) -> None:
-        self._settings = settings
+    settings: VertexSettings
 
     @cached_property
     def _client(self) -> VertexClient:
-        return connect(self._settings)
+        return connect(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
         """Make the one schedule of this name be this one, in place; runs in flight go on.
@@ -55,9 +52,9 @@ class VertexSchedules:
             RequestError: If the name belongs to a schedule that evenface did not make, or to several.
             PlatformError: If Vertex AI refuses or can't be reached.
         """
-        job = job_of(submission, self._settings)
+        job = job_of(submission, self.settings)
         parent = self._client.parent
-        change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self._settings.allow_queueing))
+        change = self._apply(_schedule_of(schedule, job, parent, allow_queueing=self.settings.allow_queueing))
         show(f"Location    {parent}")
         return change
 
@@ -111,47 +108,39 @@ class VertexSchedules:
         return Change.REPLACED
 
     def _create(self, wanted: VertexSchedule) -> None:
-        name, tried = wanted.display_name, False
+        client, name = self._client, wanted.display_name
 
-        def attempt() -> None:
-            nonlocal tried
+        def attempt(again: bool) -> None:
             # An attempt whose answer was lost may have made the schedule, and nothing stops a second of the same name.
-            if tried and any(_same(current, wanted) for current in self._pages(_called(name))):
-                return
-            tried = True
-            self._client.schedules.create_schedule(
-                request={"parent": self._client.parent, "schedule": wanted}, timeout=self._settings.request_seconds
-            )
+            if not (again and any(_same(current, wanted) for current in self._pages(_called(name)))):
+                client.send(client.schedules.create_schedule, parent=client.parent, schedule=wanted)
 
-        self._client.repeat(f"create the schedule {name}", attempt)
+        client.repeat(f"create the schedule {name}", attempt)
 
     def _change_state(self, verb: str, schedule: VertexSchedule, goal: VertexSchedule.State) -> None:
-        api, seconds = self._client.schedules, self._settings.request_seconds
+        client, name = self._client, schedule.name
 
-        def attempt() -> None:
+        def attempt(_: bool) -> None:
             # Vertex AI refuses to pause what is paused, as it is after an attempt whose answer was lost.
-            if api.get_schedule(name=schedule.name, timeout=seconds).state == goal:
+            if client.send(client.schedules.get_schedule, name=name).state == goal:
                 return
             if goal == VertexSchedule.State.PAUSED:
-                api.pause_schedule(name=schedule.name, timeout=seconds)
+                client.send(client.schedules.pause_schedule, name=name)
             else:
-                api.resume_schedule(request={"name": schedule.name, "catch_up": False}, timeout=seconds)
+                client.send(client.schedules.resume_schedule, name=name, catch_up=False)
 
-        self._client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
+        client.repeat(f"{verb} the schedule {schedule.display_name}", attempt)
 
     def _delete(self, schedule: VertexSchedule) -> None:
-        tried, seconds = False, self._settings.request_seconds
+        client, seconds = self._client, self.settings.request_seconds
 
-        def attempt() -> None:
-            nonlocal tried
+        def attempt(again: bool) -> None:
             try:
-                operation = self._client.schedules.delete_schedule(name=schedule.name, timeout=seconds)
+                operation = client.send(client.schedules.delete_schedule, name=schedule.name)
             except exceptions.NotFound:
-                if tried:  # An attempt whose answer was lost has deleted it.
+                if again:  # An attempt whose answer was lost has deleted it.
                     return
                 raise
-            finally:
-                tried = True
             try:
                 operation.result(timeout=seconds)
             except TimeoutError:
@@ -160,7 +149,7 @@ class VertexSchedules:
                     remedy="see later with evenface schedule list that it is gone",
                 ) from None
 
-        self._client.repeat(f"delete the schedule {schedule.display_name}", attempt)
+        client.repeat(f"delete the schedule {schedule.display_name}", attempt)
 
     def _existing(self, name: str) -> list[VertexSchedule]:
         schedules = self._named(name)
@@ -184,11 +173,11 @@ class VertexSchedules:
         return schedules
 
     def _list(self, condition: str) -> list[VertexSchedule]:
-        return self._client.repeat("list the schedules", lambda: self._pages(condition))
+        return self._client.repeat("list the schedules", lambda _: self._pages(condition))
 
     def _pages(self, condition: str) -> list[VertexSchedule]:
-        request = {"parent": self._client.parent, "filter": condition}
-        return list(self._client.schedules.list_schedules(request=request, timeout=self._settings.request_seconds))
+        client = self._client
+        return list(client.send(client.schedules.list_schedules, parent=client.parent, filter=condition))
 
 
 def _called(name: str) -> str:
@@ -196,14 +185,7 @@ def _called(name: str) -> str:
 
 
 def _schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
-    """Return a schedule in Vertex AI's words.
-
-    Args:
-        schedule: When it fires.
-        job: The ``PipelineJob`` that it starts, as JSON.
-        parent: Resource name of the project's location.
-        allow_queueing: Whether a run that would exceed the concurrency waits.
-    """
+    """Return a schedule in Vertex AI's words."""
     message: dict[str, Any] = {
         "displayName": schedule.name,
         "cron": f"TZ={schedule.timezone} {schedule.cron}",

@@ -11,7 +11,7 @@ from components.errors import DataError, RequestError
     ("make", "message"),
     [
         (lambda path: None, "does not exist: check --source"),
-        (lambda path: path.mkdir(), "holds no file: fill it, or pass another --source"),
+        (lambda path: path.mkdir(), "holds no file: fill it, or pass --source another one"),
         (
             lambda path: (path.mkdir(), (path / "a.txt").touch()),
             r"holds 1 files and none is an image \(.jpg, .jpeg, .png\): pass the folder or archive",
