@@ -4,80 +4,27 @@ import dataclasses
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
 from components.compare.comparison import build_comparison
 from components.compare.contract import Comparison, RunPlace
-from components.compare.dataset import Dataset
 from components.compare.provenance import describe_tuning
-from components.compare.runs import Run
 from components.compare.settings import CompareSettings
-from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.errors import DataError
 from components.evaluation.catalogue import SCALARS
 from components.evaluation.frame import score
 from components.evaluation.paired import mcnemar_exact
-from components.imbalance.registry import SLOTS, find_variant
-from components.imbalance.statistics import Statistics
 from components.model.settings import Hyperparameters
-from components.training.recipe import Recipe
-from components.training.record import TrainingRecord
 from components.training.search import SearchResult
+from tests.components.simulation import PRIORS, simulate_dataset, simulate_run, simulate_test_set
 
-PRIORS = [0.55, 0.24, 0.04, 0.17]
-CLASSES = ("White", "Black", "Asian", "Indian")
 SETTINGS = CompareSettings(resamples=200, permutations=199)
 
 
 @pytest.fixture(scope="module")
-def data(make_manifest, predict):
-    manifest = make_manifest(3000, priors=PRIORS)
-    counts = {"gender": {"Male": 3000}, "ethnicity": {"White": 3000}, "age": {"30": 3000}}
-    return Dataset(
-        manifest=manifest,
-        train=manifest.subset(np.arange(2000)),
-        validation=manifest.subset(np.arange(2000, 3000)),
-        test=_test_set(predict(), make_manifest),
-        rejected=3,
-        preprocess=PreprocessSummary(
-            fingerprint="fingerprint", files=3003, faces=3000, faults=0, rejected=3,
-            steps=[{"step": "read", "faces": 3003, "removed": 0, "why": "found"}],
-            rejects={}, before=counts, after=counts, correlation={"columns": [], "matrix": []},
-        ),
-        test_set=TestSetSummary(
-            test=640, pool=2360, cells=64, shortfall=0, faces_per_cell=10, by_cell=[], shortfalls=[]
-        ),
-    )  # fmt: skip
-
-
-def _test_set(predictions, make_manifest):
-    """Return a manifest of the faces that predictions are about."""
-    manifest = make_manifest(len(predictions))
-    truth = {name: predictions.faces[name] for name in ("image_id", "age", "age_bin", "gender", "ethnicity")}
-    return dataclasses.replace(manifest, faces=manifest.faces.assign(**truth))
-
-
-def _run(predictions, output_priors=PRIORS):
-    variant, treatment = find_variant(predictions.variant), {"weights": {"min": 1, "max": 1}, "deferred_weights": None}
-    by_output = {name: dict(zip(CLASSES, PRIORS, strict=True)) for name in ("age", "gender", "ethnicity")}
-    statistics = Statistics(
-        parameters={},
-        faces={"given": 2000, "used": 2000},
-        counts=by_output,
-        priors=by_output,
-        output_priors={"gender": None, "ethnicity": dict(zip(CLASSES, output_priors, strict=True))},
-        resampling={"cure": "none", "details": {}},
-        treatments={name: {"cure": variant.cure(name), **treatment, "details": {}} for name in by_output},
-    )
-    record = TrainingRecord(
-        variant=variant.name, seed=predictions.seed, title=variant.title, source=variant.source,
-        cures={slot: variant.cure_names(slot) for slot in SLOTS}, hyperparameters=Hyperparameters(),
-        labels=predictions.labels, fingerprint="fingerprint", statistics=statistics, epochs_run=2, best_epoch=1,
-        train_seconds=10.0, train_faces=2000, validation_faces=1000, parameters=9, recipe=Recipe(),
-    )  # fmt: skip
-    return Run(predictions, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]}))
+def data(predict):
+    return simulate_dataset(predict())
 
 
 def _compare(runs, data, settings=SETTINGS, expected=()):
@@ -90,9 +37,9 @@ def _compare(runs, data, settings=SETTINGS, expected=()):
 @pytest.fixture(scope="module")
 def runs(predict):
     return [
-        *(_run(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)),
-        *(_run(predict("downsample", seed, priors=[0.38, 0.33, 0.06, 0.23])) for seed in (1, 2)),
-        *(_run(predict("logit_adjusted", seed), output_priors=[0.25] * 4) for seed in (1, 2)),
+        *(simulate_run(predict("baseline", seed, priors=PRIORS)) for seed in (1, 2)),
+        *(simulate_run(predict("downsample", seed, priors=[0.38, 0.33, 0.06, 0.23])) for seed in (1, 2)),
+        *(simulate_run(predict("logit_adjusted", seed), output_priors=[0.25] * 4) for seed in (1, 2)),
     ]
 
 
@@ -268,8 +215,8 @@ def test_a_small_test_set_with_an_absent_class_gives_nulls_not_nans(predict, dat
         kept = whole.faces[whole.faces["ethnicity"] != 2].reset_index(drop=True)
         return dataclasses.replace(whole, faces=kept)
 
-    runs = [_run(without_asian(variant)) for variant in ("baseline", "ins")]
-    test = _test_set(runs[0].predictions, make_manifest)
+    runs = [simulate_run(without_asian(variant)) for variant in ("baseline", "ins")]
+    test = simulate_test_set(runs[0].predictions)
     found = _compare(runs, dataclasses.replace(data, test=test))
     found.write(tmp_path / "comparison.json")
     row = found.variants["baseline"]
