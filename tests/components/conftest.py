@@ -6,7 +6,7 @@ import pytest
 from components.dataset.labels import Labels
 from tests.components.manifests import build_manifest
 from tests.components.pictures import encode_picture, pack_tar, pack_zip
-from tests.components.simulation import simulate_manifest, simulate_predictions
+from tests.components.simulation import simulate_manifest, simulate_predictions, simulate_run
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +63,18 @@ def tar():
 def zipped():
     """Give the packer of zip archives."""
     return pack_zip
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Export an untrained network with its record once, as train does."""
+    from components.dataset.age_scale import AgeScale
+    from components.model.network import build_network
+    from components.model.serving import export
+    from components.model.settings import Hyperparameters, ModelSettings
+
+    model, settings = tmp_path_factory.mktemp("exported"), ModelSettings(image_size=32, backbone_weights="none")
+    network = build_network(settings, Hyperparameters(dense_units=8), Labels(), AgeScale(), initial_age=3.25)
+    export(network, AgeScale(), settings.image_size, model)
+    simulate_run(simulate_predictions("ins", 3)).record.write(model)
+    return model

@@ -1,0 +1,58 @@
+"""Collecting what a local run made: all of it, or one sentence."""
+
+from types import SimpleNamespace
+
+import pytest
+from kfp import dsl
+
+from pipeline.platforms.local.run_folder import RunFolder
+from pipeline.platforms.local.run_locally import collect
+from pipeline.platforms.submission import RunFailedError
+from tests.components.compare.comparisons import make_comparison
+
+DECLARED = ["comparison", "manifest", "hyperparameters"]
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Give the outputs of a finished run of one variant, in KFP's own folders, and the run's folder."""
+    kfp = tmp_path / "kfp"
+    (kfp / "model").mkdir(parents=True)
+    for name in ("model/saved_model.pb", "predictions", "manifest", "hyperparameters"):
+        (kfp / name).write_text(name)
+    comparison = make_comparison({"baseline": 0.6}, seeds=(1,), posthoc=False)
+    place = comparison.runs[0].model_copy(update={"model": str(kfp / "model"), "predictions": str(kfp / "predictions")})
+    comparison.model_copy(update={"runs": [place]}).write(kfp / "comparison")
+    outputs = {name: dsl.Artifact(uri=str(kfp / name)) for name in DECLARED}
+    outputs["manifest"] = dsl.Dataset(uri=str(kfp / "manifest"))
+    return SimpleNamespace(outputs=outputs, kfp=kfp, folder=RunFolder(tmp_path / "run"))
+
+
+def test_models_predictions_and_data_lie_where_the_readme_says(made):
+    comparison = collect(made.outputs, DECLARED, made.folder)
+    assert list(comparison.variants) == ["baseline"]
+    assert made.folder.comparison.is_file()
+    assert (made.folder.models / "baseline" / "1" / "saved_model.pb").is_file()
+    assert (made.folder.predictions / "baseline" / "1.parquet").read_text() == "predictions"
+    assert sorted(path.name for path in made.folder.data.iterdir()) == ["hyperparameters.json", "manifest.parquet"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_an_output_that_a_runner_only_claims_is_named(made, damage):
+    (made.kfp / "manifest").unlink() if damage == "missing" else (made.kfp / "manifest").write_text("")
+    with pytest.raises(RunFailedError, match="ended without its output 'manifest': see "):
+        collect(made.outputs, DECLARED, made.folder)
+    assert not made.folder.comparison.exists()
+
+
+def test_a_model_that_is_none_is_named(made):
+    (made.kfp / "model" / "saved_model.pb").unlink()
+    with pytest.raises(RunFailedError, match="left no model for baseline, seed 1: run again"):
+        collect(made.outputs, DECLARED, made.folder)
+
+
+def test_models_of_an_earlier_run_in_the_folder_go(made):
+    stale = made.folder.models / "old" / "1"
+    stale.mkdir(parents=True)
+    collect(made.outputs, DECLARED, made.folder)
+    assert not stale.exists()
