@@ -27,10 +27,10 @@ test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
 
 lint: install ## Check style, types and which way imports go
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
 
 format: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -175,7 +175,9 @@ def _explain(error: ValidationError) -> RequestError:
     more = f" ({len(others)} more like this)" if others else ""
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
-        nearest = did_you_mean(location[-1], known)
+        inside = problem["input"] if isinstance(problem["input"], dict) else {}
+        owners = [name for name in known if inside and set(inside) <= set(_keys_of([*location[:-1], name]))]
+        nearest = did_you_mean(location[-1], owners or known)
         return RequestError(f"Unknown setting '{key}'{nearest}{more}", remedy=f"valid here are {', '.join(known)}")
     refused = problem.get("ctx", {}).get("error")
     if isinstance(refused, SettingError):

@@ -80,7 +80,7 @@ def recommend(
     similar = [name for name in others if between(variant, name).may_be_zero]
     row = rows[variant]
     if eligible:
-        because = _why_the_best(variant, row, tests[variant, reference], similar, len(candidates), settings)
+        because = _why_the_best(variant, row, tests[variant, reference], similar, candidates, settings)
     else:
         because = _why_the_reference(reference, candidates, settings)
     return Recommendation(
@@ -228,7 +228,12 @@ def _failure(candidate: Candidate) -> str:
 
 
 def _why_the_best(
-    best: str, row: Row, test: PairedTestFacts, similar: list[str], compared: int, settings: RecommendationSettings
+    best: str,
+    row: Row,
+    test: PairedTestFacts,
+    similar: list[str],
+    candidates: Sequence[Candidate],
+    settings: RecommendationSettings,
 ) -> str:
     """One sentence on the gain, and one each on what a reader must know before shipping."""
     metric = SCALARS[settings.primary_metric]
@@ -238,16 +243,25 @@ def _why_the_best(
         "estimate": "no guard's estimated loss exceeds its margin",
         "demonstrated": "every guard is shown to hold",
     }[settings.guard_evidence]
-    rank = "the largest gain" if row.is_posthoc else "a gain that is the largest, or can't be told apart from it,"
+    larger = [
+        candidate
+        for candidate in _by_gain([candidate for candidate in candidates if candidate.better])
+        if candidate.gain > metric.better.gain(test.difference or 0.0)
+    ]
+    refused = [candidate for candidate in larger if not candidate.eligible]
+    rank = "the largest gain" if len(larger) == len(refused) else "a gain that can't be told apart from the largest"
+    if refused:
+        rank += " of the rows that pass the rule"
     sentences = [
         f"{best} has {rank} in {_phrase(metric.name)}: {row.scalar(metric).value:.3f}, "
         f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
         f"adjusted p = {test.p_adjusted:.2g}, {seeds}; {guards}.",
+        *(f"{candidate.variant} gained more, but {_failure(candidate)}." for candidate in refused),
         *(_costs(row.difference_to_reference) if row.difference_to_reference else []),
     ]
-    if compared > 1:
+    if len(candidates) > 1:
         sentences.append(
-            f"It was chosen among {compared} rows on these test faces, so its gain is on the optimistic side."
+            f"It was chosen among {len(candidates)} rows on these test faces, so its gain is on the optimistic side."
         )
     if len(test.seeds) == 1 and not row.is_posthoc:
         sentences.append("One seed shows that the two networks differ, not yet that the cure does: train more seeds.")

@@ -248,7 +248,7 @@ def test_the_compiled_pipeline_runs_here(compile_for, tmp_path, capsys):
     compile_for(
         "kubeflow",
         preprocess="{synthetic: {faces: 100, smallest_cell: 1}, max_reject_fraction: 0.2}",
-        test_set__faces_per_cell=50,
+        build_test_set__faces_per_cell=50,
         resources__build_test_set__retries=0,
     )
     pipeline = kfp.components.load_component_from_file(str(tmp_path / "kubeflow.yaml"))

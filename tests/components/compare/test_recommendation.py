@@ -86,6 +86,8 @@ def test_the_guard_on_the_worst_group_stops_a_winner():
     assert found.variant == "mild"
     harsh = next(candidate for candidate in found.candidates if candidate.variant == "harsh")
     assert [guard.metric for guard in harsh.guards if not guard.holds] == ["ethnicity_recall"]
+    assert "mild has the largest gain of the rows that pass the rule in ethnicity macro F1" in found.because
+    assert "harsh gained more, but ethnicity recall of the worst group is worse by 0.2" in found.because
 
 
 def test_when_every_winner_fails_a_guard_the_baseline_stays_and_the_reason_is_given():

@@ -18,6 +18,7 @@ from tests.components.compare.comparisons import make_comparison
         (["--config", "nowhere.yaml"], "The configuration file nowhere.yaml does not exist"),
         (["--set", "model.image_sise=64"], "Unknown setting 'model.image_sise' (did you mean 'image_size'?)"),
         (["--set", "modle.image_size=64"], "Unknown setting 'modle' (did you mean 'model'?)"),
+        (["--set", "tuning.trials=2"], "Unknown setting 'tuning' (did you mean 'tune'?)"),
         (["--set", "training.epochs=many"], "Setting 'training.epochs' can't be 'many'"),
         (["--set", "training.epochs"], "write --set section.key=value"),
         (["--set", "variants=[baseline, denseweigth]"], "Unknown variant 'denseweigth' (did you mean 'denseweight'?)"),
