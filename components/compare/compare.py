@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the artifacts of the earlier stages are: of each model path and URI, of the others the path.
+    """Where the artifacts of the earlier stages are: path and URI of each model, paths of the rest.
 
-    The predictions are in the order of the models; ``manifest`` is that of all faces.
+    The predictions are in the order of the models; ``manifest`` lists all faces.
     """
 
     models: list[tuple[str, str]]
@@ -56,9 +56,9 @@ def compare(
 
     Args:
         inputs: Artifacts of the earlier stages.
-        expected: ``variant`` and ``seed`` of every run that was asked for.
+        expected: ``variant`` and ``seed`` of every run requested.
         settings: Resamples, tests, and the rule of the recommendation.
-        comparison_path: JSON to write: all facts, and under ``runs`` where each model is.
+        comparison_path: JSON to write: all facts, with the location of each model under ``runs``.
         report_path: HTML to write.
         summary_path: Markdown to write.
 
@@ -66,7 +66,7 @@ def compare(
         The recommended variant and the reason.
 
     Raises:
-        ArtifactError: If a model and its predictions are of different runs.
+        ArtifactError: If a model and its predictions come from different runs.
     """
     runs = [
         _read_run(model, predictions) for (model, _), predictions in zip(inputs.models, inputs.predictions, strict=True)
@@ -102,7 +102,7 @@ def _read_run(model: str, predictions_path: str) -> Run:
     record = TrainingRecord.read(model)
     predictions = Predictions.read(predictions_path)
     if (predictions.variant, predictions.seed) != (record.variant, record.seed):
-        held, expected = (f"{of.variant}, seed {of.seed}" for of in (predictions, record))
-        problem = f"{predictions_path} holds predictions of {held}, but {model} is {expected}"
+        predicted, trained = (f"{run.variant}, seed {run.seed}" for run in (predictions, record))
+        problem = f"{predictions_path} holds predictions of {predicted}, but {model} is {trained}"
         raise ArtifactError(problem, remedy="evaluate the model again")
     return Run(predictions, record, pd.read_parquet(Path(model) / HISTORY_FILE))

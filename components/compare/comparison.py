@@ -46,15 +46,15 @@ def build_comparison(
     """Put runs side by side.
 
     Args:
-        runs: At least one, all about the faces of ``data.test``.
-        data: The data and what was counted on the way.
-        settings: Resamples, tests, and the rule of the recommendation.
-        expected: Variant and seed of every run that was asked for; those without results are marked.
+        runs: At least one, all with predictions for the faces of ``data.test``.
+        data: The data, with the counts that earlier stages took.
+        settings: Resamples, tests, and the recommendation rule.
+        expected: Variant and seed of every run requested; those without results are marked.
         searches: What tuning chose, by the variant that it was tuned for.
         places: Where each run's model and predictions are.
 
     Raises:
-        DataError: If there is no run, a run comes twice, or the runs are not about the test faces.
+        DataError: If there are no runs, a run appears twice, or the runs are not on the test faces.
     """
     started = time.monotonic()
     grouped = group_runs(runs, data.test)
@@ -105,7 +105,7 @@ def build_comparison(
 def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
     """Test every row against the reference, if it has results, on every metric; adjust for the number of tests.
 
-    A post-hoc row is tested on the output that it changes alone: the others are those of its variant.
+    A post-hoc row is tested only on the output that it changes: its others are those of its variant.
     """
     reference = scored.get(settings.reference)
     if reference is None:

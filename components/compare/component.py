@@ -35,8 +35,8 @@ def compare(
         preprocess_summary: Counts and distributions of preprocess.
         test_set_summary: Faces per cell of the test set.
         hyperparameters: What tuning chose.
-        runs: The runs that were asked for.
-        settings: The section `compare`.
+        runs: Variant and seed of every run requested.
+        settings: The `compare` section of the settings.
         comparison: All facts, for machines.
         report: All facts, for people.
         report_summary: The results table.

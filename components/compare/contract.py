@@ -1,4 +1,4 @@
-"""The comparison as a typed, versioned contract: ``comparison.json`` is written and read through it alone.
+"""The comparison as a typed, versioned contract: ``comparison.json`` is written and read only through it.
 
 Numbers are rounded to six decimals; what is undefined is None. Metrics have the names of
 :data:`~components.evaluation.catalogue.CATALOGUE`. The JSON Schema, ``comparison.schema.json`` in this folder,
@@ -40,7 +40,7 @@ class Interval(Contract):
 
 
 class Scalar(Interval):
-    """A metric that is one number: its mean over the seeds."""
+    """A metric that is a single number: its mean over the seeds."""
 
     std: Number = None
     """Standard deviation over the seeds, ddof 1; null with one seed."""
@@ -55,7 +55,7 @@ class GroupInterval(Interval):
 
 
 class NamedInterval(Interval):
-    """A metric of the group that is named."""
+    """A metric of the named group."""
 
     group: str
 
@@ -69,11 +69,11 @@ class GroupValues(Contract):
     worst: NamedInterval
     best: NamedInterval
     difference: Interval
-    """Highest less lowest group."""
+    """Highest minus lowest group."""
 
 
 class Metrics(Contract):
-    """What every row has a number for. The fields of the metrics are made from the catalogue."""
+    """The metrics that every row has. Their fields are made from the catalogue."""
 
     intervals: dict[str, dict[str, Interval]]
     """By metric, and by class or age bin."""
@@ -83,7 +83,7 @@ class Metrics(Contract):
     """By metric: estimates for the natural population."""
 
     def scalar(self, metric: Metric) -> Scalar:
-        """Return a metric that is one number."""
+        """Return a metric that is a single number."""
         return cast("Scalar", getattr(self, metric.name))
 
     def named(self, metric: Metric, name: str) -> Interval:
@@ -128,7 +128,7 @@ if TYPE_CHECKING:
         """Every metric of a row."""
 
     class DifferenceMetrics(Contract):
-        """Every metric of a row less that of the reference."""
+        """Every metric of a row minus that of the reference."""
 
     class Face(Contract):
         """Truth and prediction of one test face."""
@@ -140,17 +140,17 @@ else:
 
 
 class Differences(DifferenceMetrics):
-    """Every metric of a row less that of the reference, paired."""
+    """Every metric of a row minus that of the reference, paired."""
 
     seeds: list[int]
-    """The seeds that both have."""
+    """The seeds that both rows have."""
     natural: dict[str, Interval]
-    """Empty unless both have the same seeds."""
+    """Empty unless both rows have the same seeds."""
     worst_group: dict[str, Interval]
     group_gap: dict[str, Interval]
 
     def overall(self, metric: Metric) -> Interval:
-        """Return the difference in a metric that is one number."""
+        """Return the difference in a single-number metric."""
         return cast("Interval", getattr(self, metric.name))
 
     def by_name(self, metric: Metric) -> dict[str, Interval]:
@@ -159,7 +159,7 @@ class Differences(DifferenceMetrics):
 
 
 class ErrorByAge(Contract):
-    """The error at each true age, over the seeds; the lists are of one length."""
+    """The error at each true age, over the seeds; all lists have the same length."""
 
     age: list[int]
     faces: list[int]
@@ -180,7 +180,7 @@ class Box(Contract):
 
 
 class WorstErrors(Contract):
-    """The surest mistakes on the class that is found least, from the first seed."""
+    """The most confident mistakes on the class with the lowest recall, from the first seed."""
 
     output: str
     name: str
@@ -189,7 +189,7 @@ class WorstErrors(Contract):
 
 
 class Row(RowMetrics):
-    """One variant, trained, or adjusted post hoc: its numbers and how it came about."""
+    """One variant, trained, or adjusted post hoc: its numbers and how they came about."""
 
     title: str
     kind: Literal["trained", "posthoc"]
@@ -199,11 +199,11 @@ class Row(RowMetrics):
     seeds: list[int]
     missing_seeds: list[int]
     derived_from: str | None = None
-    """Of a post-hoc row, the variant that was trained."""
+    """For a post-hoc row, the variant that was trained."""
     tau: float | None = None
-    """Of a post-hoc row, the strength of the adjustment."""
+    """For a post-hoc row, the strength of the adjustment."""
     difference_to_reference: Differences | None
-    """Null for the reference itself, and without a common seed."""
+    """Null for the reference itself, and if there is no common seed."""
     age_error_by_age: ErrorByAge
     age_error_boxes: dict[str, Box | None]
     """By age bin; null for a bin without faces."""
@@ -218,10 +218,10 @@ class Row(RowMetrics):
     parameters: int
     hyperparameters: Hyperparameters
     class_priors: dict[str, Number]
-    """Shares of the classes in training; of a post-hoc row, those that were taken off."""
+    """Shares of the classes in training; for a post-hoc row, those that were divided out."""
     statistics: dict[str, Statistics]
     history: dict[str, dict[str, list[Number]]]
-    """By seed and column, a value per epoch."""
+    """By seed and column, one value per epoch."""
 
     @property
     def is_posthoc(self) -> bool:
@@ -229,12 +229,12 @@ class Row(RowMetrics):
         return self.kind == "posthoc"
 
     def changes(self, metric: Metric) -> bool:
-        """Return whether the row has a value of its own: post-hoc adjustment leaves every other output alone."""
+        """Return whether the row has a value of its own: post-hoc adjustment changes only one output."""
         return not self.is_posthoc or metric.output == FOCUS.name
 
 
 class DummyRow(RowMetrics):
-    """The dummy predictor, which answers every face alike."""
+    """The dummy predictor, which gives every face the same answer."""
 
     predicts: dict[str, str | float]
 
@@ -274,7 +274,7 @@ class DatasetFacts(Contract):
 
 
 class McNemarCounts(Contract):
-    """McNemar's test of one seed: faces that only one of two networks has right."""
+    """McNemar's test of one seed: faces that only one of the two networks gets right."""
 
     a_only: int
     b_only: int
@@ -342,7 +342,7 @@ class Candidate(Contract):
     p_adjusted: float | None
     significant: bool
     consistent_over_seeds: bool | None
-    """Null with one common seed."""
+    """Null if there is only one common seed."""
     better: bool
     guards: list[Guard]
     safe: bool
@@ -357,7 +357,7 @@ class Adjustment(Contract):
 
 
 class Rule(Contract):
-    """The rule of the recommendation, as settings and as a text."""
+    """The recommendation rule, as settings and as text."""
 
     primary_metric: str
     significance: float
@@ -375,9 +375,9 @@ class Recommendation(Contract):
     because: str
     kind: str | None
     model: str | None
-    """The variant whose trained model it is."""
+    """The variant whose trained model to ship."""
     deployable: bool
-    """Whether that model, as saved, answers like this."""
+    """Whether that model, as saved, gives the answers of this row."""
     adjustment: Adjustment | None
     rule: Rule
     candidates: list[Candidate]
@@ -388,7 +388,7 @@ class Tuning(Contract):
     """How fairly the variants' hyperparameters were chosen."""
 
     scope: str | None
-    """per_variant, or the variant that was searched for all."""
+    """``per_variant``, or the variant whose search serves all."""
     fixed: bool
     trials: int
     searches: dict[str, SearchResult]
@@ -396,7 +396,7 @@ class Tuning(Contract):
 
 
 class Provenance(Contract):
-    """What made the comparison."""
+    """What the comparison was made from, and how."""
 
     fingerprint: str
     settings: CompareSettings
@@ -414,9 +414,9 @@ class Comparison(Contract):
     posthoc: dict[str, Row]
     dummy: DummyRow
     paired: list[PairedTestFacts]
-    """Every test against the reference, adjusted by Holm for all."""
+    """Every test against the reference, Holm-adjusted for all of them."""
     missing: list[RunKey]
-    """Runs that were asked for and gave no results."""
+    """Runs that were requested but gave no results."""
     recommended: Recommendation
     tuning: Tuning
     notes: list[str]
@@ -440,5 +440,5 @@ class Comparison(Contract):
 
     @property
     def confidence(self) -> float:
-        """Share that the intervals cover."""
+        """Coverage of the intervals, as a share."""
         return self.provenance.settings.confidence

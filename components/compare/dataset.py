@@ -1,4 +1,4 @@
-"""What the comparison says about the data that the runs were trained and tested on."""
+"""What the comparison says about the data on which the runs were trained and tested."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ def numbers(values: npt.NDArray[np.number]) -> Any:
 
 
 def interval(estimate: Estimate) -> Interval:
-    """Return an estimate of one number."""
+    """Return the interval of a single-number estimate."""
     return Interval(value=numbers(estimate.value), low=numbers(estimate.low), high=numbers(estimate.high))
 
 
@@ -74,8 +74,8 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
 def _scalar(scored: Scored, name: str, *, seeds: bool) -> Scalar:
     values = [float(scored.estimates[seed].overall[name]) for seed in scored.seeds]
     by_seed = {str(seed): number(value) for seed, value in zip(scored.seeds, values, strict=True)}
-    told = {"std": deviation(values), "by_seed": by_seed} if seeds else {}
-    return Scalar(**dict(interval(scored.estimate(name))), **told)
+    by_seed_facts = {"std": deviation(values), "by_seed": by_seed} if seeds else {}
+    return Scalar(**dict(interval(scored.estimate(name))), **by_seed_facts)
 
 
 def _confusions(scored: Scored, labels: Labels) -> dict[str, Any]:
@@ -123,21 +123,21 @@ def _overall(scored: Scored, metric: Metric) -> float:
 
 
 def differences(scored: Scored, reference: Scored, labels: Labels) -> Differences | None:
-    """Return every metric of a row less that of the reference, paired; None when no seed is common."""
+    """Return every metric of a row minus that of the reference, paired; None if they have no common seed."""
     if not common_seeds(scored, reference):
         return None
 
-    def less(name: str, view: View = View.OVERALL) -> Estimate:
+    def change(name: str, view: View = View.OVERALL) -> Estimate:
         return difference(scored, reference, name, view)
 
     has_same_seeds = scored.seeds == reference.seeds
     return Differences(
         seeds=common_seeds(scored, reference),
-        natural={name: interval(less(name, View.NATURAL)) for name in SCALARS if has_same_seeds},
-        worst_group={name: interval(less(name, View.WORST_GROUP)) for name in GROUPED},
-        group_gap={name: interval(less(name, View.GROUP_GAP)) for name in GROUPED},
-        **{name: interval(less(name)) for name in SCALARS},
-        **{name: named_intervals(less(name), labels.names(str(CATALOGUE[name].per))) for name in NAMED},
+        natural={name: interval(change(name, View.NATURAL)) for name in SCALARS if has_same_seeds},
+        worst_group={name: interval(change(name, View.WORST_GROUP)) for name in GROUPED},
+        group_gap={name: interval(change(name, View.GROUP_GAP)) for name in GROUPED},
+        **{name: interval(change(name)) for name in SCALARS},
+        **{name: named_intervals(change(name), labels.names(str(CATALOGUE[name].per))) for name in NAMED},
     )
 
 
@@ -151,7 +151,7 @@ def error_by_age(scored: Scored) -> ErrorByAge:
 
 
 def error_boxes(scored: Scored, labels: Labels) -> dict[str, Box | None]:
-    """Return the distribution of the signed age error in each age bin, the faces of all seeds together."""
+    """Return the distribution of the signed age error in each age bin, pooled over all seeds."""
     errors = _age_errors(scored)
     places = scored.first.faces["age_bin"].to_numpy(np.int64)
     return {name: _box(errors[:, places == place].ravel()) for place, name in enumerate(labels.age_bins)}
@@ -166,6 +166,6 @@ def _box(errors: npt.NDArray[np.float64]) -> Box | None:
     if not len(errors):
         return None
     low, q1, median, q3, high = np.percentile(errors, (5, 25, 50, 75, 95))
-    # A whisker ends at an error that occurs.
+    # A whisker ends at an error that actually occurs.
     low, high = errors[errors >= low].min(), errors[errors <= high].max()
     return Box(low=number(low), q1=number(q1), median=number(median), q3=number(q3), high=number(high))

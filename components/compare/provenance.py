@@ -1,4 +1,4 @@
-"""How to read a comparison, how fair it is, and what made it."""
+"""How to read a comparison, how fair it is, and what it was made from."""
 
 import importlib.metadata
 import platform
@@ -16,12 +16,12 @@ _PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "te
 
 
 def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
-    """Say how fairly the variants' hyperparameters were chosen, from what was chosen for each."""
+    """Say how fairly the variants' hyperparameters were chosen, judging by the search for each."""
     trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
     longest = max(trials.values(), default=0)
     if not longest:
-        note = "All variants train with the same hyperparameters, which no search has chosen."
+        note = "All variants train with the same hyperparameters, fixed in the settings with no search."
     elif len(searches) == 1:
         note = (
             f"All variants train with the hyperparameters that a search of {trials[str(scope)]} trials chose for "
@@ -42,19 +42,20 @@ def reading_notes(
     """Return sentences that a reader of the numbers must know."""
     notes = [
         f"Intervals cover {settings.confidence:.0%}: percentiles of {settings.resamples} bootstrap resamples of the "
-        f"test faces, drawn within their gender × ethnicity × age-bin cells, the same for all variants.",
-        "Intervals and tests are about other test faces and take the trained networks as given; how much another "
-        "seed changes a number is its standard deviation over the seeds.",
-        "With one seed a significant difference says that two trained networks differ, not that training again with "
+        f"test faces, drawn within each gender × ethnicity × age-bin cell, the same draws for all variants.",
+        "Intervals and tests allow for other test faces but take the trained networks as given; how much another "
+        "seed would change a number is shown by its standard deviation over the seeds.",
+        "With one seed, a significant difference says that two trained networks differ, not that training again with "
         "the cure would help: train several seeds before relying on it.",
-        "The recommended row is chosen by its result on these same test faces, so its gain is on the optimistic side, "
+        "The recommended row is chosen by its result on these same test faces, so its gain is somewhat optimistic, "
         "the more so the more rows were compared.",
         "Intervals use the cells of the test set and are not adjusted for the number of comparisons; the tests are "
-        "adjusted and toss a coin for each face. Where they disagree, the verdict follows the test.",
-        "The interval of a gap between groups never reaches zero: it is no test of equality.",
-        "The worst group is chosen by looking at the same faces, so its value is on the pessimistic side, and the gap "
-        "between groups on the large side; differences of both to the reference share that tilt.",
-        "Labels of gender and ethnicity are categories as annotators perceived them.",
+        "adjusted and randomly swap the two variants' answers on each face. Where the two disagree, the verdict "
+        "follows the test.",
+        "The interval of a gap between groups never reaches zero: it is not a test of equality.",
+        "The worst group is chosen by looking at the same faces, so its value is somewhat pessimistic, and the gap "
+        "between groups somewhat too large; their differences from the reference share that bias.",
+        "Gender and ethnicity labels are categories as perceived by annotators.",
     ]
     if population.absent_cells:
         notes.append(
@@ -63,12 +64,12 @@ def reading_notes(
         )
     if missing:
         names = ", ".join(f"{name} with seed {seed}" for name, seed in missing)
-        notes.append(f"No results came from: {names}.")
+        notes.append(f"There are no results for: {names}.")
     return notes
 
 
 def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
-    """Return what made the comparison, and by which methods; ``tests`` is what the adjustment counts."""
+    """Return what the comparison was made from and by which methods; ``tests`` is the number adjusted for."""
     return Provenance(
         fingerprint=manifest.fingerprint,
         settings=settings,

@@ -1,4 +1,4 @@
-"""The written rule that recommends a variant, and says why.
+"""The rule that recommends a variant and says why.
 
 The rule, with the names of :class:`~components.compare.settings.RecommendationSettings`:
 
@@ -6,11 +6,11 @@ The rule, with the names of :class:`~components.compare.settings.RecommendationS
    adjusted for all comparisons of the report, of at most ``significance``, and (``every_seed``) the
    same sign in every common seed.
 2. It is *safe* when its loss against the reference stays within ``margins`` for every other metric
-   there, overall and in the worst gender × ethnicity group; ``guard_evidence`` says how the
+   listed there, overall and in the worst gender × ethnicity group; ``guard_evidence`` says how the
    uncertainty of the loss counts.
 3. Of the variants that are better and safe, the one with the largest gain is recommended; a trained
-   one that can't be told apart from it goes before a post-hoc row, which the saved model does not serve.
-   If there is none, the reference is.
+   one that can't be told apart from it takes precedence over a post-hoc row, which the saved model does not
+   serve. If there is none, the reference is recommended.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,11 +48,11 @@ def recommend(
         paired: The report's tests.
         reference: Name of the variant that the others are compared with.
         settings: The rule's settings.
-        between: The paired interval of the primary metric between two rows, the first less the second.
+        between: The paired interval of the primary metric between two rows, the first minus the second.
 
     Returns:
         The recommended row, the outcome of each condition for every other row, and the other safe and
-        better rows whose difference to the recommended one may be zero.
+        better rows whose difference from the recommended one may be zero.
     """
     rule = describe_rule(reference, settings)
     if reference not in rows:
@@ -102,7 +102,7 @@ def _by_gain(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Interval]) -> str:
-    """The row with the largest gain, or the best trained one if that is post-hoc and they may be the same."""
+    """The row with the largest gain, or, if that is post-hoc, the best trained one that may equal it."""
     largest = eligible[0]
     if largest.kind != "posthoc":
         return largest.variant
@@ -111,28 +111,28 @@ def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Inte
 
 
 def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
-    """Return the rule as settings and as a text."""
+    """Return the rule as settings and as text."""
     guards = _margins(settings)
     evidence = {
-        "significant": "its whole interval is beyond the margin",
-        "estimate": "its estimate is beyond the margin",
-        "demonstrated": "its interval reaches beyond the margin",
+        "significant": "the whole interval of its loss is beyond the margin",
+        "estimate": "its estimated loss is beyond the margin",
+        "demonstrated": "the interval of its loss reaches beyond the margin",
     }[settings.guard_evidence]
     margins = ", ".join(f"{_guard_name(guard)} {guard.margin:g}" for guard in guards)
     text = (
-        f"Recommended is the variant with the largest gain over {reference} in "
+        f"The rule recommends the variant with the largest gain over {reference} in "
         f"{_phrase(settings.primary_metric)}, among those whose gain is significant (p, adjusted by Holm for "
         f"all comparisons of the report, at most {settings.significance:g})"
-        f"{' and of one sign in every common seed' if settings.every_seed else ''}, and whose loss stays within the "
-        f"margin of every guard: {margins}. "
-        f"A guard fails when {evidence}. A trained variant that can't be told apart from the largest gain goes before "
-        f"a post-hoc row. If no variant passes, {reference} stays."
+        f"{' and of the same sign in every common seed' if settings.every_seed else ''}, and whose loss stays within "
+        f"the margin of every guard: {margins}. "
+        f"A guard fails when {evidence}. A trained variant that can't be told apart from the best one "
+        f"takes precedence over a post-hoc row. If no variant passes, {reference} stays."
     )
     return Rule(**settings.model_dump(exclude={"margins"}), guards=guards, text=text)
 
 
 def _margins(settings: RecommendationSettings) -> list[GuardMargin]:
-    """The guarded metrics: a gain in the primary metric needs no guard but in the worst group."""
+    """The guarded metrics: the primary metric needs a guard only in the worst group."""
     return [
         GuardMargin(metric=name, scope=_WORST if is_worst else "overall", margin=margin)
         for name, is_worst, margin in settings.margins.guards()
@@ -190,7 +190,7 @@ def _minus(value: float | None) -> float | None:
 
 
 def _why_the_reference(reference: str, candidates: list[Candidate], settings: RecommendationSettings) -> str:
-    """One sentence for the case that no variant passes."""
+    """One sentence for the case where no variant passes."""
     metric = _phrase(settings.primary_metric)
     if not candidates:
         return f"{reference} is the only variant with results."
@@ -202,7 +202,7 @@ def _why_the_reference(reference: str, candidates: list[Candidate], settings: Re
     if fickle:
         return (
             f"{reference} stays: {', '.join(fickle)} gained in {metric} over all seeds but not in each of them, "
-            f"so the gain may be the seed's."
+            f"so the gain may be due to the seed."
         )
     worse = [candidate.variant for candidate in candidates if candidate.significant]
     if worse:
@@ -212,14 +212,14 @@ def _why_the_reference(reference: str, candidates: list[Candidate], settings: Re
         )
     tested = [candidate.p_adjusted for candidate in candidates if candidate.p_adjusted is not None]
     smallest = f" (smallest adjusted p = {min(tested):.2g})" if tested else ""
-    return f"No variant is distinguishable from the {reference} in {metric}{smallest}."
+    return f"No variant is distinguishable from {reference} in {metric}{smallest}."
 
 
 def _failure(candidate: Candidate) -> str:
     """Which guard a better candidate fails most, or that its kind is not allowed."""
     failed = [guard for guard in candidate.guards if not guard.holds]
     if not failed:
-        return "post-hoc rows are not to be recommended"
+        return "the settings rule out post-hoc rows"
     worst = max(failed, key=lambda guard: (guard.loss or 0.0) / max(guard.margin, 1e-9))
     name = _guard_name(worst)
     if worst.loss is None:
@@ -261,14 +261,16 @@ def _why_the_best(
     ]
     if len(candidates) > 1:
         sentences.append(
-            f"It was chosen among {len(candidates)} rows on these test faces, so its gain is on the optimistic side."
+            f"It was chosen among {len(candidates)} rows on these test faces, so its gain is somewhat optimistic."
         )
     if len(test.seeds) == 1 and not row.is_posthoc:
-        sentences.append("One seed shows that the two networks differ, not yet that the cure does: train more seeds.")
+        sentences.append(
+            "One seed shows that the two networks differ, not yet that the cure is the reason: train more seeds."
+        )
     if row.is_posthoc:
         sentences.append(
             f"It is the model of {row.derived_from} with its {FOCUS.name} probabilities adjusted afterwards "
-            f"(tau = {row.tau:g}), which the saved model does not do by itself."
+            f"(tau = {row.tau:g}), which the saved model does not do itself."
         )
     if similar:
         sentences.append(f"It can't be told apart from {', '.join(similar)}.")

@@ -71,7 +71,7 @@ class RowBuilder:
 
 
 def _training(group: Mapping[int, Run], labels: Labels) -> dict[str, Any]:
-    """How a variant was trained, as the records of its runs say."""
+    """How a variant was trained, according to the records of its runs."""
     records = {str(seed): run.record for seed, run in group.items()}
     first = next(iter(records.values()))
     seconds = {seed: record.train_seconds for seed, record in records.items()}

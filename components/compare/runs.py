@@ -14,7 +14,7 @@ from components.imbalance.posthoc import adjust_probabilities
 from components.training.record import TrainingRecord
 
 POSTHOC = "+posthoc"
-"""What the name of a post-hoc row adds to its variant's."""
+"""Suffix of a post-hoc row, after the name of its variant."""
 
 Priors = dict[int, tuple[float, ...]]
 """Class shares that the probabilities of each seed's network carry, in the order of the classes."""
@@ -39,30 +39,30 @@ def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]
     """Return the runs by variant (in order of first appearance) and seed (ascending), aligned by face.
 
     Raises:
-        DataError: If there is no run, a run comes twice, or a run is not about the test faces.
+        DataError: If there are no runs, a run appears twice, or a run is not on the test faces.
     """
     if not runs:
-        raise DataError("There is no run to compare", remedy="train and evaluate at least one variant")
+        raise DataError("There are no runs to compare", remedy="train and evaluate at least one variant")
     aligned = align([run.predictions for run in runs])
     if set(aligned[0].faces["image_id"]) != set(test.faces["image_id"]):
         remedy = "evaluate the runs on this test set"
-        raise DataError("The predictions are not about the faces of the test set", remedy=remedy)
+        raise DataError("The predictions are not for the faces of the test set", remedy=remedy)
     grouped: dict[str, dict[int, Run]] = {}
     for run, predictions in zip(runs, aligned, strict=True):
         by_seed = grouped.setdefault(predictions.variant, {})
         if predictions.seed in by_seed:
-            twice = f"The variant {predictions.variant} comes twice with seed {predictions.seed}"
-            raise DataError(twice, remedy="name each run once")
+            problem = f"The variant {predictions.variant} appears twice with seed {predictions.seed}"
+            raise DataError(problem, remedy="name each run once")
         by_seed[predictions.seed] = replace(run, predictions=predictions)
     return {variant: dict(sorted(by_seed.items())) for variant, by_seed in grouped.items()}
 
 
 def output_priors(group: Mapping[int, Run]) -> Priors | None:
-    """Return the class shares that post-hoc adjustment has to take off a variant's probabilities.
+    """Return the class shares that post-hoc adjustment has to divide out of a variant's probabilities.
 
-    Weights and logit adjustment have corrected part of the training priors already: they are the
-    ``output_priors`` that the training plan computed. None where an adjustment has nothing to do or can't be
-    done: the shares are equal, a share is zero, or they are unknown.
+    Weights and logit adjustment may have corrected part of the training priors already; what is left are
+    the ``output_priors`` that the training plan computed. None where adjustment is pointless or impossible:
+    the shares are equal, a share is zero, or they are unknown.
     """
     priors: Priors = {}
     for seed, run in group.items():

@@ -15,7 +15,7 @@ def _is_tested(metric: str) -> str:
 
 
 class WorstGroupMargins(Section):
-    """Loss that a recommended variant may have in its worst gender × ethnicity group."""
+    """Largest loss that a recommended variant may have in its worst gender × ethnicity group."""
 
     age_mae: float = Field(2.0, ge=0, description="Mean absolute error of the age, in years.")
     gender_accuracy: float = Field(0.05, ge=0, le=1, description="Gender accuracy.")
@@ -23,7 +23,7 @@ class WorstGroupMargins(Section):
 
 
 class GuardMargins(Section):
-    """Loss against the reference variant, in a metric's own unit, that a recommended variant may have."""
+    """Largest loss against the reference that a recommended variant may have, in each metric's own unit."""
 
     age_mae: float = Field(1.0, ge=0, description="Mean absolute error of the age, in years.")
     gender_accuracy: float = Field(0.02, ge=0, le=1, description="Gender accuracy.")
@@ -42,27 +42,27 @@ class RecommendationSettings(Section):
     """The rule that recommends a variant."""
 
     primary_metric: Annotated[str, AfterValidator(_is_tested)] = Field(
-        "ethnicity_macro_f1", description="The metric that is optimised, in which a gain must be significant."
+        "ethnicity_macro_f1", description="The metric in which a variant must gain significantly to be recommended."
     )
     significance: float = Field(
         0.05, gt=0, lt=1, description="Largest p-value, adjusted for all comparisons, that counts as significant."
     )
     guard_evidence: Literal["significant", "estimate", "demonstrated"] = Field(
         "estimate",
-        description="When a guard fails: 'significant', when the whole interval of the loss is beyond the margin; "
-        "'estimate', when the estimated loss is; 'demonstrated', when the interval reaches beyond it, so that "
+        description="When a guard fails: 'significant', if the whole interval of the loss is beyond the margin; "
+        "'estimate', if the estimated loss is; 'demonstrated', if the interval reaches beyond it, so that "
         "non-inferiority has to be shown.",
     )
-    margins: GuardMargins = Field(default_factory=GuardMargins, description="Loss that each guard tolerates.")
+    margins: GuardMargins = Field(default_factory=GuardMargins, description="Largest loss that each guard tolerates.")
     every_seed: bool = Field(True, description="Whether the gain must have the same sign in every common seed.")
     posthoc: bool = Field(True, description="Whether a post-hoc adjusted row may be recommended.")
 
 
 class PosthocSettings(Section):
-    """The extra row per variant with post-hoc logit adjustment."""
+    """The extra row, per variant, with post-hoc logit adjustment."""
 
-    enabled: bool = Field(True, description="Whether the rows are computed.")
-    tau: float = Field(1.0, ge=0, description="Strength: the prior's logarithm is subtracted τ times.")
+    enabled: bool = Field(True, description="Whether to compute these rows.")
+    tau: float = Field(1.0, ge=0, description="Strength: tau times the logarithm of the prior is subtracted.")
 
 
 class CompareSettings(Section):
@@ -70,12 +70,12 @@ class CompareSettings(Section):
 
     reference: str = Field("baseline", min_length=1, description="Variant that the others are compared with.")
     resamples: int = Field(2000, ge=100, description="Bootstrap resamples behind every interval.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Share that an interval covers.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
     permutations: int = Field(
         9999, ge=99, description="Permutations behind a p-value; the smallest possible is 1 / (permutations + 1)."
     )
     seed: int = Field(0, ge=0, description="Seed of the resamples and permutations.")
-    examples: int = Field(8, ge=0, description="Faces shown per gallery of examples and of worst errors.")
+    examples: int = Field(8, ge=0, description="Faces shown in each gallery, of examples and of worst errors.")
     posthoc: PosthocSettings = Field(default_factory=PosthocSettings, description="Post-hoc adjusted rows.")
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="The rule that recommends a variant."

@@ -19,11 +19,11 @@ def evaluate(
         images: Image shards.
         test: The balanced test set.
         model: A SavedModel with its `variant.json`.
-        settings: The section `evaluate`.
+        settings: The `evaluate` section of the settings.
         predictions: One row per test face: truth, prediction, class probabilities.
-        metrics: What the KFP and Vertex UIs list.
-        gender_metrics: The confusion matrix that they draw.
-        ethnicity_metrics: The confusion matrix that they draw.
+        metrics: Metrics that the KFP and Vertex UIs list.
+        gender_metrics: Gender confusion matrix that they draw.
+        ethnicity_metrics: Ethnicity confusion matrix that they draw.
     """
     from components.evaluate.evaluate import evaluate as run
     from components.evaluate.settings import EvaluateSettings
@@ -35,7 +35,7 @@ def evaluate(
     listed = scores.listed()
     for name, value in listed.items():
         metrics.log_metric(name, value)
-    # KFP keeps metrics as metadata alone; with a file of their own, a cache finds all of the stage's outputs.
+    # KFP keeps metrics only as metadata; given a file too, the cache finds all of the stage's outputs.
     write_json(metrics.path, listed)
     for output, drawn in (("gender", gender_metrics), ("ethnicity", ethnicity_metrics)):
         classes, counts = scores.confusion(output)

@@ -27,7 +27,7 @@ class Scores:
     frame: MetricFrame
 
     def listed(self) -> dict[str, float]:
-        """Return the metrics that are one number, and each class's recall of every categorical output."""
+        """Return the single-number metrics, and the recall of each class of every categorical output."""
         numbers = {name: float(self.frame.overall[name]) for name in SCALARS}
         for output in OUTPUTS.values():
             if output.kind is Kind.CATEGORICAL:
@@ -54,13 +54,13 @@ def evaluate(
         predictions_path: Parquet to write, one row per test face.
 
     Raises:
-        ArtifactError: If the model was trained on other classes than the test set has.
+        ArtifactError: If the model's classes differ from those of the test set.
     """
     test = Manifest.read(test_path)
     record = TrainingRecord.read(model_path)
     if record.labels != test.labels:
         raise ArtifactError(
-            f"The model {model_path} was trained on {record.labels} and the test set has {test.labels}",
+            f"The model {model_path} was trained on {record.labels}, but the test set has {test.labels}",
             remedy="train it again on this data",
         )
     served = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)

@@ -1,1 +1,1 @@
-"""How good a model is, and how sure one can be of it: metrics, intervals, paired tests."""
+"""How good a model is, and how certain that is: metrics, intervals, paired tests."""

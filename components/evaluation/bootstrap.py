@@ -48,12 +48,12 @@ def resample_counts(cells: npt.NDArray[np.integer], resamples: int, seed: int) -
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weightings of one test set's faces that leave the number of faces in each cell as it is.
+    """Weightings of one test set's faces that keep the number of faces in each cell.
 
     Attributes:
         counts: How often each face counts, shape ``[weightings, faces]``.
         cells: Cell of each face, shape ``[faces]``.
-        labels: They give the shape of the cells.
+        labels: Class and age-bin names, which give the shape of the cells.
     """
 
     counts: Floats
@@ -72,10 +72,10 @@ class Weighting:
         return cls(resample_counts(cells, resamples, seed), cells, predictions.labels)
 
     def score(self, predictions: Predictions, shares: Floats) -> MetricFrame:
-        """Return every metric of one network under each weighting; the axis of the weightings is first.
+        """Return every metric of one network under each weighting; the weightings are the first axis.
 
         Args:
-            predictions: About the faces of this weighting, in the same order.
+            predictions: Predictions for the faces of this weighting, in the same order.
             shares: Share of each cell in the natural population, shape ``[cells]``; 0 where the test set
                 has no face.
         """
@@ -101,7 +101,7 @@ def percentile_interval(values: Floats, confidence: float) -> tuple[Floats, Floa
     """Return the lower and upper end of the percentile interval, each of shape ``[...]``.
 
     Args:
-        values: A metric in every resample, shape ``[resamples, ...]``. Where it is undefined in one, the ends are NaN.
+        values: A metric in every resample, shape ``[resamples, ...]``. If undefined in any, the ends are NaN.
         confidence: Share that the interval covers, such as 0.95.
     """
     tail = (1 - confidence) / 2

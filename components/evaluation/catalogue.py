@@ -1,4 +1,4 @@
-"""The one list of metrics: what each is called, of which output, which way it is better, and how it is shown.
+"""The one list of metrics: what each is called, its output, which direction is better, and how it is shown.
 
 The metrics of an output follow from its kind, so that a new output brings its own.
 """
@@ -21,7 +21,7 @@ GROUP_COLUMNS = CELL_COLUMNS[:2]
 
 
 class Better(StrEnum):
-    """Which way a metric is better."""
+    """Which direction of a metric is better."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -39,7 +39,7 @@ class Better(StrEnum):
 class Test(StrEnum):
     """How a metric is tested between two variants, see :mod:`components.evaluation.paired`."""
 
-    __test__ = False  # Its name is that of a test class.
+    __test__ = False  # Without this, pytest takes it for a test class.
 
     MEAN = "permuted mean"
     CORRECT = "exact, on correct answers"
@@ -51,12 +51,12 @@ class Metric:
     """One metric.
 
     Attributes:
-        title: Name for people, at the start of a line.
+        title: Display name, at the start of a line.
         output: Name of the output that it judges.
         meaning: What it says, in a sentence.
         unit: Unit of its values; empty for a share.
         decimals: Decimals that it is shown with.
-        per: Column whose codes it has a value for each of; None for one number.
+        per: Column that it has one value per code of; None for a single number.
         test: How it is tested between variants; None where it is not.
         by_group: Whether it is also given for each gender × ethnicity group.
         is_share: Whether it is a share of test faces, so that its interval has an exact form at 0 and 1.
@@ -76,12 +76,12 @@ class Metric:
 
     @property
     def phrase(self) -> str:
-        """Name for people, inside a sentence."""
+        """Display name, inside a sentence."""
         return self.title[0].lower() + self.title[1:]
 
     @property
     def is_main(self) -> bool:
-        """Whether its output's epochs and trials are chosen by it, and the table of results shows it."""
+        """Whether it chooses the epochs and trials for its output and is in the results table."""
         return self.name == f"{self.output}_{OUTPUTS[self.output].metric}"
 
 
@@ -96,7 +96,7 @@ def _metrics_of(output: Output) -> Iterator[Metric]:
 def _regression_metrics(output: Output) -> Iterator[Metric]:
     metric = partial(_metric, output, unit="years", decimals=2)
     mae = "Mean size of the error, in years. Lower is better."
-    bias = "Mean of predicted less true age, in years. Below zero, people are taken for younger than they are."
+    bias = "Mean of predicted minus true age, in years. Below zero, people are taken for younger than they are."
     yield metric("mae", "MAE", Better.LOWER, meaning=mae, test=Test.MEAN, by_group=True)
     yield metric("bias", "bias", Better.ZERO, meaning=bias, by_group=True)
     yield metric("error_std", "error, standard deviation", Better.LOWER)
@@ -110,16 +110,16 @@ def _regression_metrics(output: Output) -> Iterator[Metric]:
 def _class_metrics(output: Output) -> Iterator[Metric]:
     metric = partial(_metric, output)
     has_own_class = output.kind is Kind.CATEGORICAL and output.name in GROUP_COLUMNS
-    right = "Share of faces whose class is predicted right."
-    recalled = "Of the faces of the class, the share that is found."
-    # Within a group everyone has the same true class of a group column: its accuracy is that class's recall.
+    right = "Share of faces whose class is predicted correctly."
+    recalled = "Of the faces in the class, the share that is recognised."
+    # All faces of a group share one true class of a group column: accuracy there is that class's recall.
     yield metric("accuracy", "accuracy", meaning=right, test=Test.CORRECT, by_group=not has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
-        mean = "Mean of the classes' F1, each class counting the same however rare it is."
+        mean = "Mean of the classes' F1, each class counting equally, however rare it is."
         yield metric("macro_f1", "macro F1", meaning=mean, test=Test.MACRO_F1)
     yield metric("recall", "recall", meaning=recalled, per=output.name, by_group=has_own_class, is_share=True)
     if output.kind is Kind.CATEGORICAL:
-        given = "Of the faces given to the class, the share that belongs there."
+        given = "Of the faces assigned to the class, the share that belongs there."
         yield metric("precision", "precision", meaning=given, per=output.name, by_group=has_own_class)
         harmonic = "Harmonic mean of recall and precision."
         yield metric("f1", "F1", meaning=harmonic, per=output.name, by_group=has_own_class)
@@ -130,12 +130,12 @@ CATALOGUE: Mapping[str, Metric] = {metric.name: metric for output in OUTPUTS.val
 
 An error is predicted − true age: ``age_mae`` is its mean size, ``age_bias`` its mean, ``age_error_std``,
 ``age_error_median`` and ``age_error_p90`` the spread of its size (standard deviation with ddof 0, median,
-90th percentile), ``age_mae_bin_gap`` the MAE of the worst age bin less that of the best. Within a gender ×
+90th percentile), ``age_mae_bin_gap`` the MAE of the worst age bin minus that of the best. Within a gender ×
 ethnicity group, precision and F1 are those of the group's class among all faces of the group's gender.
 """
 
 SCALARS: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is None}
-"""The metrics that are one number."""
+"""The metrics that are a single number."""
 
 NAMED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.per is not None}
 """The metrics that have a number for each class or age bin."""
@@ -147,4 +147,4 @@ GROUPED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.item
 """The metrics that are also given for each gender × ethnicity group."""
 
 MAIN: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.is_main}
-"""The metric of each output that epochs and trials are chosen by, and that the table of results shows."""
+"""The metric of each output that chooses epochs and trials and is in the results table."""

@@ -1,4 +1,4 @@
-"""The dummy predictor: what scores someone who never looks at the face."""
+"""The dummy predictor: the scores of guessing without looking at the face."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from components.dataset.outputs import OUTPUTS, Kind
 from components.evaluation.predictions import Predictions
 
 DUMMY = "dummy"
-"""Name of the dummy predictor in place of a variant's."""
+"""Name of the dummy predictor, where a variant's would stand."""
 
 
 def dummy_predictions(train: Manifest, like: Predictions) -> Predictions:
-    """Return the predictions of the best constants, as found on the training faces.
+    """Return the predictions of the best constants, computed from the training faces.
 
     The age is the training median, which minimises the mean absolute error in years and, because the
-    logarithm keeps the order, that of the log-age too. The class of a classified output is the majority's;
+    logarithm is monotonic, in log-age too. A classified output gets the majority class;
     its probabilities are the class shares.
 
     Args:
         train: The training faces.
-        like: Predictions of any network: they give the test faces and their truth.
+        like: Predictions of any network, for the test faces and their true values.
     """
     scores = {}
     for output in OUTPUTS.values():

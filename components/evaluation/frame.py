@@ -6,7 +6,7 @@ how often each class was predicted. Computing metrics from these sums lets one c
 set, thousands of bootstrap resamples or another population alike: leading axes are carried along.
 
 Conventions, those of scikit-learn with ``zero_division=0``: precision of a class that is never
-predicted and F1 of a class that is neither present nor predicted are 0. Recall or mean of no face is
+predicted and F1 of a class that is neither present nor predicted are 0. Recall or a mean over no faces is
 NaN, which :mod:`components.compare` writes as null.
 """
 
@@ -43,9 +43,9 @@ class MetricFrame:
         by_group: By the metrics of :data:`~components.evaluation.catalogue.GROUPED`, shape
             ``[..., genders · ethnicities]``; NaN for a group without faces.
         confusion: By classified output, counts with the truth in rows, shape ``[..., classes, classes]``.
-        confusion_by: By pair of an output and another column of the group, the same within each of that
+        confusion_by: By pair of an output and the other group column, the counts within each of that
             column's classes, shape ``[..., names, classes, classes]``.
-        natural: What ``overall`` is in the natural population, where it was asked for.
+        natural: ``overall`` in the natural population, if requested.
     """
 
     overall: Metrics
@@ -55,14 +55,14 @@ class MetricFrame:
     natural: Metrics = field(default_factory=dict)
 
     def worst_group(self, metric: str) -> Floats:
-        """Return a metric of the group that is worst in it, shape ``[...]``."""
+        """Return the metric's value in its worst group, shape ``[...]``."""
         values = self.by_group[metric]
         badness = CATALOGUE[metric].better.badness(values)
         place = np.nanargmax(np.where(np.isnan(badness), -np.inf, badness), axis=-1)
         return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
     def group_gap(self, metric: str) -> Floats:
-        """Return the distance between the highest and the lowest group in a metric, shape ``[...]``."""
+        """Return the difference between a metric's highest and lowest group, shape ``[...]``."""
         values = self.by_group[metric]
         gap: Floats = np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)
         return gap
@@ -102,7 +102,7 @@ def _width(output: Output, labels: Labels) -> int:
     if output.kind is Kind.REGRESSION:
         return 3
     classes = len(labels.names(output.name))
-    # In a cell of an output's own classes the truth is one and the same; elsewhere it must be counted too.
+    # If an output defines the cells, a cell has a single true class; otherwise that must be counted too.
     return classes if output.name in GROUP_COLUMNS else classes**2
 
 
@@ -134,8 +134,8 @@ def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Met
         sums: Sums of :func:`face_features` over the faces of each cell, shape ``[..., cells, features]``.
         counts: Weight of the faces in each cell, shape ``[cells]``: how many faces were summed, or,
             for another population, the cell's share in it (then ``sums`` are weighted likewise).
-        labels: They give the shape of the cells.
-        quantiles: Of :func:`error_quantiles`: the metrics that are no function of sums.
+        labels: Class and age-bin names, which give the shape of the cells.
+        quantiles: From :func:`error_quantiles`: the metrics that are not functions of sums.
     """
     *group_shape, bins = labels.cell_shape
     group_count = math.prod(group_shape)
@@ -186,13 +186,13 @@ def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[F
 def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: Labels) -> Metrics:
     """Return the quantiles of :data:`QUANTILES` of each regression's error under many weightings.
 
-    A quantile is the smallest error at which the cumulated weight reaches its share: numpy's
-    ``inverted_cdf``, the only definition with whole and fractional weights alike.
+    A quantile is the smallest error at which the cumulative weight reaches its share: numpy's
+    ``inverted_cdf``, the only definition that takes whole and fractional weights.
 
     Args:
-        features: Of :func:`face_features`, shape ``[faces, features]``.
+        features: From :func:`face_features`, shape ``[faces, features]``.
         weights: How often each face counts, shape ``[weightings, faces]``; a quantile has shape ``[weightings]``.
-        labels: They give the place of each output's features.
+        labels: Class names, which give the position of each output's features.
     """
     quantiles = {}
     for name, columns in _columns(labels).items():
@@ -202,7 +202,7 @@ def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: L
         order = np.argsort(errors, kind="stable")
         cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=np.float64)
         for end, share in QUANTILES.items():
-            # The slack is for shares whose sum misses the quantile by rounding alone.
+            # The slack allows for sums of shares that miss the quantile only through rounding.
             threshold = share * cumulated[:, -1] * (1 - 1e-12)
             quantiles[f"{name}_{end}"] = errors[order][np.count_nonzero(cumulated < threshold[:, None], axis=1)]
     return quantiles

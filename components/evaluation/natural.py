@@ -14,13 +14,13 @@ class NaturalPopulation:
     """Weights that turn the balanced test set into an estimate for the natural population.
 
     Post-stratification: a metric's sums are taken per cell and weighted with the cell's share in the
-    data as it was before the test set was drawn. A cell of the population that the test set has no
-    face of can't be estimated; it is left out, the others are scaled up, and it is named.
+    data before the test set was drawn. A cell of the population without a test face can't be
+    estimated: it is left out and named, and the others are scaled up.
 
     Attributes:
         shares: Weight of each cell, shape ``[cells]``, sum 1, 0 where the test set has no face.
         population: Faces of each cell in the data, shape ``[cells]``.
-        covered_share: Share of the population whose cells the test set has.
+        covered_share: Share of the population in cells that the test set covers.
         absent_cells: Names of the population's cells that the test set lacks.
     """
 
@@ -46,7 +46,7 @@ def natural_population(manifest: Manifest, test_cells: npt.NDArray[np.integer]) 
     covered = np.where(tested, population, 0)
     if not covered.sum():
         remedy = "compare runs with the manifest they came from"
-        raise DataError("The manifest and the test set share no cell", remedy=remedy)
+        raise DataError("The manifest and the test set have no cell in common", remedy=remedy)
     absent = tuple(labels.cell_name(int(cell)) for cell in np.flatnonzero((population > 0) & ~tested))
     return NaturalPopulation(
         shares=covered / covered.sum(),

@@ -3,15 +3,15 @@
 The null hypothesis of every test here: the two variants are exchangeable on each face, so which of
 the two gave which answer is a coin toss per face. Under it,
 
-- the correct answers of two networks differ as in McNemar's test, whose exact form is a binomial
+- the difference in correct answers of two networks follows McNemar's test, whose exact form is a binomial
   test on the faces where exactly one is right (McNemar 1947);
 - any other metric has a reference distribution that swapping the two variants' answers face by face
   generates (Fisher's randomisation; for F1 see Yeh 2000). That needs neither normality nor symmetric
-  errors. It tests the mean absolute error itself, where Wilcoxon's signed ranks would test another
-  quantity, and macro F1, which is no mean over faces. A swap never leaves its face, so the strata of
-  the test set hold in every permutation.
+  errors. It tests the mean absolute error itself, where Wilcoxon's signed ranks would test a different
+  quantity, and macro F1, which is not a mean over faces. A swap stays within its face, so every
+  permutation keeps the strata of the test set.
 
-With several common seeds a face's answers are swapped for all seeds at once, and the statistic is the
+With several common seeds, a face's answers are swapped for all seeds at once, and the statistic is the
 difference averaged over the seeds; for correct answers its distribution is still computed exactly,
 and equals McNemar's when there is one seed.
 """
@@ -48,7 +48,7 @@ class PairedTest:
     """Test of one metric between two variants.
 
     Attributes:
-        test: The sign flip is McNemar's form for several seeds.
+        test: Kind of test. The sign flip extends McNemar's to several seeds.
         p: Two-sided p-value, not adjusted.
         by_seed: For correct answers, McNemar's test of each seed.
     """
@@ -73,7 +73,7 @@ def sign_flip_exact(differences: npt.NDArray[np.integer]) -> float:
     the distribution of the whole sum is the convolution over the sizes.
 
     Args:
-        differences: Correct answers of one variant less those of the other, summed over the seeds,
+        differences: Correct answers of one variant minus those of the other, summed over the seeds,
             shape ``[faces]``. With values in −1, 0, 1 the test is McNemar's.
     """
     sizes, frequencies = np.unique(np.abs(differences[differences != 0]), return_counts=True)
@@ -95,8 +95,8 @@ def permute_mean(differences: Floats, swaps: npt.NDArray[np.bool_]) -> float:
     """Return the two-sided permutation p-value of a mean of paired differences.
 
     Args:
-        differences: One variant's values less the other's, shape ``[faces]``.
-        swaps: Of :func:`random_swaps`.
+        differences: One variant's values minus the other's, shape ``[faces]``.
+        swaps: From :func:`random_swaps`.
     """
     differing = np.flatnonzero(differences)
     part = differences[differing]
@@ -118,11 +118,11 @@ def permute_macro_f1(
         a_predicted: One variant's classes, shape ``[seeds, faces]``.
         b_predicted: The other's, same shape.
         classes: Number of classes.
-        swaps: Of :func:`random_swaps`. A face is swapped for all seeds at once.
+        swaps: From :func:`random_swaps`. A face is swapped for all seeds at once.
     """
     pairs = np.eye(classes * classes)
     differing = np.flatnonzero((a_predicted != b_predicted).any(axis=0))
-    # Counts below 2^24 are exact in float32, and the product is the cost of the test.
+    # Counts below 2^24 are exact in float32, and this product dominates the cost of the test.
     swapped = swaps[:, differing].astype(np.float32)
     statistics, observed = np.zeros(len(swaps)), 0.0
     for a, b in zip(a_predicted, b_predicted, strict=True):
@@ -146,7 +146,7 @@ def paired_test(
         metric: One of :data:`~components.evaluation.catalogue.TESTED`.
         a: One variant's predictions, one per common seed, aligned by face.
         b: The other's, in the same order of seeds.
-        swaps: Of :func:`random_swaps`, shared by all tests of a report.
+        swaps: From :func:`random_swaps`, shared by all tests of a report.
     """
     output = OUTPUTS[metric.output]
     if metric.test is Test.MEAN:
@@ -175,6 +175,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _share_as_extreme(statistics: Floats, observed: float) -> float:
     """(1 + permutations at least as extreme) / (1 + permutations), never 0 (Phipson and Smyth 2010)."""
-    # The same sums in another order differ by rounding; such ties count as extreme.
+    # Equal sums taken in a different order differ by rounding; such ties count as extreme.
     threshold = abs(observed) - 1e-9 * max(1.0, abs(observed))
     return float((1 + (np.abs(statistics) >= threshold).sum()) / (1 + len(statistics)))

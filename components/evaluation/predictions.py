@@ -46,7 +46,7 @@ in the manifest; a categorical output's probabilities are one number per class, 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one trained network says about the test faces.
+    """What one trained network predicts for the test faces.
 
     Attributes:
         faces: One row per test face, the columns of :data:`SCHEMA`.
@@ -67,7 +67,7 @@ class Predictions:
     def from_scores(
         cls, truth: pd.DataFrame, labels: Labels, scores: Mapping[str, npt.NDArray[Any]], variant: str, seed: int
     ) -> "Predictions":
-        """Return the predictions that scores amount to.
+        """Return the predictions that follow from scores.
 
         Args:
             truth: One row per test face, with the columns of a manifest.
@@ -87,7 +87,7 @@ class Predictions:
         return self.labels.cells(self.faces)
 
     def errors(self, output: Output) -> npt.NDArray[np.float64]:
-        """Return predicted less true value of a regression, in years, shape ``[faces]``."""
+        """Return predicted minus true value of a regression, in years, shape ``[faces]``."""
         predicted = self.faces[output.predicted].to_numpy(np.float64)
         errors: npt.NDArray[np.float64] = predicted - self.faces[output.name].to_numpy(np.float64)
         return errors
@@ -103,7 +103,7 @@ class Predictions:
 
         Args:
             output: A categorical output.
-            probabilities: Shape ``[faces, classes]``; the class predicted is the first of the largest.
+            probabilities: Shape ``[faces, classes]``; the class predicted has the largest, the first if tied.
             variant: Name that the new predictions carry.
         """
         return replace(self, faces=self.faces.assign(**_predicted_columns(output, probabilities)), variant=variant)
@@ -112,7 +112,7 @@ class Predictions:
         """Write the predictions as one Parquet file, atomically.
 
         Raises:
-            ArtifactError: If a value can't be a prediction (not finite, a code without a name).
+            ArtifactError: If a value can't be a prediction (such as NaN, or a code without a name).
         """
         self._check_values(path)
         about = {"labels": self.labels.to_dict(), "variant": self.variant, "seed": self.seed}
@@ -124,7 +124,7 @@ class Predictions:
 
         Raises:
             ArtifactError: If the file is missing, is not Parquet, a column differs from :data:`SCHEMA`,
-                or a value can't be a prediction (not finite, a code without a name).
+                or a value can't be a prediction (such as NaN, or a code without a name).
         """
         faces, about = read_described(path, SCHEMA, "table of predictions", "evaluate")
         predictions = cls(faces, Labels.from_dict(about["labels"]), str(about["variant"]), int(about["seed"]))
@@ -132,13 +132,13 @@ class Predictions:
         return predictions
 
     def _check_values(self, path: str | os.PathLike[str]) -> None:
-        """Refuse values that would end as a silent NaN or a wrong class in a metric."""
+        """Refuse values that would silently become NaN or a wrong class in a metric."""
         faces = self.faces
         if faces.empty:
             remedy = "run evaluate again on a test set with faces"
-            raise ArtifactError(f"The predictions {path} hold no face", remedy=remedy)
+            raise ArtifactError(f"The predictions {path} have no rows", remedy=remedy)
         if faces["image_id"].duplicated().any():
-            raise _fault(path, "image_id", "names a face twice")
+            raise _fault(path, "image_id", "lists a face twice")
         self._check_codes(path, "age_bin", "age_bin")
         for output in OUTPUTS.values():
             classes = len(self.labels.names(output.name)) if output.is_classified else 0
@@ -146,7 +146,7 @@ class Predictions:
                 raise _fault(path, output.probability, f"needs {classes} numbers per face, one per class")
             column = output.probability if output.is_classified else output.predicted
             if not np.isfinite(np.array(faces[column].tolist(), np.float64)).all():
-                raise _fault(path, column, "is not finite everywhere", remedy="train this variant again")
+                raise _fault(path, column, "has values that are not finite", remedy="train this variant again")
             if output.is_classified:
                 self._check_codes(path, output.name, output.name)
                 self._check_codes(path, output.predicted, output.name)
@@ -164,7 +164,7 @@ def _fault(
 
 
 def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, Any]:
-    """Return the columns of one output that its scores amount to, by name."""
+    """Return the columns that follow from the scores of one output, by name."""
     if output.kind is Kind.REGRESSION:
         return {output.predicted: scores.astype(np.float32)}
     if output.kind is Kind.BINARY:
@@ -174,27 +174,27 @@ def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, An
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
-    """Return the predictions with their faces in one order, so that row *i* is the same face in all.
+    """Return the predictions with their faces in one order, so that row *i* is the same face in each.
 
     Args:
         predictions: At least one; the order of the first is kept.
 
     Raises:
-        DataError: If they are not about the same faces, with the same truth and the same class names.
+        DataError: If their faces, true values or class names differ.
     """
     first = predictions[0]
     order = pd.Index(first.faces["image_id"])
     aligned = []
     for run in predictions:
-        whose = f"The predictions of variant {run.variant} with seed {run.seed}"
+        subject = f"The predictions of variant {run.variant} with seed {run.seed}"
         if run.labels != first.labels:
-            raise DataError(f"{whose} have other class names", remedy="compare runs of one data set only")
+            raise DataError(f"{subject} have different class names", remedy="compare only runs on the same data set")
         positions = pd.Index(run.faces["image_id"]).get_indexer(order)
         if len(run) != len(first) or (positions < 0).any():
-            raise DataError(f"{whose} are about other faces", remedy="evaluate all runs on one test set")
+            raise DataError(f"{subject} are for different faces", remedy="evaluate all runs on the same test set")
         faces = run.faces.iloc[positions].reset_index(drop=True)
         for column in _TRUTH:
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
-                raise DataError(f"{whose} have another true {column}", remedy="evaluate on one test set")
+                raise DataError(f"{subject} differ in the true {column}", remedy="evaluate on one test set")
         aligned.append(replace(run, faces=faces))
     return aligned

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class View(StrEnum):
-    """What is asked of a metric; its value is the name in :class:`~components.evaluation.frame.MetricFrame`."""
+    """A view of a metric; its value is the name in :class:`~components.evaluation.frame.MetricFrame`."""
 
     OVERALL = "overall"
     """The metric itself."""
@@ -26,22 +26,22 @@ class View(StrEnum):
     """Its value in each gender × ethnicity group."""
 
     NATURAL = "natural"
-    """What it is in the natural population."""
+    """Its value in the natural population."""
 
     WORST_GROUP = "worst_group"
-    """Its value in the group that is worst in it."""
+    """Its value in its worst group."""
 
     GROUP_GAP = "group_gap"
-    """The distance between its highest and its lowest group."""
+    """The difference between its highest and its lowest group."""
 
 
 def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
-    """Return the lower end of the interval of a share of 1: the closed form of Clopper and Pearson (1934).
+    """Return the lower end of the interval for a share of 1, in the closed form of Clopper and Pearson (1934).
 
-    The upper end of a share of 0 is one less it.
+    The upper end for a share of 0 is 1 minus it.
 
     Args:
-        faces: Number of faces, any shape, that of the result; without a face it is 0.
+        faces: Number of faces, any shape; the result has the same shape and is 0 where there are none.
         confidence: Share that the interval covers, such as 0.95.
     """
     with np.errstate(divide="ignore"):
@@ -63,7 +63,7 @@ class Scored:
     """Everything that the comparison needs to know about one row.
 
     Attributes:
-        predictions: Predictions by seed, ascending; all about the same faces in the same order.
+        predictions: Predictions by seed, ascending; all for the same faces in the same order.
         estimates: Metrics on the test set by seed.
         replicates: Metrics in every bootstrap resample by seed, with the axis of resamples first;
             without the confusion counts.
@@ -88,18 +88,18 @@ class Scored:
     def mean(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
         """Return a metric averaged over seeds (default: all of the row's), in the metric's own shape.
 
-        The worst group and the gap are those *after* averaging over the seeds, those of the averages shown.
+        The worst group and the gap are found *after* averaging over the seeds, from the averages shown.
         """
         return _mean(self.estimates, metric, view, self.seeds if seeds is None else seeds)
 
     def mean_replicates(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
-        """Return what :meth:`mean` does in each resample, the axis of resamples first."""
+        """Return the :meth:`mean` of each resample, the axis of resamples first."""
         return _mean(self.replicates, metric, view, self.seeds if seeds is None else seeds)
 
     def estimate(self, metric: str, view: View = View.OVERALL) -> Estimate:
         """Return a metric averaged over the seeds, with its interval.
 
-        A share of faces that is exactly 0 or 1 is so in every resample too; its interval is then the exact
+        A share of faces that is exactly 0 or 1 is the same in every resample; its interval is then the exact
         binomial one of :func:`exact_limit`.
         """
         value = self.mean(metric, view)
@@ -134,8 +134,8 @@ def score_seeds(
 
     Args:
         predictions: One per seed, aligned by face with the weightings.
-        observed: Of :meth:`Weighting.observed`.
-        resampled: Of :meth:`Weighting.bootstrap`; the same for all variants, so that they are paired.
+        observed: From :meth:`Weighting.observed`.
+        resampled: From :meth:`Weighting.bootstrap`; the same for all variants, so that they are paired.
         shares: Share of each cell in the natural population, shape ``[cells]``.
         confidence: Share that intervals cover.
     """
@@ -151,7 +151,7 @@ def common_seeds(a: Scored, b: Scored) -> list[int]:
 
 
 def difference(a: Scored, b: Scored, metric: str, view: View = View.OVERALL) -> Estimate:
-    """Return a metric of ``a`` less that of ``b``, with its paired interval, over their common seeds: at least one."""
+    """Return a metric of ``a`` minus that of ``b``, with its paired interval, over their (one or more) common seeds."""
     seeds = common_seeds(a, b)
     replicates = a.mean_replicates(metric, view, seeds) - b.mean_replicates(metric, view, seeds)
     value = a.mean(metric, view, seeds) - b.mean(metric, view, seeds)

@@ -16,13 +16,13 @@ class Settings(Section):
     noise_sigma_years: float = Field(
         default=8.0,
         gt=0,
-        description="Noise scale, in years; about the error that the model will have. On the logarithm of the age it "
+        description="Noise scale, in years; about the size of the model's error. On the logarithm of the age it "
         "is divided by the mean training age.",
     )
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Train the age on balanced MSE, with the noise scale brought to the unit of the age head."""
+    """Train the age with balanced MSE, with the noise scale converted to the unit of the age head."""
     from components.imbalance.losses.balanced_mse import BalancedMSE
 
     sigma_years = settings.noise_sigma_years

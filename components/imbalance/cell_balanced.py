@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def resample(train: "Manifest", settings: None) -> Resampling:
-    """Draw the cells that have any face with equal chance, and each face of a cell with equal chance.
+    """Draw each non-empty cell with equal probability, and each face within a cell likewise.
 
-    An epoch has as many draws as there are faces. The priors of such a training are no longer those of
+    An epoch has as many draws as there are faces. The training priors are no longer those of
     the faces but those of the draws: a class's share is its share of the non-empty cells, which is equal
     for all classes only where no cell is empty.
     """

@@ -15,7 +15,7 @@ class Settings(Section):
     """Class-balanced weights."""
 
     beta: float = Field(
-        default=0.9999, ge=0, lt=1, description="0 weighs all classes alike; towards 1: inverse counts."
+        default=0.9999, ge=0, lt=1, description="0 weights all classes equally; towards 1, by inverse counts."
     )
 
 
@@ -37,7 +37,7 @@ def weigh_faces(faces: TrainingFaces, output: Output, beta: float, cure: str) ->
     """Return the class-balanced weight of every face, mean 1, and of every class by name.
 
     Raises:
-        DataError: If a class has no face; names the cure that asks.
+        DataError: If a class has no face; names the cure that needs one.
     """
     # A mean of 1 over the faces makes Keras's mean of weighted losses that of the authors' code in expectation:
     # theirs divides by the weights of each batch.
@@ -46,6 +46,6 @@ def weigh_faces(faces: TrainingFaces, output: Output, beta: float, cure: str) ->
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Weigh an output's faces by their class from the first epoch on."""
+    """Weight an output's faces by their class from the first epoch on."""
     weights, by_class = weigh_faces(faces, output, settings.beta, "class_balanced")
     return Treatment(weights=weights, details={"class_weights": by_class})

@@ -26,8 +26,8 @@ class Settings(Section):
     alpha: float = Field(
         default=0.25,
         ge=0,
-        description="Strength: 0 weighs all ages alike, below 1 no two weights differ by more than 1 / (1 - alpha), "
-        "above 1 the most common ages are all but ignored.",
+        description="Strength: 0 weights all ages equally; below 1, no two weights differ by a factor above "
+        "1 / (1 - alpha); above 1, the most common ages are all but ignored.",
     )
     space: Literal["target", "years", "log_age"] = Field(
         default="target",
@@ -36,14 +36,14 @@ class Settings(Section):
 
 
 def dense_weights(targets: npt.ArrayLike, alpha: float = 0.25, draws: npt.ArrayLike | None = None) -> FloatArray:
-    """Weigh each target the less, the denser the targets around it.
+    """Weight each target: the denser the targets around it, the lower its weight.
 
     With p′ the density scaled to 0 … 1, the weight is max(1 − alpha · p′, 1e-6), divided by its mean over the
     targets.
 
     Args:
-        targets: Targets of the training faces, shape ``[faces]``, as the result.
-        alpha: 0 weighs all alike; below 1 no two weights differ by more than 1 / (1 − alpha).
+        targets: Targets of the training faces, shape ``[faces]``, like the result.
+        alpha: 0 weights all equally; below 1, no two weights differ by a factor above 1 / (1 − alpha).
         draws: How often each target counts, shape ``[faces]``. Default: once.
 
     Raises:
@@ -75,13 +75,13 @@ def _scaled_density(values: FloatArray, masses: FloatArray) -> FloatArray:
     """Return the Gaussian kernel density at each distinct value, scaled to 0 … 1 over a grid.
 
     Near the mode a weight is a small difference of two near-equal numbers and depends on how the density is
-    computed, so it is computed as in the authors' package: targets shared out between their two neighbours of
-    4096 grid points, which reach past the data to where the kernel falls to 1e-4; a kernel that ends there; and
-    the look-up of the grid point at or below a value.
+    computed, so it is computed as in the authors' package: each target shared between the two nearest of
+    4096 grid points, which reach past the data to where the kernel falls to 1e-4; a kernel cut off there; and
+    the density looked up at the grid point at or below a value.
     """
     if len(values) < 2:
         raise DataError(
-            "The training faces are all of one age, so 'denseweight' finds no density",
+            "The training faces all have the same age, so 'denseweight' can't estimate a density",
             remedy="use more faces, or a variant without this cure",
         )
     bandwidth = density_bandwidth(values, masses)
@@ -107,14 +107,14 @@ def _kernel_reach(bandwidth: float) -> float:
     peak = 1.0 / (math.sqrt(2.0 * math.pi) * bandwidth)
     if peak <= _KERNEL_END:
         raise DataError(
-            "The ages spread too far for 'denseweight'", remedy="lower max_age in the settings of preprocess"
+            "The ages are spread too widely for 'denseweight'", remedy="lower max_age in the settings of preprocess"
         )
     root = brentq(lambda x: peak * math.exp(-0.5 * (x / bandwidth) ** 2) - _KERNEL_END, 0.0, 8.0 * bandwidth, xtol=1e-3)
     return float(root) + _REACH_TOLERANCE
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Weigh the age loss by the inverse density of the training ages."""
+    """Weight the age loss by the inverse density of the training ages."""
     space = faces.age_scale.target if settings.space == "target" else settings.space
     targets = faces.ages.astype(np.float64) if space == "years" else np.log(faces.ages)
     weights = dense_weights(targets, settings.alpha, faces.draws)

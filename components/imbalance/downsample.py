@@ -17,19 +17,19 @@ class Settings(Section):
 
     fraction: float = Field(default=0.5, gt=0, lt=1, description="Share of the majority class that is removed.")
     seed: int = Field(
-        default=42, ge=0, description="Fixes which faces are removed, the same for every seed of training."
+        default=42, ge=0, description="Seed of the choice of faces to remove; the same for all training seeds."
     )
 
 
 def resample(train: "Manifest", settings: Settings) -> Resampling:
     """Remove a share of the faces of the most common ethnicity, drawn at random without replacement.
 
-    Of two classes with equally many faces the first is the majority.
+    If two classes tie for the most faces, the first counts as the majority.
     """
     ethnicity = train.faces["ethnicity"].to_numpy(np.int64)
     counts = np.bincount(ethnicity, minlength=len(train.labels.ethnicities))
     majority = int(counts.argmax())
-    removed = int(settings.fraction * int(counts[majority]))  # Rounded down: one face at least stays.
+    removed = int(settings.fraction * int(counts[majority]))  # Rounded down: at least one face stays.
     generator = np.random.default_rng(settings.seed)
     kept = np.ones(len(train), bool)
     kept[generator.choice(np.flatnonzero(ethnicity == majority), removed, replace=False)] = False

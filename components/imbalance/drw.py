@@ -13,12 +13,12 @@ class Settings(class_balanced.Settings):
     """Deferred re-weighting with class-balanced weights."""
 
     fraction: float = Field(
-        default=0.2, gt=0, lt=1, description="Share of the epochs, the last ones, that are re-weighted."
+        default=0.2, gt=0, lt=1, description="Share of the epochs, at the end, that are re-weighted."
     )
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Weigh an output's faces by their class in the last epochs."""
+    """Weight an output's faces by their class in the last epochs."""
     weights, by_class = class_balanced.weigh_faces(faces, output, settings.beta, "drw")
     details = {"deferred_class_weights": by_class}
     return Treatment(deferred_weights=weights, deferred_fraction=settings.fraction, details=details)

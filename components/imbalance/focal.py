@@ -16,8 +16,8 @@ class Settings(Section):
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Train an output on the focal loss."""
+    """Train an output with the focal loss."""
     from components.imbalance.losses.focal import Focal
 
-    # Focusing flattens the probabilities at the optimum: taking the whole prior off them would over-correct.
+    # Focusing flattens the probabilities at the optimum: dividing out the whole prior would over-correct.
     return Treatment(loss=Focal(settings.gamma), prior_known=settings.gamma == 0)

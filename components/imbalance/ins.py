@@ -1,4 +1,4 @@
-"""Inverse number of samples: every group of an output weighs the same in total."""
+"""Inverse number of samples: every group of an output has the same total weight."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ TREATS = tuple(Kind)
 
 
 def treat(faces: TrainingFaces, output: Output, settings: None) -> Treatment:
-    """Weigh each face by 1 / (faces of its group): its class, or its age bin for the age.
+    """Weight each face by 1 / (faces of its group): its class, or its age bin for the age.
 
-    An age bin without any face carries no weight and is no error; a class without any is.
+    An age bin without faces just carries no weight; a class without faces is an error.
     """
     counts = faces.class_counts(output, "ins") if output.is_classified else faces.counts(output)
     weights = faces.normalise(1.0 / counts[faces.groups(output)])

@@ -17,7 +17,7 @@ class Settings(Section):
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Train an output on LDAM, with the margins of the training counts."""
+    """Train an output with LDAM, with margins from the training counts."""
     from components.imbalance.losses.ldam import LDAM
 
     loss = LDAM(faces.class_counts(output, "ldam").tolist(), **settings.model_dump())

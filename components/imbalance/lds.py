@@ -24,7 +24,7 @@ class Settings(Section):
         description="'sqrt_inverse' takes the square root of the counts before smoothing; 'inverse' clips them to "
         "5 … 1000 instead.",
     )
-    kernel_size: int = Field(default=5, ge=1, description="Width of the smoothing window, in years; an odd number.")
+    kernel_size: int = Field(default=5, ge=1, description="Width of the smoothing window, in years; must be odd.")
     sigma: float = Field(default=2.0, gt=0, description="Standard deviation of the Gaussian window, in years.")
 
     @field_validator("kernel_size")
@@ -55,10 +55,10 @@ def lds_weights(
     kernel: FloatArray | None = None,
     draws: npt.ArrayLike | None = None,
 ) -> FloatArray:
-    """Weigh each face by the inverse of the smoothed number of faces of its age.
+    """Weight each face by the inverse of the smoothed number of faces of its age.
 
     Args:
-        ages_years: Whole ages, at least 0, shape ``[faces]``. From 120 years on they count as one age.
+        ages_years: Whole ages, at least 0, shape ``[faces]``. Ages of 120 and above count as one.
         reweight: As in :class:`Settings`.
         kernel: Smoothing window; None for no smoothing.
         draws: How often each face counts, shape ``[faces]``. Default: once.
@@ -74,14 +74,14 @@ def lds_weights(
         from scipy.ndimage import convolve1d
 
         counts = convolve1d(counts, kernel, mode="constant")
-        # The authors' code smooths plain counts as integers, and so drops the fraction.
+        # The authors' code smooths plain counts as integers, and so drops the fractions.
         counts = counts if reweight == "sqrt_inverse" else np.floor(counts)
     weights = 1.0 / counts[ages]
     return np.asarray(weights / np.average(weights, weights=mass), np.float64)
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Weigh the age loss by the inverse smoothed counts of the training ages."""
+    """Weight the age loss by the inverse smoothed counts of the training ages."""
     kernel = lds_kernel(settings.kernel_size, settings.sigma)
     weights = lds_weights(faces.ages, settings.reweight, kernel, faces.draws)
     return Treatment(weights=weights, details={"kernel": kernel.tolist()})

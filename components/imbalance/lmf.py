@@ -20,19 +20,19 @@ class Settings(Section):
     max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
     scale: float = Field(default=1.0, gt=0, description="Factor on the logits of the LDAM part. The authors use 30.")
     class_weighted: bool = Field(
-        default=False, description="Weigh the classes by their margins in both parts, as the authors' code does."
+        default=False, description="Weight the classes by their margins in both parts, as the authors' code does."
     )
 
     @model_validator(mode="after")
     def _require_margins_as_weights(self) -> Self:
         if self.class_weighted and self.max_margin == 0:
-            problem = "class_weighted takes the margins as weights, and max_margin is 0"
+            problem = "class_weighted uses the margins as weights, but max_margin is 0"
             raise SettingError(problem, remedy="set max_margin above 0 or class_weighted to false")
         return self
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
-    """Train an output on LMF, with the margins of the training counts."""
+    """Train an output with LMF, with margins from the training counts."""
     from components.imbalance.losses.lmf import LMF
 
     loss = LMF(faces.class_counts(output, "lmf").tolist(), **settings.model_dump())

@@ -29,17 +29,17 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How one variant trains; computed from the training faces alone.
+    """How one variant trains; computed only from the training faces.
 
     Attributes:
         rows: Positions of the training faces that are used, ascending.
-        probabilities: Chance of each of ``rows`` to be drawn, or None for each once an epoch. An epoch is
+        probabilities: Probability of drawing each of ``rows``, or None to use each once per epoch. An epoch is
             ``len(rows)`` draws with replacement.
         losses: Keras loss of each output whose cure sets one; the others keep their plain loss. Those of
             classified outputs take logits.
         sample_weights: For each output the weight of each of ``rows``, float32, mean 1 over the faces drawn.
         deferred_weights: The weights of the last part of the training, or None for no change.
-        deferred_fraction: Share of the epochs, the last ones, with the deferred weights; 0 without them.
+        deferred_fraction: Share of the epochs, at the end, that use the deferred weights; 0 without them.
         statistics: What was computed.
     """
 
@@ -59,7 +59,7 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
 
     Raises:
         RequestError: If a cure is unknown, or two cures of one output both set the loss.
-        DataError: If the faces do not allow a cure, such as a class without any face.
+        DataError: If the faces don't meet a cure's needs, for example if a class has no faces.
     """
     settings = settings.with_overrides(variant.overrides)
     resampling = _resample(variant, train, settings)
@@ -118,7 +118,7 @@ def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: Imb
     losses = [treatment for treatment in treatments if treatment.loss is not None]
     if len(losses) > 1:
         raise RequestError(
-            f"The variant '{variant.name}' names two losses for {output.name} ({' and '.join(names)})",
+            f"The variant '{variant.name}' sets two losses for {output.name} ({' and '.join(names)})",
             remedy="keep one of them",
         )
     weights = _product(faces, [treatment.weights for treatment in treatments])

@@ -7,7 +7,7 @@ from components.imbalance.treatment import FloatArray, require_every_class
 
 
 def adjust_probabilities(probabilities: npt.ArrayLike, priors: npt.ArrayLike, tau: float = 1.0) -> FloatArray:
-    """Take the class priors off predicted probabilities: p · prior^(−tau), scaled to sum 1.
+    """Divide the class priors out of predicted probabilities: p · prior^(−tau), scaled to sum to 1.
 
     The argmax is that of log p − tau · log prior.
 

@@ -1,14 +1,14 @@
 """The one list of variants; importing it imports no cure.
 
-A variant is an entry of :data:`VARIANTS` that names its cures. A cure is the file of its name in this package:
+A variant is an entry of :data:`VARIANTS` that names its cures. A cure is the module of that name in this package:
 
 - ``TREATS`` and ``treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment`` where it cures
   outputs: the kinds of output that it can treat, and what it does to one;
 - ``resample(train: Manifest, settings: Settings) -> Resampling`` where it chooses the training faces;
 - ``class Settings(Section)`` where it has parameters, which are then the section of its name in
-  :class:`~components.imbalance.settings.ImbalanceSettings`; a cure without gets None for its settings.
+  :class:`~components.imbalance.settings.ImbalanceSettings`; a cure without parameters gets None for its settings.
 
-Its module is read with the settings, so what is slow to import (Keras, pandas, SciPy) is imported inside its functions.
+The module is imported with the settings, so its functions import what is slow to import (Keras, pandas, SciPy).
 """
 
 import importlib
@@ -28,15 +28,15 @@ SLOTS = (*OUTPUTS, "resampling")
 class Variant:
     """A way to train: a cure for each output and a resampling, or none.
 
-    An output may have several cures joined by ``+``, of which one at most sets the loss:
+    An output may have several cures joined by ``+``, of which at most one sets the loss:
     ``"ldam+drw"`` is the LDAM loss with deferred re-weighting.
 
     Attributes:
         name: Key in settings, file names and results.
-        title: Name for people.
+        title: Display name.
         source: Where the method comes from.
-        cures: Cure by slot, one of :data:`SLOTS`. Without, an output keeps its plain loss, and every face is
-            seen once an epoch.
+        cures: Cure by slot, one of :data:`SLOTS`. Without one, an output keeps its plain loss, and every face is
+            seen once per epoch.
         overrides: Values that make this variant what it is, by ``"section.key"``; they win over the
             settings, so that two variants can use one cure with two strengths.
     """
@@ -48,7 +48,7 @@ class Variant:
     overrides: Mapping[str, float | bool | str] = field(default_factory=dict, hash=False)
 
     def cure(self, slot: str) -> str:
-        """Return the cure of a slot for people, such as ``"ldam+drw"`` or ``"none"``."""
+        """Return the cure of a slot as text, such as ``"ldam+drw"`` or ``"none"``."""
         return self.cures.get(slot, "none")
 
     def cure_names(self, slot: str) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def find_variant(name: str) -> Variant:
     """Return a variant.
 
     Raises:
-        RequestError: If there is none of this name; names the nearest.
+        RequestError: If there is no variant of this name; suggests the closest name.
     """
     if name not in VARIANTS:
         raise _unknown(f"variant '{name}'", name, VARIANTS)
@@ -132,7 +132,7 @@ def load_cure(slot: str, name: str) -> ModuleType:
     """Import the module of a cure for one of :data:`SLOTS`.
 
     Raises:
-        RequestError: If no cure of this name cures the slot; names the nearest that does.
+        RequestError: If the slot has no cure of this name; suggests the closest name.
     """
     path = f"{__package__}.{name}"
     try:

@@ -39,7 +39,7 @@ class ImbalanceSettings(_Sections, Section):
         for path, value in overrides.items():
             section, _, key = path.partition(".")
             if section not in content:
-                problem = f"The override '{path}' names no cure with settings"
+                problem = f"The override '{path}' does not name a cure with settings"
                 raise RequestError(problem, remedy=f"use one of {sorted(content)}")
             content[section][key] = value
         return self.model_validate(content)
@@ -56,7 +56,7 @@ class ImbalanceSettings(_Sections, Section):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Describe the cures' parameters in general, so that a published schema is the same when a cure is added."""
+        """Describe the cures' parameters only generically, so that adding a cure leaves published schemas alone."""
         return {
             "type": "object",
             "description": "Parameters of the cures, by cure and name.",

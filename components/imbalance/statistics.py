@@ -1,11 +1,11 @@
-"""What a variant computed from the training faces, as ``variant.json`` tells it."""
+"""What a variant computed from the training faces, as recorded in ``variant.json``."""
 
 from pydantic import JsonValue
 
 from components.contract import Contract
 
 ByGroup = dict[str, float]
-"""One number by the name of a class or age bin."""
+"""One number per class or age bin, by name."""
 
 
 class FaceCounts(Contract):
@@ -37,9 +37,9 @@ class TreatmentStatistics(Contract):
     weights: WeightRange
     """Weights from the first epoch on."""
     deferred_weights: WeightRange | None
-    """Weights of the last epochs, where the cures have such."""
+    """Weights of the last epochs, if the cures defer any."""
     details: dict[str, JsonValue]
-    """What each cure tells besides."""
+    """What else each cure reports."""
 
 
 class Statistics(Contract):
@@ -50,14 +50,13 @@ class Statistics(Contract):
     faces: FaceCounts
     """How many faces there were and how many are used."""
     counts: dict[str, ByGroup]
-    """Faces as drawn, by output and group."""
+    """Number of faces as drawn, by output and group."""
     priors: dict[str, ByGroup]
     """Their shares."""
     output_priors: dict[str, ByGroup | None]
-    """The class shares that the trained logits of a classified output carry: the priors as far as weights and logit
-    adjustment have not corrected them. A post-hoc adjustment has to take off these, or it corrects twice; None
-    where the loss has no such shares in closed form. For LDAM and LMF, whose margins are left out, they are
-    approximate."""
+    """The class shares that the trained logits of a classified output carry: the part of the priors that weights and
+    logit adjustment have not corrected. A post-hoc adjustment must divide out these shares, or it corrects twice.
+    None where the loss has no closed form for them. For LDAM and LMF they are approximate, as margins are left out."""
     resampling: ResamplingStatistics
     """The choice of the faces."""
     treatments: dict[str, TreatmentStatistics]

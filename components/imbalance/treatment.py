@@ -1,4 +1,4 @@
-"""What a cure sees, and what it answers."""
+"""What a cure sees, and what it returns."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ class TrainingFaces:
     Attributes:
         manifest: The faces.
         draws: Expected number of times that each face is seen in an epoch, float64, shape
-            ``[faces]``; all one without a sampler. Every count, prior and density is of draws.
+            ``[faces]``; all 1 without a sampler. Every count, prior and density is computed from the draws.
         age_scale: Scale of the age head.
     """
 
@@ -54,7 +54,7 @@ class TrainingFaces:
         return sums.astype(np.float64)
 
     def class_counts(self, output: Output, cure: str) -> FloatArray:
-        """Return the counts of an output's classes for a cure that needs some faces of each.
+        """Return the counts of an output's classes for a cure that needs faces of each.
 
         Raises:
             DataError: If a class has no face; names the class and the cure.
@@ -77,14 +77,14 @@ class Treatment:
     """What one cure does to one output.
 
     Attributes:
-        loss: Keras loss in place of the output's plain one, or None. That of a class takes logits.
+        loss: Keras loss in place of the output's plain one, or None. For a classified output it takes logits.
         weights: Weight of each face in the loss, mean 1, shape ``[faces]``, or None.
         deferred_weights: The same for the last part of the training, or None.
-        deferred_fraction: Share of the epochs, the last ones, with the deferred weights.
+        deferred_fraction: Share of the epochs, at the end, that use the deferred weights.
         class_offset: What the loss adds to the logits, shape ``[classes]``, or None. A network trained
-            with an offset learns logits from which that offset is already taken off.
-        prior_known: Whether the class shares that the trained logits carry can be computed: not so where
-            the loss bends the probabilities, as focusing does.
+            with an offset learns logits that have it already subtracted.
+        prior_known: Whether the class shares that the trained logits carry can be computed; not
+            where the loss distorts the probabilities, as focusing does.
         details: What the cure computed from the training faces, as JSON values.
     """
 
@@ -103,8 +103,8 @@ class Resampling:
 
     Attributes:
         rows: Positions of the faces that are used, ascending.
-        probabilities: Chance of each of them to be drawn, shape ``[rows]``, sum 1; an epoch is as many
-            draws with replacement as there are rows. None: each face once an epoch.
+        probabilities: Probability of drawing each of them, shape ``[rows]``, summing to 1; an epoch is as many
+            draws with replacement as there are rows. None: each face once per epoch.
         details: What was chosen, as JSON values.
     """
 
@@ -127,12 +127,12 @@ def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...]
         names: Names of the classes. Default: their numbers.
 
     Raises:
-        DataError: Naming the class and the cure.
+        DataError: If a class has no face; names the class and the cure.
     """
     for code, count in enumerate(np.asarray(counts, np.float64)):
         if not count > 0:
             name = names[code] if names else str(code)
             raise DataError(
-                f"The training faces hold none of the class '{name}', which the cure '{cure}' needs",
+                f"The training faces include none of the class '{name}', which the cure '{cure}' needs",
                 remedy="drop the class in preprocess, or choose a variant without this cure",
             )

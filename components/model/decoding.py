@@ -1,4 +1,4 @@
-"""From an image file's bytes to the pixels that the network sees."""
+"""Turn an image file's bytes into the pixels that the network sees."""
 
 import tensorflow as tf
 

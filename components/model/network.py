@@ -25,20 +25,20 @@ def build_network(
     """Build the network, every layer trainable.
 
     Args:
-        settings: Image size, start of the backbone and BatchNorm momentum.
+        settings: Image size, initial backbone weights and BatchNorm momentum.
         hyperparameters: Dense layers and dropout.
         labels: Names of the classes.
         age_scale: Scale and bounds of the age head.
         initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
-            targets. From a bias of zero half of the outputs would start below the lower bound.
+            targets. With a bias of zero, half of the outputs would start below the lower bound.
 
     Returns:
-        A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone rescales by
-        itself), to one entry per output by name: ``[batch, 1]`` on ``age_scale`` for the age,
+        A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone does its
+        own rescaling), to one entry per output by name: ``[batch, 1]`` on ``age_scale`` for the age,
         ``[batch, 1]`` logit of the second of two classes, ``[batch, classes]`` logits of more.
 
     Raises:
-        RequestError: If the backbone's weights can't be had.
+        RequestError: If the backbone's weights can't be downloaded or read.
     """
     backbone = _build_backbone(settings)
     for layer in backbone.layers:
@@ -54,7 +54,7 @@ def build_network(
 
 
 def _head(output: Output, features: Any, labels: Labels, age_scale: AgeScale, initial_age: float) -> Any:
-    """Return an output's scores; in float32 under a mixed policy too, for losses are sums of small differences."""
+    """Return an output's scores; in float32 even under a mixed policy, as losses are sums of small differences."""
     if output.kind is Kind.REGRESSION:
         start = keras.initializers.Constant(initial_age)
         unbounded = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name=f"{output.name}_unbounded")
@@ -72,9 +72,9 @@ def _build_backbone(settings: ModelSettings) -> keras.Model:
         try:
             return keras.applications.MobileNetV3Small(weights="imagenet", **arguments)
         except Exception as error:
-            # Keras lets whatever the download raised through: OSError, URLError, a bare Exception.
+            # Keras passes on whatever the download raises: OSError, URLError, a bare Exception.
             problem = f"The ImageNet weights of MobileNetV3Small can't be downloaded ({_first_line(error)})"
-            raise RequestError(problem, remedy="pass --set model.backbone_weights=none or a file") from error
+            raise RequestError(problem, remedy="pass --set model.backbone_weights=none, or set it to a file") from error
     backbone = keras.applications.MobileNetV3Small(weights=None, **arguments)
     if source != "none":
         _load_weights(backbone, source)

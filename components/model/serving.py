@@ -1,4 +1,4 @@
-"""The SavedModel: what it takes, what it gives, and how it is written and read."""
+"""The SavedModel: its inputs and outputs, and how it is written and read."""
 
 import os
 from collections.abc import Iterable
@@ -49,19 +49,19 @@ def _served(output: Output, scores: tf.Tensor, age_scale: AgeScale) -> tf.Tensor
 
 
 class ServedModel:
-    """A SavedModel, reached through its serving signature and nothing else.
+    """A SavedModel, used only through its serving signature.
 
     Args:
         path: Directory that :func:`export` wrote.
 
     Raises:
-        ArtifactError: If the directory is no SavedModel with the signature.
+        ArtifactError: If the directory is not a SavedModel with that signature.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not (Path(path) / "saved_model.pb").is_file():
             raise ArtifactError(f"{path} is not a SavedModel", remedy="give the directory that holds saved_model.pb")
-        self._loaded = tf.saved_model.load(str(path))  # The signature lives as long as what it was loaded from.
+        self._loaded = tf.saved_model.load(str(path))  # Kept because the signature lives only as long as this object.
         if "serving_default" not in self._loaded.signatures:
             raise ArtifactError(f"{path} has no signature serving_default", remedy="export it with evenface")
         self._signature = self._loaded.signatures["serving_default"]

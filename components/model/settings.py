@@ -14,15 +14,15 @@ class ModelSettings(Section):
     backbone_weights: str = Field(
         "imagenet",
         min_length=1,
-        description="Start of the backbone: 'imagenet' (downloaded by Keras), 'none' (random), "
+        description="Initial weights of the backbone: 'imagenet' (downloaded by Keras), 'none' (random), "
         "or a path or gs:// URI of a Keras weights file.",
     )
     batch_norm_momentum: float = Field(
         0.999,
         ge=0,
         lt=1,
-        description="Momentum of the moving statistics. Keras's MobileNetV3 has 0.999; lower it for short runs "
-        "or random weights, or validation is measured with stale statistics.",
+        description="Momentum of the moving statistics. Keras's MobileNetV3 uses 0.999; lower it for short runs "
+        "or random weights, otherwise validation uses stale statistics.",
     )
     age_target: Literal["log_age", "years"] = Field(
         "log_age", description="What the age head predicts: the natural logarithm of the age, or years / max_age."

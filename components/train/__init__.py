@@ -1,1 +1,1 @@
-"""Stage 5: train one variant with one seed, by way of the shared room ``training``, and export it."""
+"""Stage 5: train one variant with one seed, using the shared package ``training``, and export it."""

@@ -21,8 +21,8 @@ def train(
         validation: Validation faces.
         hyperparameters: What tuning chose.
         variant: A name in the registry of variants.
-        seed: Fixes weights, order, dropout and augmentation.
-        recipe: The sections `model`, `training`, `augmentation` and `imbalance`.
+        seed: Seed of the weights, order of faces, dropout and augmentation.
+        recipe: The sections `model`, `training`, `augmentation` and `imbalance` of the settings.
         model: SavedModel with `variant.json` and the training history.
     """
     from components.logs import log_to_console

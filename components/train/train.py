@@ -43,8 +43,8 @@ def train(
         validation_path: Manifest of the validation split.
         hyperparameters_path: What tuning chose for each tuned variant.
         variant: A name in the registry.
-        seed: Fixes weights, order, dropout and augmentation.
-        recipe: The settings that the training follows.
+        seed: Seed of the weights, order of faces, dropout and augmentation.
+        recipe: The settings that the training run follows.
         model_path: SavedModel directory to write, with ``variant.json`` and ``history.parquet``.
     """
     seed_everything(seed, deterministic=recipe.training.deterministic)
@@ -88,7 +88,7 @@ def train(
 
 
 def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
-    """Return a variant's own hyperparameters where it was tuned, else the only ones there are.
+    """Return a variant's own hyperparameters if it was tuned, otherwise those of the only search.
 
     Raises:
         ArtifactError: If several variants were tuned and this one was not.
@@ -96,8 +96,8 @@ def read_hyperparameters(path: str, variant: str) -> Hyperparameters:
     searches = read_searches(path)
     if variant not in searches and len(searches) > 1:
         raise ArtifactError(
-            f"{path} has no hyperparameters for the variant '{variant}' but for {', '.join(sorted(searches))}",
+            f"{path} has hyperparameters for {', '.join(sorted(searches))}, but none for the variant '{variant}'",
             remedy="set tune.scope to 'baseline', or run tune again for every variant",
         )
     search = searches[variant] if variant in searches else next(iter(searches.values()))
-    return search.values  # noqa: PD011 - no data frame
+    return search.values  # noqa: PD011 - not a data frame

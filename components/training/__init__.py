@@ -1,1 +1,1 @@
-"""How a network is trained and what a training leaves; the stages tune and train both train with it."""
+"""How a network is trained and what a training run leaves behind; shared by the stages tune and train."""

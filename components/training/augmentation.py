@@ -1,8 +1,8 @@
 """Augmentation of training images as one affine transform.
 
 Flip, rotation, zoom and shift are composed into a single matrix for each image, so the pixels are
-read once. On 2 cores at 224 px that ran at 760 to 840 images a second where the same four Keras
-layers in a row ran at 200 to 240.
+read once. On 2 cores at 224 px this processed 760 to 840 images a second, and the same four Keras
+layers in sequence 200 to 240.
 """
 
 import math
@@ -21,7 +21,7 @@ def augment(images: tf.Tensor, settings: AugmentationSettings, seed: tf.Tensor) 
         seed: Two integers, shape ``[2]``. The same seed gives the same images.
 
     Returns:
-        Pixels 0 … 255, float32, same shape. What a transform uncovers is filled by reflection.
+        Pixels 0 … 255, float32, same shape. Areas that a transform uncovers are filled by reflection.
     """
     images = tf.cast(images, tf.float32)
     if not settings.enabled:

@@ -47,7 +47,7 @@ def training_batches(
         batch_size: Faces per batch; the last batch of an epoch may be smaller.
         augmentation: Random changes of the images.
         seed: Fixes the order, the draws and the augmentation.
-        probabilities: Chance of each face to be drawn, shape ``[faces]``. Given, an epoch is as many
+        probabilities: Probability of drawing each face, shape ``[faces]``. If given, an epoch is as many
             draws with replacement as there are faces; otherwise it is every face once, shuffled.
         deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_epoch`` on.
         deferred_from_epoch: First epoch, counted from 0, with the deferred weights.

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 class ValidationScore(keras.callbacks.Callback):
     """Log ``val_score``, the one number that tuning minimises over :data:`SELECTION_METRICS`.
 
-    It is computed from raw predictions, so it is the same measure whatever loss a variant trains with.
+    It is computed from raw predictions, so it measures the same whatever loss a variant trains with.
     Callbacks after this one see it.
     """
 
@@ -24,7 +24,7 @@ class ValidationScore(keras.callbacks.Callback):
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Log one line an epoch: what runs (such as ``"baseline, seed 42"``), how far, and the validation metrics."""
+    """Log one line per epoch: the run (such as ``"baseline, seed 42"``), the epoch and the validation metrics."""
 
     def __init__(self, title: str, epochs: int) -> None:
         super().__init__()

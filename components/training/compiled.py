@@ -25,8 +25,8 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
         steps = training.epochs * math.ceil(len(data.train.images) / training.batch_size)
         rate = keras.optimizers.schedules.CosineDecay(hyperparameters.learning_rate, decay_steps=steps)
     metrics = {name: [_metric(output, data.labels)] for name, output in OUTPUTS.items()}
-    # A cure's weights belong in its loss, not in the metrics. Only balanced selection weighs metrics, and Keras
-    # then weighs those of the training faces too.
+    # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
+    # then weights those of the training faces too.
     weighted = training.selection == "balanced"
     network.compile(
         optimizer=keras.optimizers.Adam(rate),
@@ -41,7 +41,7 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
 
 
 def compile_with_xla() -> bool:
-    """Return whether XLA pays: on an accelerator it does, on a CPU this network ran 8 times slower with it."""
+    """Return whether XLA pays off: on a GPU it does; on a CPU it made this network 8 times slower."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
@@ -62,7 +62,7 @@ def _create_variables(network: keras.Model, data: TrainingData) -> None:
     """Create the variables of the optimizer, the losses and the metrics.
 
     Left to the first step, they are created while that step is traced, and TensorFlow then traces it
-    a second time: half of the start-up time of a training run.
+    a second time, which takes half of the start-up time of a training run.
     """
     network.optimizer.build(network.trainable_variables)
     targets = {name: values[:1] for name, values in data.train.targets.items()}

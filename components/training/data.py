@@ -30,7 +30,7 @@ class TrainingData:
 
     Attributes:
         train: Training faces after the variant's resampling, with its weights.
-        validation: Validation faces. Their weights are all one, or those of ``selection: balanced``.
+        validation: Validation faces. Their weights are all 1, or those of ``selection: balanced``.
         plan: The variant's losses, weights and draws, computed from the training faces alone.
         labels: Names of the classes.
         age_scale: Scale of the age targets.
@@ -50,8 +50,8 @@ def load_training_data(
 ) -> TrainingData:
     """Load the faces of one variant from a directory of image shards, and plan its training.
 
-    Weights, priors, densities and draws come from ``train`` alone. ``validation`` is only ever
-    scored on.
+    Weights, priors, densities and draws come from ``train`` alone. ``validation`` is only
+    used for scoring.
     """
     age_scale = AgeScale(recipe.model.age_target, train.labels.max_age)
     plan = prepare(variant, recipe.imbalance, train, age_scale)
@@ -74,8 +74,8 @@ def load_training_data(
 def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: int) -> npt.NDArray[np.uint8]:
     """Decode the images of a manifest into one array backed by a temporary file.
 
-    The file is deleted at once and lives as long as the array, so decoded images fill the page
-    cache, which the kernel can empty, and not the process.
+    The file is deleted at once and its space is freed with the array, so decoded images fill the page
+    cache, which the kernel can empty, and not the process's memory.
 
     Returns:
         Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
@@ -108,7 +108,7 @@ def _target(output: Output, manifest: Manifest, age_scale: AgeScale) -> npt.NDAr
 
 
 def _selection_weights(validation: Manifest, training: TrainingSettings) -> npt.NDArray[np.float32]:
-    """Return the weight of each validation face: one, or such that every non-empty cell counts the same."""
+    """Return the weight of each validation face: 1, or one that makes every non-empty cell count equally."""
     if training.selection == "natural":
         return np.ones(len(validation), np.float32)
     cells = validation.cells()

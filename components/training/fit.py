@@ -1,4 +1,4 @@
-"""Fitting a compiled network; the stages tune and train do it alike."""
+"""Fitting a compiled network; shared by the stages tune and train."""
 
 import keras
 import tensorflow as tf
@@ -21,14 +21,14 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
 def fit_network(
     network: keras.Model, data: TrainingData, recipe: Recipe, seed: int, callbacks: list[keras.callbacks.Callback]
 ) -> keras.callbacks.History:
-    """Train until what is watched stops falling; the network ends with its best epoch's weights.
+    """Train until the watched quantity stops falling; the network ends up with its best epoch's weights.
 
     A plan with deferred weights trains for all epochs and keeps the last one, as its authors do (Cao et
-    al. 2019): re-weighting raises the plain validation loss on purpose, so that the loss would always
-    choose an epoch from before the cure.
+    al. 2019): re-weighting raises the plain validation loss on purpose, so that loss would always
+    choose an epoch before the re-weighting.
 
     Args:
-        network: What :func:`~components.training.compiled.build_compiled` gave.
+        network: A network from :func:`~components.training.compiled.build_compiled`.
         data: The variant's faces and plan.
         recipe: Epochs, batch size, patience and augmentation.
         seed: Fixes the order of the faces and the augmentation.
@@ -59,7 +59,7 @@ def fit_network(
 
 
 def first_deferred_epoch(plan: TrainingPlan, epochs: int) -> int:
-    """Return the first of some epochs, from 0, with the plan's deferred weights; 0 for a plan without them."""
+    """Return the first epoch, from 0, that uses the plan's deferred weights; 0 for a plan without them."""
     if plan.deferred_weights is None:
         return 0
     return epochs - max(1, round(epochs * plan.deferred_fraction))

@@ -11,8 +11,8 @@ class MacroF1(keras.metrics.Metric):
     """Macro F1 over a whole epoch, from sparse targets and logits or probabilities.
 
     The confusion counts are summed over the batches and the score is computed from the sums: the
-    mean of per-batch scores is another number. A class that is neither present nor predicted
-    scores 0, as in scikit-learn with all labels named.
+    mean of per-batch scores is a different number. A class that is neither present nor predicted
+    scores 0, as in scikit-learn when all labels are passed.
 
     Args:
         classes: Number of classes.

@@ -1,4 +1,4 @@
-"""The recipe: all settings that a training follows, whatever the variant."""
+"""The recipe: all settings that a training run follows, whatever the variant."""
 
 from pydantic import Field
 
@@ -9,9 +9,11 @@ from components.training.settings import AugmentationSettings, TrainingSettings
 
 
 class Recipe(Section):
-    """What tune and train follow: one thing, because a trial and a training must not differ in any of it."""
+    """The settings that tune and train share, so that a trial trains exactly as the final run does."""
 
     model: ModelSettings = Field(default_factory=ModelSettings, description="The network.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Losses and length.")
-    augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings, description="Training images.")
+    augmentation: AugmentationSettings = Field(
+        default_factory=AugmentationSettings, description="Changes of the images."
+    )
     imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")

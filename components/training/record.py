@@ -25,7 +25,7 @@ class TrainingRecord(Contract):
     seed: int
     """Seed of the training."""
     title: str
-    """The variant's name for people."""
+    """The variant's display name."""
     source: str
     """Where its method comes from."""
     cures: dict[str, tuple[str, ...]]
@@ -41,9 +41,9 @@ class TrainingRecord(Contract):
     epochs_run: int
     """Number of epochs trained."""
     best_epoch: int
-    """The epoch, from 1, whose weights the model has."""
+    """The epoch, counted from 1, whose weights the model has."""
     train_seconds: float
-    """Time of the fit, in seconds."""
+    """Time spent fitting, in seconds."""
     train_faces: int
     """Number of faces trained on."""
     validation_faces: int
@@ -53,14 +53,14 @@ class TrainingRecord(Contract):
     recipe: Recipe
     """The settings that the training followed."""
     schema_version: Literal[1] = 1
-    """Version of this form."""
+    """Version of this format."""
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
         """Read the record in a model's directory.
 
         Raises:
-            ArtifactError: If the record is missing, damaged or of another version.
+            ArtifactError: If the record is missing, damaged or of a different version.
         """
         return super().read(Path(path) / VARIANT_FILE)
 

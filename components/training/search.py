@@ -1,4 +1,4 @@
-"""What a search of hyperparameters chose; tune writes it, train and compare read it."""
+"""What a hyperparameter search chose; tune writes it, train and compare read it."""
 
 import os
 from typing import Any
@@ -18,9 +18,9 @@ class SearchResult(Contract):
     values: Hyperparameters
     """The hyperparameters."""
     source: str
-    """Where they came from, for people."""
+    """Where they came from, as text."""
     trials: int
-    """Number of trials; 0 where the settings fix the values, and then nothing follows."""
+    """Number of trials; 0 where the settings fix the values, and the fields below are then unset."""
     score: float | None = None
     """Sum of the objectives in the best trial."""
     objectives: dict[str, str] | None = None
@@ -31,7 +31,7 @@ class SearchResult(Contract):
     """Trials, initial points and epochs of each trial."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts as JSON values, without those that only a search has where there was none."""
+        """Return the facts as JSON values; without a search, leave out the fields that describe one."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -39,6 +39,6 @@ def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
     """Return the searches that the tune stage gathered, by variant.
 
     Raises:
-        ArtifactError: If the file is missing or a search has another form.
+        ArtifactError: If the file is missing or a search in it has the wrong form.
     """
     return {variant: SearchResult.parse(content, path) for variant, content in read_json(path).items()}

@@ -1,4 +1,4 @@
-"""Which epoch of a training, and which trial of a search, is the best."""
+"""Which epoch of a training run, and which trial of a search, is best."""
 
 from collections.abc import Mapping, Sequence
 

@@ -21,7 +21,7 @@ class LossWeights(_LossWeights, Section):
 class TrainingSettings(Section):
     """How one network is trained."""
 
-    epochs: int = Field(25, ge=1, description="Most epochs of a training run.")
+    epochs: int = Field(25, ge=1, description="Maximum number of epochs of a training run.")
     batch_size: int = Field(64, ge=1, description="Faces per step.")
     patience: int = Field(
         5, ge=1, description="Epochs without a better validation loss (or score) before training stops."
@@ -31,29 +31,29 @@ class TrainingSettings(Section):
     )
     selection: Literal["natural", "balanced"] = Field(
         "natural",
-        description="Distribution on which the best epoch and the best trial are chosen: the validation faces as "
-        "they are, or re-weighted so that every gender × ethnicity × age-bin cell counts the same.",
+        description="Distribution on which the best epoch and the best trial are chosen: the validation faces "
+        "unweighted, or re-weighted so that every gender × ethnicity × age-bin cell counts equally.",
     )
     selection_metric: Literal["loss", "score"] = Field(
         "loss",
-        description="What the best epoch is the best in, on the validation faces: 'loss' is the total loss, which "
-        "is each variant's own (the proof of concept); 'score' is the sum that tuning minimises, age MAE − gender "
-        "accuracy − ethnicity macro F1, the same for every variant.",
+        description="What decides the best epoch, on the validation faces: 'loss' is the total loss, which "
+        "differs between variants (as in the proof of concept); 'score' is the sum that tuning minimises, age MAE "
+        "− gender accuracy − ethnicity macro F1, the same for every variant.",
     )
     loss_weights: LossWeights = Field(default_factory=LossWeights, description="Weight of each output's loss.")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Keras dtype policy. The mixed policies speed up GPUs with tensor cores."
     )
     deterministic: bool = Field(
-        True, description="Only deterministic kernels: the same seed, data and machine give the same numbers."
+        True, description="Use only deterministic kernels: the same seed, data and machine give the same numbers."
     )
 
 
 class AugmentationSettings(Section):
     """Random changes of training images, drawn uniformly and independently for each face and epoch."""
 
-    enabled: bool = Field(True, description="False trains on the images as they are.")
-    rotation_degrees: float = Field(15.0, ge=0, le=180, description="Largest rotation either way, in degrees.")
+    enabled: bool = Field(True, description="False trains on unchanged images.")
+    rotation_degrees: float = Field(15.0, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
     shift: float = Field(0.1, ge=0, lt=1, description="Largest shift along each axis, as a share of the side.")
     zoom: float = Field(0.1, ge=0, lt=1, description="Largest change of scale, as a share: 0.1 is 0.9 to 1.1.")
     horizontal_flip: bool = Field(True, description="Mirror half of the images.")

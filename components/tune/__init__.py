@@ -1,1 +1,1 @@
-"""Stage 4: search the hyperparameters, or pass on those that the settings fix."""
+"""Stage 4: search for hyperparameters, or pass on those fixed in the settings."""

@@ -16,16 +16,16 @@ def tune(
     hyperparameters: Output[Artifact],
     trials: Output[Dataset],
 ) -> None:
-    """Search hyperparameters with Bayesian optimisation, or pass on those that are fixed.
+    """Search hyperparameters with Bayesian optimisation, or pass on fixed values.
 
     Args:
         images: Image shards.
         train: Training faces.
         validation: Validation faces.
-        variant: Whose losses and weights the trials train with.
-        settings: The section `tune`.
-        recipe: The sections `model`, `training`, `augmentation` and `imbalance`.
-        state: Where an interrupted search is found again: a directory or gs:// URI, or empty.
+        variant: Variant whose losses and weights the trials use.
+        settings: The `tune` section of the settings.
+        recipe: The sections `model`, `training`, `augmentation` and `imbalance` of the settings.
+        state: Directory or gs:// URI from which an interrupted search is resumed; empty for none.
         hyperparameters: The best trial's values.
         trials: One row per trial and epoch.
     """
@@ -55,7 +55,7 @@ def gather_hyperparameters(
     hyperparameters: Output[Artifact],
     trials: Output[Dataset],
 ) -> None:
-    """Bring the searches of all tuned variants into one file: KFP can't pass a list on into a loop.
+    """Bring the searches of all tuned variants into one file: KFP can't pass a list of artifacts into a loop.
 
     Args:
         searches: The best values of each tuned variant.

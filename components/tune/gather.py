@@ -12,9 +12,9 @@ def gather_hyperparameters(
     """Bring the searches of all tuned variants into one file.
 
     Args:
-        search_paths: JSON that :func:`components.tune.tune.tune` wrote, one per tuned variant.
-        table_paths: Its trials, in the same order.
-        hyperparameters_path: JSON to write: each search by its variant's name.
+        search_paths: JSON files from :func:`components.tune.tune.tune`, one per tuned variant.
+        table_paths: Their tables of trials, in the same order.
+        hyperparameters_path: JSON to write: each search, keyed by its variant's name.
         trials_path: Parquet to write: all trials, with a column ``variant``.
     """
     searches = [SearchResult.read(path) for path in search_paths]

@@ -11,7 +11,7 @@ from components.section import Section, SettingError
 class SearchSpace(Section):
     """What is searched."""
 
-    learning_rate: tuple[float, float] = Field((1e-4, 1e-2), description="Lowest and highest rate, searched by log.")
+    learning_rate: tuple[float, float] = Field((1e-4, 1e-2), description="Lowest and highest rate, on a log scale.")
     dense_layers: tuple[int, ...] = Field((1, 2), min_length=1, description="Numbers of dense layers to choose from.")
     dense_units: tuple[int, ...] = Field((64, 128, 256), min_length=1, description="Layer widths to choose from.")
     dropout: tuple[float, float] = Field((0.0, 0.5), description="Lowest and highest dropout, in steps of 0.1.")
@@ -23,11 +23,11 @@ class SearchSpace(Section):
             if low > high:
                 raise SettingError(f"{name}: the lowest value {low} is above the highest {high}", remedy="swap them")
         if self.learning_rate[0] <= 0:
-            problem = f"learning_rate: {self.learning_rate[0]} has no logarithm, by which rates are searched"
+            problem = f"learning_rate: {self.learning_rate[0]} has no logarithm, and rates are searched on a log scale"
             raise SettingError(problem, remedy="give a lowest value above 0")
         if not 0 <= self.dropout[0] <= self.dropout[1] < 1:
-            problem = f"dropout: {self.dropout[0]} to {self.dropout[1]} is no range of shares"
-            raise SettingError(problem, remedy="give values from 0 to below 1")
+            problem = f"dropout: {self.dropout[0]} to {self.dropout[1]} is not a range of shares"
+            raise SettingError(problem, remedy="give values of at least 0 and below 1")
         return self
 
 
@@ -37,11 +37,11 @@ class TuneSettings(Section):
     scope: Literal["baseline", "per_variant"] = Field(
         "baseline", description="Search once on the baseline and share the result, or once for every variant."
     )
-    fixed: Hyperparameters | None = Field(None, description="Hyperparameters to use as they are, without a search.")
+    fixed: Hyperparameters | None = Field(None, description="Hyperparameters to use without a search.")
     initial_points: int = Field(5, ge=1, description="Random trials before the Gaussian process takes over.")
-    trials: int = Field(20, ge=1, description="Trials in all, the initial points included.")
-    epochs: int = Field(25, ge=1, description="Most epochs of a trial.")
-    seed: int = Field(42, ge=0, description="Fixes the trials and their networks.")
+    trials: int = Field(20, ge=1, description="Total number of trials, including the initial points.")
+    epochs: int = Field(25, ge=1, description="Maximum number of epochs per trial.")
+    seed: int = Field(42, ge=0, description="Seed of the search and of its networks.")
     space: SearchSpace = Field(default_factory=SearchSpace, description="What is searched.")
 
     @model_validator(mode="after")

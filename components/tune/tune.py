@@ -44,7 +44,7 @@ def tune(
     """Choose the hyperparameters of one variant.
 
     The objectives are the selection metric of each output, log-age MAE, gender accuracy and ethnicity
-    macro F1, all on the validation faces. A trial counts with the epoch that a training would keep.
+    macro F1, all on the validation faces. A trial is judged by the epoch that a training run would keep.
 
     Args:
         images_path: Directory of image shards.
@@ -53,10 +53,10 @@ def tune(
         variant: The variant whose losses and weights the trials train with.
         settings: Budget and search space, or the fixed values.
         recipe: The settings that a trial follows; ``settings.epochs`` replaces the epochs.
-        state_path: Directory or ``gs://`` URI that outlives the stage, where an interrupted search is
-            found again; empty for none.
+        state_path: Directory or ``gs://`` URI that outlives the stage, from which an interrupted
+            search is resumed; empty for none.
         hyperparameters_path: JSON to write: the values and where they came from.
-        trials_path: Parquet to write: one row per trial and epoch; no row when nothing was searched.
+        trials_path: Parquet to write: one row per trial and epoch; no rows if nothing was searched.
 
     Returns:
         The chosen values and the number of trials.
@@ -69,7 +69,7 @@ def tune(
     result.write(hyperparameters_path)
     with atomic_path(trials_path) as draft:
         trials.to_parquet(draft, index=False)
-    values = result.values.model_dump()  # noqa: PD011 - no data frame
+    values = result.values.model_dump()  # noqa: PD011 - not a data frame
     _log.info("%s: hyperparameters %s (%s)", variant, values, result.source)
     return {"trials": result.trials, **values}
 
@@ -121,7 +121,7 @@ def _search(
 
 
 def _search_key(variant: str, train: Manifest, validation: Manifest, settings: TuneSettings, recipe: Recipe) -> str:
-    """Name a search by all that determines it, so that another data set or budget never resumes it."""
+    """Name a search after everything that determines it, so that a different data set or budget never resumes it."""
     identity = [
         variant,
         train.fingerprint,
@@ -179,14 +179,14 @@ class _Trial(keras_tuner.HyperModel):
         log = EpochLog(title, self.recipe.training.epochs)
         callbacks = [*callbacks, log, keras.callbacks.LambdaCallback(on_epoch_end=remember)]
         history = fit_network(model, self.data, self.recipe, self.settings.seed, callbacks)
-        # KerasTuner would score a trial by any epoch's metrics; the one that training keeps is what counts.
+        # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
         return history
 
 
 class _Tuner(keras_tuner.BayesianOptimization):
-    """Bayesian optimisation that tells its hypermodel which trial runs."""
+    """Bayesian optimisation that tells its hypermodel which trial is running."""
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         self.hypermodel.trial_id = f"{int(trial.trial_id) + 1}"

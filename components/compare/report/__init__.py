@@ -1,1 +1,1 @@
-"""What draws the comparison: one HTML file and its summary in Markdown."""
+"""Renders the comparison: one HTML file and its summary in Markdown."""

@@ -30,7 +30,7 @@ def percent(share: float) -> str:
 
 
 def p_value(value: Number) -> str:
-    """Return a p-value with two significant digits, no smaller than can be read."""
+    """Return a p-value with two significant digits, or ``"< 0.0001"``."""
     if value is None:
         return MISSING
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
@@ -44,7 +44,7 @@ def span(interval: Interval | PairedTestFacts, places: int = 3, signed: bool = F
 
 
 def duration(seconds: Number) -> str:
-    """Return a time in the unit that suits it."""
+    """Return a duration in a suitable unit."""
     if seconds is None:
         return MISSING
     if seconds < 90:
@@ -53,29 +53,29 @@ def duration(seconds: Number) -> str:
 
 
 def direction(better: Better) -> str:
-    """Return which way a metric is better, as a sign beside its name."""
+    """Return which direction of a metric is better, as a sign beside its name."""
     return {Better.LOWER: "↓", Better.HIGHER: "↑", Better.ZERO: "(zero is best)"}[better]
 
 
 def short_title(metric: Metric) -> str:
-    """Return a metric's name where the output that it judges is known."""
+    """Return a metric's name without its output, for use where that is clear."""
     title = metric.title.removeprefix(OUTPUTS[metric.output].title).lstrip()
     return title[0].upper() + title[1:]
 
 
 def procedure(test: PairedTestFacts) -> str:
-    """Return a test's name for people."""
+    """Return a test's display name."""
     names = {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "sign_flip_exact": "exact sign flip"}
     return names[test.test]
 
 
 def ended(text: str) -> str:
-    """Return a text as a sentence: with a full stop where it has no end."""
+    """Return a text as a sentence: with a full stop if it lacks one."""
     text = text.strip()
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
 def markdown(text: str) -> str:
-    """Return a text for Markdown, where no character of it starts a markup or ends a table cell."""
+    """Return a text escaped for Markdown, so that nothing in it starts markup or ends a table cell."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*\[\]|])", r"\\\1", text)

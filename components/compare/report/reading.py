@@ -1,4 +1,4 @@
-"""How to read the numbers: what they mean, and how sure they can be."""
+"""How to read the numbers: what they mean, and how certain they can be."""
 
 import math
 from statistics import NormalDist
@@ -10,8 +10,8 @@ from components.evaluation.catalogue import CATALOGUE
 
 GLOSSARY = {
     **{metric.title: metric.meaning for metric in CATALOGUE.values() if metric.test or metric.by_group},
-    "Constant predictor": "Answers every face alike, with the training median of the age and the most frequent "
-    "classes. A network that is no better has learnt nothing.",
+    "Constant predictor": "Gives every face the same answer: the training median of the age and the most common "
+    "classes. A network that does no better has learnt nothing.",
 }
 """The words of the report and what they mean."""
 
@@ -22,14 +22,14 @@ def reading_notes(comparison: Comparison) -> list[str]:
         return comparison.notes
     return [
         *comparison.notes,
-        f"{count(len(comparison.paired))} tests against the reference stand in this report. Their p-values are "
-        "adjusted by Holm, so that the chance of even one false finding about these trained networks stays below the "
-        "level of the rule. “No difference shown” does not mean that there is none.",
+        f"{count(len(comparison.paired))} tests against the reference are in this report. Their p-values are "
+        "Holm-adjusted, so that the chance of even one false finding about these trained networks stays below the "
+        "level of the rule. “No difference shown” does not mean that there is no difference.",
     ]
 
 
 def share_precision(comparison: Comparison) -> list[tuple[str, int, float]]:
-    """Return how exact a share of one half can be, in the whole test set and in each class of the focus.
+    """Return how precise a share of one half can be, in the whole test set and in each class of the focus.
 
     Returns:
         Name, number of faces, and half width of the interval. The normal approximation of the binomial

@@ -1,4 +1,4 @@
-"""The report for people: one HTML file that needs no network, and its summary in Markdown."""
+"""The report for people: one HTML file that works offline, and its summary in Markdown."""
 
 import inspect
 import os
@@ -51,7 +51,7 @@ def write_report(
 
 
 def render(comparison: Comparison) -> str:
-    """Return the report: an HTML page that needs nothing beside it."""
+    """Return the report: a self-contained HTML page."""
     content = _content(comparison)
     rows, trained = list(content["rows"].values()), content["trained"]
     preprocess, tests = comparison.dataset.preprocess, paired_tests(comparison)

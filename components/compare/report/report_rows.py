@@ -16,7 +16,7 @@ class ReportRow:
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Display name."""
         return self.facts.title
 
     @property
@@ -36,7 +36,7 @@ def report_rows(comparison: Comparison) -> dict[str, ReportRow]:
 
 
 def absent_variants(comparison: Comparison) -> dict[str, list[int]]:
-    """Return the seeds of each variant that was asked for and gave no results at all."""
+    """Return the seeds of each variant that was requested but gave no results at all."""
     seeds: dict[str, list[int]] = {}
     for run in comparison.missing:
         if run.variant not in comparison.variants:

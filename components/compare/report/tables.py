@@ -1,4 +1,4 @@
-"""The tables that mark what is best or worst in them, and the confusion matrices."""
+"""The tables, with their best or worst values marked, and the confusion matrices."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,8 +39,8 @@ class ResultsTable:
     Attributes:
         columns: Title of each column, with its metric.
         dummy: Cells of the dummy predictor.
-        weakest: The class that the reference finds least, whose recall is the last column.
-        verdicts: Against the reference, by name of row and metric.
+        weakest: The class with the reference's lowest recall, which is the last column.
+        verdicts: Verdict against the reference, by names of row and metric.
     """
 
     columns: list[tuple[str, Metric]]
@@ -60,7 +60,7 @@ class Confusion:
 
 
 def results_table(comparison: Comparison, rows: Mapping[str, ReportRow]) -> ResultsTable:
-    """Return the main metric of every output, and the recall of the class that the reference finds least."""
+    """Return the main metric of every output, and the recall of the class where the reference's is lowest."""
     judge = rows[comparison.reference] if comparison.reference in rows else next(iter(rows.values()))
     recalls = judge.facts.intervals[_FOCUS_RECALL.name]
     weakest = min(recalls, key=lambda name: math.inf if (value := recalls[name].value) is None else value)

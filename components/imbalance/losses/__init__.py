@@ -1,1 +1,1 @@
-"""Keras losses of the cures, one a file."""
+"""Keras losses of the cures, one per file."""

@@ -10,13 +10,13 @@ from components.imbalance.losses.cure_loss import CureLoss
 
 @keras.saving.register_keras_serializable(package="evenface")
 class BalancedMSE(CureLoss):
-    """Squared error against the chance that another target of the batch explains the prediction.
+    """Squared error, set against how well the other targets of the batch explain the prediction.
 
-    A prediction picks its own target among all targets of the batch: the loss is the cross-entropy of
+    A prediction has to pick its own target from all targets of the batch: the loss is the cross-entropy of
     the logits ``−(prediction_i − target_j)² / (2 sigma²)`` with label i, times ``2 sigma²``, which
     gives it the unit of a squared error.
 
-    It trains for targets that are uniform in the unit of the predictions. On the logarithm of the age
+    It trains as if targets were uniform in the unit of the predictions. On the logarithm of the age
     that is not uniform in years: half of the mass lies on ages up to 10.
 
     Args:
@@ -38,6 +38,6 @@ class BalancedMSE(CureLoss):
         predictions = ops.reshape(ops.cast(y_pred, "float32"), (-1, 1))
         doubled_variance = 2.0 * self.noise_sigma**2
         own = ops.transpose(targets)
-        # Logit j minus logit i: the difference of the squares, factored, keeps its digits where the squares are large.
+        # Logit j minus logit i: the difference of squares, factored, stays precise where the squares are large.
         log_odds = (targets - own) * (2.0 * predictions - targets - own) / doubled_variance
         return doubled_variance * ops.logsumexp(log_odds, axis=-1)

@@ -12,7 +12,7 @@ from components.imbalance.losses.log_odds import log_odds_against, logits_and_tr
 
 @keras.saving.register_keras_serializable(package="evenface")
 class Focal(CureLoss):
-    """Cross-entropy that counts a face the less, the surer the network is of its true class.
+    """Cross-entropy that counts a face less, the surer the network is of its true class.
 
     The loss is ``−(1 − p)^gamma · log p`` with p the softmax probability of the true class.
 

@@ -30,10 +30,10 @@ def ldam_margins(class_counts: npt.ArrayLike, max_margin: float = 0.5) -> FloatA
 
 @keras.saving.register_keras_serializable(package="evenface")
 class LDAM(CureLoss):
-    """Cross-entropy that asks for a margin, the larger the rarer the true class.
+    """Cross-entropy that demands a margin: the rarer the true class, the larger the margin.
 
-    The loss is the cross-entropy of ``scale · (logits − margin at the true class)``. The margin is part
-    of training alone: predictions use the logits as they are.
+    The loss is the cross-entropy of ``scale · (logits − margin at the true class)``. The margin is
+    used only in training: predictions use the unchanged logits.
 
     Args:
         class_counts: Training faces per class, all above 0.

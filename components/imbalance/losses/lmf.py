@@ -22,8 +22,8 @@ class LMF(CureLoss):
         gamma: Focusing exponent. Default 4.
         max_margin: LDAM's margin of the rarest class, in logits. Default 0.5.
         scale: LDAM's factor on the logits. Default 1; the authors use 30.
-        class_weighted: Weigh the classes by their margins: LDAM as a weighted mean over the batch, the
-            focal loss as a plain mean of weighted losses. The authors' code does, their formula does not.
+        class_weighted: Weight the classes by their margins: LDAM as a weighted mean over the batch, the
+            focal loss as a plain mean of weighted losses. The authors' code does this, their formula does not.
             Default False.
         name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 

@@ -1,7 +1,7 @@
 """Cross-entropy as a function of one number: the log-odds of the other classes against the true one.
 
 With d = log Σ_{j≠y} exp z_j − z_y the probability of the true class is p = 1 / (1 + exp d), so
-−log p = softplus(d) and log(1 − p) = −softplus(−d). Both are exact where p is next to 0 or 1, and
+−log p = softplus(d) and log(1 − p) = −softplus(−d). Both are accurate where p is close to 0 or 1, and
 neither they nor their gradients overflow. The losses of this package are built from them.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from keras import ops
 
 _EXCLUDED = -1e30
-"""Stands for minus infinity, of which a difference is no number."""
+"""Stands in for minus infinity, whose differences would be NaN."""
 
 
 def logits_and_truth(labels: Any, outputs: Any) -> tuple[Any, Any]:

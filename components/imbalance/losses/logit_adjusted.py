@@ -19,8 +19,8 @@ from components.imbalance.treatment import require_every_class
 class LogitAdjusted(CureLoss):
     """Cross-entropy of ``logits + tau · log prior``.
 
-    The offset carries the class prior, so the logits need not: at inference they are used as they
-    are, and with tau = 1 their argmax is that of a population in which the classes are equally common.
+    The offset carries the class prior, so the logits need not: at inference they are used
+    unchanged, and with tau = 1 their argmax is that of a population in which the classes are equally common.
 
     Args:
         class_priors: Share of each class in training, or its count, all above 0; a common factor

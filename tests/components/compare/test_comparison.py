@@ -182,11 +182,11 @@ def test_another_seed_draws_other_resamples(comparison, runs, data):
 
 
 def test_no_run_twice_the_same_run_and_other_faces_are_refused(runs, data, make_manifest):
-    with pytest.raises(DataError, match="no run to compare"):
+    with pytest.raises(DataError, match="no runs to compare"):
         _compare([], data)
-    with pytest.raises(DataError, match="comes twice with seed 1"):
+    with pytest.raises(DataError, match="appears twice with seed 1"):
         _compare([runs[0], runs[0]], data)
-    with pytest.raises(DataError, match="not about the faces of the test set"):
+    with pytest.raises(DataError, match="not for the faces of the test set"):
         _compare(runs, dataclasses.replace(data, test=make_manifest(640)))
 
 

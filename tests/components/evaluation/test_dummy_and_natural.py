@@ -89,5 +89,5 @@ def test_cells_without_a_test_face_are_named_and_the_rest_is_scaled_up(predict, 
 
 def test_a_manifest_of_other_cells_is_refused(make_manifest):
     manifest = make_manifest(40, priors=[1, 0, 0, 0])
-    with pytest.raises(DataError, match="share no cell"):
+    with pytest.raises(DataError, match="have no cell in common"):
         natural_population(manifest, np.array([63]))

@@ -34,10 +34,10 @@ def test_cells_are_those_of_the_labels(predict):
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("predicted_age", np.nan, "'predicted_age' is not finite"),
+        ("predicted_age", np.nan, "'predicted_age' has values that are not finite"),
         ("predicted_ethnicity", 4, "'predicted_ethnicity' needs codes from 0 to 3"),
         ("gender", -1, "'gender' needs codes from 0 to 1"),
-        ("image_id", "face-1", "'image_id' names a face twice"),
+        ("image_id", "face-1", "'image_id' lists a face twice"),
     ],
 )
 def test_an_impossible_value_is_named(tmp_path, predict, column, value, sentence):
@@ -55,7 +55,7 @@ def test_a_file_changed_behind_our_back_is_checked_on_reading(tmp_path, predict)
     place = table.schema.get_field_index("predicted_age")
     damaged = table.set_column(place, table.schema.field(place), pa.array([np.nan] * len(table), pa.float32()))
     pq.write_table(damaged, tmp_path / "p")
-    with pytest.raises(ArtifactError, match="'predicted_age' is not finite"):
+    with pytest.raises(ArtifactError, match="'predicted_age' has values that are not finite"):
         Predictions.read(tmp_path / "p")
 
 
@@ -87,9 +87,9 @@ def test_alignment_undoes_another_order(predict):
 
 def test_predictions_about_other_faces_or_another_truth_are_refused(predict):
     first = predict(per_cell=10)
-    with pytest.raises(DataError, match="other faces"):
+    with pytest.raises(DataError, match="different faces"):
         align([first, predict(per_cell=9)])
-    with pytest.raises(DataError, match="another true age"):
+    with pytest.raises(DataError, match="differ in the true age"):
         align([first, dataclasses.replace(first, faces=first.faces.assign(age=np.int16(3)))])
-    with pytest.raises(DataError, match="other class names"):
+    with pytest.raises(DataError, match="different class names"):
         align([first, predict(labels=Labels(genders=("Female", "Male")))])

@@ -151,7 +151,7 @@ def test_denseweight_counts_draws_like_copies() -> None:
 
 
 def test_denseweight_of_one_age_says_that_there_is_no_density() -> None:
-    with pytest.raises(DataError, match="'denseweight' finds no density"):
+    with pytest.raises(DataError, match="'denseweight' can't estimate a density"):
         dense_weights([30.0, 30.0])
 
 

@@ -20,14 +20,14 @@ _MAE = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].is_
 MAE_BY_BIN = NAMED[f"{_MAE.name}_by_bin"]
 
 SPREAD = [metric for metric in SCALARS.values() if metric.output == _MAE.output and not metric.is_main]
-"""Metrics of how the errors spread."""
+"""Metrics of the spread of the errors."""
 
 
 @dataclass(frozen=True)
 class AgeCharts:
-    """The age errors of the reference and of its best rival; the legend has the colour and text of each.
+    """The age errors of the reference and of its best rival; ``legend`` has the colour and text of each.
 
-    ``by_bin`` has the mean absolute errors, with those of every other variant behind, ``boxes`` the
+    ``by_bin`` has the mean absolute errors, with those of every other variant behind them, and ``boxes`` the
     distribution of the signed errors.
     """
 

@@ -38,8 +38,8 @@ THEME = {
 }
 """Colours that charts are drawn in, and the CSS variable that each stands for.
 
-Blue, orange and greys of different lightness: told apart with any common colour blindness, and in
-grey print.
+Blue, orange and greys of different lightness: distinguishable with any common colour blindness, and in
+greyscale print.
 """
 
 _STYLE: dict[Any, Any] = {
@@ -67,12 +67,12 @@ _STYLE: dict[Any, Any] = {
     "lines.markersize": 4,
 }
 
-_DPI = 72  # Of matplotlib's SVG: one unit of the drawing is then one CSS pixel.
+_DPI = 72  # At this resolution, one unit of matplotlib's SVG is one CSS pixel.
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """An ``<svg>`` element, in which every text is escaped."""
+    """An ``<svg>`` element, with all text escaped."""
 
     source: str
 
@@ -87,8 +87,8 @@ def draw(paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[st
     Args:
         paint: Draws on the axes that it is given.
         key: Unique in the page; prefix of the identifiers inside.
-        title: Name of the chart, for screen readers and as tooltip.
-        facts: What the chart shows, for those who can't see it.
+        title: Name of the chart, for screen readers and as a tooltip.
+        facts: What the chart shows, for readers who can't see it.
         width: Width of the drawing, in pixels; the page scales it to the space there is.
         height: Height of the drawing, in pixels.
     """
@@ -96,7 +96,7 @@ def draw(paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[st
         figure = Figure(figsize=(width / _DPI, height / _DPI), layout="constrained")
         paint(figure.subplots())
         drawing = io.StringIO()
-        # Dates and versions in the drawing would make two reports of one run differ.
+        # Dates and versions in the drawing would make two reports of the same run differ.
         absent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(drawing, format="svg", transparent=True, metadata=absent)
     return _inline(drawing.getvalue(), key, title, f"{'; '.join(facts)}.", width, height)
@@ -106,7 +106,7 @@ def _inline(drawing: str, key: str, title: str, description: str, width: int, he
     """Turn matplotlib's SVG file into an element of the page."""
     body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
-    # Text between the tags is a name of something: it stays as it is.
+    # Text between the tags may be any name: leave it unchanged.
     body = re.sub(r"<[^>]*>", lambda tag: _adapt(tag[0], key), body)
     return Drawing(
         f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" style="max-width: {round(1.25 * width)}px" '
@@ -119,7 +119,7 @@ def _inline(drawing: str, key: str, title: str, description: str, width: int, he
 def _adapt(tag: str, key: str) -> str:
     """Adapt one tag of a drawing to the page: its identifiers, colours and fonts; and shorten its numbers."""
     if tag.startswith("<g "):
-        # Groups are named by counting, the same in every drawing, and nothing refers to them.
+        # Groups are numbered identically in every drawing, and nothing refers to them.
         tag = re.sub(r' id="[^"]*"', "", tag)
     tag = re.sub(r' id="([^"]+)"', rf' id="{key}-\1"', tag)
     tag = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{key}-\1"', tag)

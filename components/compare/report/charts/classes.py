@@ -1,4 +1,4 @@
-"""Charts of the classes of the output that is at stake."""
+"""Charts of the classes of the focus output."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ _LOG_STEP = 0.25
 
 
 def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Drawing]:
-    """Draw how the faces spread over each output, before and after preprocessing, by the chart's caption.
+    """Draw how the faces are distributed over each output, before and after preprocessing, by the chart's caption.
 
     Args:
         before: All files that could be read.

@@ -1,4 +1,4 @@
-"""Charts of the differences to the reference."""
+"""Charts of the differences from the reference."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,14 +16,14 @@ _VERDICT_COLOURS = {"better": GAIN, "worse": LOSS, "no difference shown": REFERE
 def difference_charts(
     rows: Mapping[str, ReportRow], tests: Mapping[Metric, Sequence[PairedTestFacts]]
 ) -> dict[str, Drawing]:
-    """Draw the paired differences to the reference, a chart per metric, by the chart's caption."""
+    """Draw the paired differences from the reference, a chart per metric, by the chart's caption."""
     labels = {name: _label(row, rows) for name, row in rows.items()}
     places = enumerate(tests.items())
     return {metric.title: _forest(metric, tests_of, labels, f"forest-{place}") for place, (metric, tests_of) in places}
 
 
 def _label(row: ReportRow, rows: Mapping[str, ReportRow]) -> str:
-    """Return a row's name where its variant need not stand above it."""
+    """Return a row's name for use where its variant may not be shown above it."""
     trained = row.facts.derived_from
     return f"{rows[trained].title[:22]}, adj." if trained else row.label
 
@@ -52,4 +52,4 @@ def _forest(metric: Metric, tests: Sequence[PairedTestFacts], labels: Mapping[st
         axes.grid(axis="x")
 
     facts = [f"{test.a} {decimal(test.difference, metric.decimals, signed=True)}, {test.verdict}" for test in tests]
-    return draw(paint, key, f"{metric.title}: difference to the reference", facts, 440, 54 + 26 * len(tests))
+    return draw(paint, key, f"{metric.title}: difference from the reference", facts, 440, 54 + 26 * len(tests))

@@ -13,7 +13,7 @@ from components.evaluation.catalogue import MAIN
 _CURVES = {"loss": "Loss"} | {
     name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
 }
-"""Columns of the training history, and what they are for people."""
+"""Columns of the training history, and their display names."""
 
 Limits = tuple[float, float]
 
@@ -21,8 +21,8 @@ Limits = tuple[float, float]
 def training_charts(trained: Sequence[ReportRow]) -> list[tuple[ReportRow, list[Drawing]]]:
     """Draw the training curves of each trained variant.
 
-    Metrics have one scale for all variants, so that they can be compared; losses are of different
-    formulas and have each their own.
+    Metrics share one scale across variants, so that they can be compared; losses follow different
+    formulas and each has its own scale.
     """
     limits = {column: None if column == "loss" else _limits(trained, column) for column in _CURVES}
 
@@ -60,7 +60,7 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
 
 
 def _limits(trained: Sequence[ReportRow], column: str) -> Limits | None:
-    """Range that shows a column of every history, with a margin; None where nothing is known of it."""
+    """Range that shows a column of every history, with a margin; None where it has no values."""
     known = [
         value
         for row in trained
