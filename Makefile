@@ -11,7 +11,7 @@ help: ## Show this help
 
 install: .venv/installed ## Set up .venv from the locked requirements
 
-# Downloads are verified against the hashes in the lock file; a changed lock file sets up again.
+# Downloads are verified against the hashes in the lock file; a changed lock file triggers a new set-up.
 .venv/installed: docker/requirements-dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "evenface needs Python 3.11 or 3.12: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -26,23 +26,23 @@ run: install ## Run the whole pipeline on synthetic faces and write runs/demo/re
 test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
 
-lint: install ## Check style, types and which way imports go
+lint: install ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: install ## Format the code and mend what ruff can mend
+format: install ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: install ## Resolve the dependencies anew into docker/requirements-*.txt
+lock: install ## Resolve the dependencies again into docker/requirements-*.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu pyproject.toml --output-file docker/requirements-cpu.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra gpu pyproject.toml --output-file docker/requirements-gpu.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra dev pyproject.toml --output-file docker/requirements-dev.txt
 
-schemas: install ## Write the published JSON Schemas of comparison.json and variant.json anew
+schemas: install ## Rewrite the published JSON Schemas of comparison.json and variant.json
 	$(BIN)/python -c 'from components.compare.contract import Comparison; from components.files import write_json; write_json("components/compare/comparison.schema.json", Comparison.model_json_schema())'
 	$(BIN)/python -c 'from components.training.record import TrainingRecord; from components.files import write_json; write_json("components/training/variant.schema.json", TrainingRecord.model_json_schema())'
 
@@ -50,5 +50,5 @@ image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
 	docker/base-image.sh
 	docker/build.sh $(TARGET) --network host
 
-clean: ## Remove .venv and what runs and tools left
+clean: ## Remove .venv and what runs and tools left behind
 	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the image's base is there: pulls it, or builds a stand-in from Debian's packages
+# Makes sure that the base image is available: pulls it, or builds a stand-in from Debian's packages
 # where no image registry can be reached. The stand-in trusts the authorities that this machine trusts.
 #
 # usage: docker/base-image.sh [IMAGE]        default: debian:bookworm-slim
@@ -10,7 +10,7 @@ if docker image inspect "$base" >/dev/null 2>&1; then
   echo "base-image: $base is here"
   exit 0
 fi
-# A registry that is not reachable may not refuse either, so the wait is bounded.
+# An unreachable registry may not answer at all, so the wait is bounded.
 if timeout "${PULL_TIMEOUT_SECONDS:-60}" docker pull --quiet "$base" 2>/dev/null; then
   exit 0
 fi
@@ -30,7 +30,7 @@ fi
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-echo "base-image: $base can't be pulled, building a stand-in with debootstrap"
+echo "base-image: $base can't be pulled; building a stand-in with debootstrap"
 if ! debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$root.log" 2>&1; then
   tail -n 20 "$root.log" >&2
   exit 1

@@ -12,7 +12,7 @@ revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 if [ "$revision" != unknown ] && [ -n "$(git status --porcelain 2>/dev/null)" ]; then
   revision="$revision-modified"
 fi
-# pipeline/platforms/local/docker_image.py computes the same number and refuses an image that holds other sources.
+# pipeline/platforms/local/docker_image.py computes the same digest and refuses an image that holds other sources.
 sources=$(
   find components pipeline docker/Dockerfile docker/install.sh "docker/requirements-$target.txt" -type f \
     -not -path '*/.*' -not -path '*/__pycache__/*' -print0 |

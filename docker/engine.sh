@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that a Docker engine answers: installs Debian's and starts it where there is none.
+# Makes sure that a Docker engine answers: where there is none, installs Debian's and starts it.
 # Exit code 0: an engine answers. 1: none can be started here; the one line printed says why.
 set -euo pipefail
 log=/var/log/evenface-dockerd.log
@@ -24,7 +24,7 @@ if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
 fi
 answers && exit 0
 
-# A killed engine leaves its process id behind and the next one refuses to start.
+# A killed engine leaves its process ID behind, and the next one then refuses to start.
 if [ -f /run/docker.pid ] && ! kill -0 "$(cat /run/docker.pid)" 2>/dev/null; then
   rm -f /run/docker.pid
 fi

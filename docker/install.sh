@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs a lock file into /opt/venv, without what running never reads. Runs while the image is built.
+# Installs a lock file into /opt/venv, without what is never read at run time. Runs while the image is built.
 set -eu
 install() {
   pip3 --python /opt/venv/bin/python install --no-cache-dir --no-compile --disable-pip-version-check \
@@ -19,5 +19,5 @@ for package in matplotlib numpy pandas pyarrow scipy sklearn statsmodels; do
   find "$package" -type d -name tests -prune -exec rm -rf {} +
 done
 # Bytecode that is not checked against file times stays valid in a copied layer, so every import is fast.
-# A few files are templates, or for other versions of Python, and compile to nothing.
+# A few files are templates, or for other versions of Python, and don't compile.
 /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash . || true

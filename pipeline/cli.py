@@ -16,7 +16,7 @@ from pipeline.commands.variants import variants
 
 app = typer.Typer(
     name="evenface",
-    help="Train one face model with several cures for class imbalance, and say with evidence which one to ship.\n\n"
+    help="Train one face model with several cures for class imbalance, and recommend, with evidence, which to ship.\n\n"
     "Example: evenface run --preset demo",
     no_args_is_help=True,
     add_completion=False,
@@ -39,7 +39,7 @@ app.add_typer(schedule_app, name="schedule")
 def main() -> None:
     """Run the command line; an expected failure prints one sentence.
 
-    The exit code is 0 when done, 1 when the run failed, 2 when the request was wrong.
+    The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid.
     """
     try:
         app()
@@ -47,5 +47,5 @@ def main() -> None:
         sys.stderr.write(f"evenface: {error}\n")
         sys.exit(2 if isinstance(error, RequestError) else 1)
     except KeyboardInterrupt:
-        sys.stderr.write("evenface: interrupted; run the same command again and finished stages are not repeated.\n")
+        sys.stderr.write("evenface: interrupted: run the same command again, and finished stages are not repeated.\n")
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Compiling the pipeline for a platform, without its network and without TensorFlow."""
+"""Compiling the pipeline for a platform, without connecting to it and without TensorFlow."""
 
 import re
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Compiled:
     """A compiled pipeline.
 
     Attributes:
-        path: The YAML.
+        path: The YAML file.
         platform: Where it runs.
         pinned: Whether the stages' image is named by its digest.
-        notes: What the platform ignores, translates or can't promise, a sentence each.
+        notes: What the platform ignores, translates or can't promise, one sentence each.
     """
 
     path: Path
@@ -41,10 +41,10 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
     """Compile the pipeline for a platform.
 
     Raises:
-        RequestError: For settings that the platform can't fulfil, or an image that is no reference.
+        RequestError: For settings that the platform can't fulfil, or an invalid image reference.
     """
     if output.suffix not in {".yaml", ".yml"}:
-        raise RequestError(f"{output} is not the name of a YAML file", remedy="let --output end in .yaml")
+        raise RequestError(f"{output} is not the name of a YAML file", remedy="give --output a name that ends in .yaml")
     image = settings.platform.image
     reference = _IMAGE.fullmatch(image)
     if reference is None:
@@ -68,9 +68,9 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
 def prepare_submission(
     settings: Settings, compiled: Compiled, source: str, source_fingerprint: str, run_name: str
 ) -> Submission:
-    """Put a compiled pipeline together with what it is run on."""
+    """Combine a compiled pipeline with what it is run on."""
     root = settings.platform.pipeline_root
-    # A search is found again by its data and settings, so that all runs can share one place.
+    # A search is found again by its data and settings, so all runs can share one place.
     state = f"{root.rstrip('/')}/searches" if root and is_gs_uri(root) else ""
     parameters: dict[str, Any] = {"source": source, "source_fingerprint": source_fingerprint, "state": state}
     return Submission(compiled.path, parameters, run_name, settings.platform.experiment, root)

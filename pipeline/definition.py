@@ -1,7 +1,7 @@
 """The one pipeline, for every platform."""
 
 from collections.abc import Callable
-from typing import Any, List, NamedTuple  # noqa: UP035 - KFP knows lists of dicts by this name alone
+from typing import Any, List, NamedTuple  # noqa: UP035 - KFP knows lists of dicts only by this name
 
 from kfp import dsl
 
@@ -37,11 +37,11 @@ class Outputs(NamedTuple):
 
 
 def build_pipeline(settings: Settings, image: str, configure: Configure = lambda task, stage: None) -> Any:
-    """Build the pipeline with the settings as its parameters' defaults.
+    """Build the pipeline, with the settings as the defaults of its parameters.
 
     Args:
-        settings: What every stage is told, unless a parameter says otherwise at submission.
-        image: Container image of every stage, best with its digest.
+        settings: What every stage is told, unless a parameter overrides it at submission.
+        image: Container image of every stage, preferably with its digest.
         configure: Gives each task its platform's resources.
 
     Returns:
@@ -59,7 +59,9 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
     sections = {**dict(settings), "recipe": settings.recipe}
     default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
 
-    @dsl.pipeline(name="evenface", description="Train one face model with several cures for imbalance and compare.")
+    @dsl.pipeline(
+        name="evenface", description="Train one face model with several cures for imbalance and compare them."
+    )
     def evenface(
         source: str = settings.source or "",
         source_fingerprint: str = "",
@@ -77,8 +79,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         """Train one face model with several cures for class imbalance and say which one to ship.
 
         1. Preprocess: read the source, verify, label, drop, undersample and pack the faces.
-        2. Build the test set: as many faces in every gender x ethnicity x age-bin cell.
-        3. Split what remains into training and validation faces, never parting copies.
+        2. Build the test set: the same number of faces in every gender x ethnicity x age-bin cell.
+        3. Split what remains into training and validation faces, keeping copies of a face together.
         4. Tune: search the hyperparameters of each variant to be tuned; gather the results.
         5. Train each variant with each seed, in parallel.
         6. Evaluate each model, as served, on the test set.
@@ -87,9 +89,9 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         Args:
             source: Folder, archive, gs:// URI of either, or "synthetic".
             source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
-            state: Directory or gs:// URI where an interrupted search is found again; empty for none.
+            state: Directory or gs:// URI where a search is kept, so that it can be resumed; empty to keep none.
             runs: One {variant, seed} for each model to train.
-            tuned_variants: Variants that hyperparameters are searched for.
+            tuned_variants: Variants whose hyperparameters are searched.
             preprocess_settings: Section `preprocess`.
             build_test_set_settings: Section `build_test_set`.
             split_settings: Section `split`.

@@ -63,10 +63,10 @@ class Settings(Section):
         for key, values in (("variants", self.variants), ("seeds", self.seeds)):
             if len(set(values)) < len(values):
                 raise SettingError(
-                    f"The setting {key} names one value twice: {', '.join(map(str, values))}", remedy="drop the copy"
+                    f"The setting {key} repeats a value: {', '.join(map(str, values))}", remedy="remove the repetition"
                 )
         if any(seed < 0 for seed in self.seeds):
-            raise SettingError(f"A seed is {min(self.seeds)}", remedy="set seeds to numbers of 0 or more")
+            raise SettingError(f"A seed is {min(self.seeds)}", remedy="use seeds of 0 or more")
         if self.compare.reference not in self.variants:
             raise SettingError(
                 f"The setting compare.reference is '{self.compare.reference}', which is not among the variants "
@@ -83,11 +83,11 @@ class Settings(Section):
         )
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return every training run, one dict of ``variant`` and ``seed`` each."""
+        """Return one dict of ``variant`` and ``seed`` for every training run."""
         return [{"variant": variant, "seed": seed} for variant in self.variants for seed in self.seeds]
 
     def tuned_variants(self) -> list[str]:
-        """Return the variants that hyperparameters are searched for."""
+        """Return the variants whose hyperparameters are searched."""
         return list(self.variants) if self.tune.scope == "per_variant" else [self.compare.reference]
 
 
@@ -105,12 +105,12 @@ def load_settings(
     Args:
         preset: Name of a preset.
         config: Path of a YAML file of the same shape as a preset.
-        overrides: ``section.key=value`` each; the value is read as YAML.
-        direct: Top-level values that win over all else; None is ignored.
+        overrides: Each a ``section.key=value``, whose value is read as YAML.
+        direct: Top-level values that override everything else; None is ignored.
 
     Raises:
-        RequestError: For an unknown preset or key, a wrong type, an impossible pair, naming the key
-            and the nearest valid one.
+        RequestError: For an unknown preset or key, a wrong type or an impossible combination, naming the
+            key and the nearest valid one.
     """
     if preset not in presets():
         raise RequestError(
@@ -172,13 +172,13 @@ def _explain(error: ValidationError) -> RequestError:
     problem, *others = error.errors()
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
-    more = f" ({len(others)} more like this)" if others else ""
+    more = f" (and {len(others)} more)" if others else ""
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
         inside = problem["input"] if isinstance(problem["input"], dict) else {}
         owners = [name for name in known if inside and set(inside) <= set(_keys_of([*location[:-1], name]))]
         nearest = did_you_mean(location[-1], owners or known)
-        return RequestError(f"Unknown setting '{key}'{nearest}{more}", remedy=f"valid here are {', '.join(known)}")
+        return RequestError(f"Unknown setting '{key}'{nearest}{more}", remedy=f"choose {', '.join(known)}")
     refused = problem.get("ctx", {}).get("error")
     if isinstance(refused, SettingError):
         return RequestError((f"Setting {key}: " if key else "") + refused.problem + more, remedy=refused.remedy)

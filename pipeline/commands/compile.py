@@ -45,7 +45,7 @@ def compiled_to_send(settings: "Settings", target: Target, source: "Source") -> 
         notes = compiled.notes
         if not source.is_visible_on_cluster:
             where = f"{source.name} is a path: the stages on {target} find it only if it is mounted there"
-            notes = [*notes, f"{where} under the same name."]
+            notes = [*notes, f"{where} at the same path."]
         _show_notes(notes)
         yield compiled
 

@@ -29,12 +29,12 @@ def doctor(
     *,
     options: SettingsOptions,
     bucket: Annotated[
-        str | None, typer.Option(help="gs:// URI to check for the right to list, read and write.")
+        str | None, typer.Option(help="gs:// URI to check for permission to list, read and write.")
     ] = None,
 ) -> None:
-    """Check what this machine and these credentials can do; each failing line comes with its cure.
+    """Check what this machine and these credentials can do; each failed check comes with its remedy.
 
-    The exit code is 1 if a check fails that that place can't do without.
+    The exit code is 1 if a check that this place requires fails.
     """
     checks = examine(options.read(), place, bucket)
     _show(checks, place)
@@ -46,7 +46,7 @@ def doctor(
 
 
 def examine(settings: "Settings", place: Place, bucket: str | None = None) -> list[Check]:
-    """Return every check in a fixed order; those that the place can't do without are required."""
+    """Return every check in a fixed order; those that the place can't do without are marked as required."""
     from pipeline.platforms.google_cloud import check_bucket, check_credentials
     from pipeline.platforms.local.checks import check_python, docker_checks, machine_checks
 
@@ -76,7 +76,7 @@ def _show(checks: list[Check], place: Place) -> None:
         return "[red]failed[/red]" if check.required else "[yellow]no[/yellow]"
 
     table = Table(box=box.SIMPLE_HEAD, title=f"Can evenface run on {place} from here?", title_justify="left")
-    for column in ("check", "", "needed", "found", "cure"):
+    for column in ("check", "", "needed", "found", "remedy"):
         table.add_column(column, overflow="fold")
     for check in checks:
         remedy = "" if check.passed else check.remedy

@@ -24,7 +24,7 @@ class SettingsOptions:
     """The options that settings are composed from."""
 
     preset: Preset = "production"
-    config: Annotated[str | None, typer.Option(help="YAML file with sections that replace the preset's.")] = None
+    config: Annotated[str | None, typer.Option(help="YAML file whose keys override the preset's.")] = None
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, as section.key=value. May be given several times.")
     ] = None
@@ -33,7 +33,7 @@ class SettingsOptions:
         """Compose the settings, with these values for the source and the section `platform` unless they are None.
 
         Raises:
-            RequestError: If a setting is wrong.
+            RequestError: If a setting is invalid.
         """
         from pipeline.settings import load_settings
 
@@ -60,11 +60,12 @@ class PipelineOptions(SettingsOptions):
     """The options that a pipeline is compiled with."""
 
     source: Annotated[
-        str | None, typer.Option(help="gs:// URI of a folder or archive, path that the stages see, or 'synthetic'.")
+        str | None,
+        typer.Option(help="gs:// URI of a folder or archive, a path that the stages can see, or 'synthetic'."),
     ] = None
-    image: Annotated[str | None, typer.Option(help="Container image of every stage, best as NAME@sha256:DIGEST.")] = (
-        None
-    )
+    image: Annotated[
+        str | None, typer.Option(help="Container image of every stage, preferably as NAME@sha256:DIGEST.")
+    ] = None
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""``evenface predict``: what a trained model says of some faces."""
+"""``evenface predict``: what a trained model says about some faces."""
 
 import os
 from pathlib import Path
@@ -40,12 +40,12 @@ def predict(
             scores = served.predict([image.read_bytes()], batch_size=1)
         except ArtifactError as error:
             raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy=error.remedy) from None
-        table.add_row(str(image), *(_told(output, scores[name][0], labels) for name, output in OUTPUTS.items()))
+        table.add_row(str(image), *(_in_words(output, scores[name][0], labels) for name, output in OUTPUTS.items()))
     Console().print(table)
 
 
-def _told(output: "Output", score: Any, labels: "Labels") -> str:
-    """Return what a model says in one output, for people."""
+def _in_words(output: "Output", score: Any, labels: "Labels") -> str:
+    """Return one output of a model as text for people."""
     from components.dataset.outputs import Kind
 
     if output.kind is Kind.REGRESSION:

@@ -1,4 +1,4 @@
-"""``evenface report``: the report of a finished run, drawn anew."""
+"""``evenface report``: the report of a finished run, redrawn."""
 
 import webbrowser
 from pathlib import Path
@@ -13,7 +13,7 @@ def report(
     directory: Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)],
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = True,
 ) -> None:
-    """Draw the report of a finished run anew from its comparison.json, and open it."""
+    """Redraw the report of a finished run from its comparison.json, and open it."""
     from components.compare.contract import Comparison
     from components.compare.report.render import write_report
 

@@ -32,7 +32,7 @@ class Runner(StrEnum):
 
 @dataclass(frozen=True)
 class RunOptions(SettingsOptions):
-    """The options that settings are composed from, beginning with the demo's."""
+    """The options that settings are composed from, starting with the preset `demo`."""
 
     preset: Preset = "demo"
 
@@ -94,12 +94,12 @@ def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Execu
     from pipeline.platforms.local.executor import SubprocessExecutor
 
     if image is not None:
-        raise RequestError("--image names the image of containers", remedy="add --runner docker")
+        raise RequestError("--image applies only to containers", remedy="add --runner docker")
     return SubprocessExecutor()
 
 
 def _with_absolute_weights(settings: "Settings") -> "Settings":
-    """Make the path of a weights file absolute: a stage runs in another folder."""
+    """Make the path of a weights file absolute, because a stage runs in another folder."""
     weights = Path(settings.model.backbone_weights)
     if not weights.is_file():
         return settings
@@ -108,7 +108,7 @@ def _with_absolute_weights(settings: "Settings") -> "Settings":
 
 
 def _downloads(settings: "Settings") -> list[Path]:
-    """Return the directories for what a stage downloads, once, because it is the first to need it."""
+    """Return the directories for files that the first stage to need them downloads, once."""
     if settings.model.backbone_weights != "imagenet":
         return []
     return [Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve()]
@@ -178,7 +178,7 @@ def _results_table(comparison: "Comparison") -> "Table":
 
 
 def _recall_table(comparison: "Comparison") -> "Table":
-    """Return the recall of each class, and what the training took."""
+    """Return the recall of each class, and how long training took."""
     from components.dataset.outputs import FOCUS
     from components.evaluation.catalogue import CATALOGUE
 
@@ -193,7 +193,7 @@ def _recall_table(comparison: "Comparison") -> "Table":
 
 
 def _interval(interval: "Interval", metric: "Metric") -> str:
-    # One decimal less than in the report: what fits the console.
+    # One decimal fewer than in the report, to fit the console.
     value, low, high = (_number(end, metric.decimals - 1) for end in (interval.value, interval.low, interval.high))
     return value if interval.low is None or interval.high is None else f"{value} ({low}–{high})"
 

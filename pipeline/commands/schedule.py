@@ -32,15 +32,15 @@ def apply(
     *,
     options: PipelineOptions,
 ) -> None:
-    """Make the platform's schedule of this name be this one; doing it twice changes nothing.
+    """Create a schedule, or change the one of this name to match; doing it twice changes nothing.
 
-    Missed times are not caught up on. A run in flight is left alone.
+    Missed runs are not made up for. A run in flight is left alone.
     """
     from pipeline.compiling import prepare_submission
 
     schedule = Schedule(name, cron, timezone, max_concurrency)
     schedule.next_times(datetime.now(UTC))
-    # What the source will hold is unknown today, so that a cached stage could be a stale one.
+    # What the source will hold is unknown today, so a cached stage could be stale.
     settings = options.read(options.source, image=options.image, caching=False)
     faces = options.require_source(settings)
     with compiled_to_send(settings, target, faces) as compiled:
@@ -56,7 +56,7 @@ def list_schedules(target: PlatformTarget, options: SettingsOptions) -> None:
     """List the schedules that evenface made, with their next times."""
     states = _schedules(target, options).states()
     if not states:
-        typer.echo("No schedule: make one with evenface schedule apply.")
+        typer.echo("No schedules: create one with `evenface schedule apply`.")
     for state in states:
         schedule = state.schedule
         typer.echo(
@@ -72,7 +72,7 @@ def list_schedules(target: PlatformTarget, options: SettingsOptions) -> None:
 @schedule_app.command(epilog="Example: evenface schedule pause weekly --target kubeflow")
 @with_options
 def pause(name: Name, target: PlatformTarget, options: SettingsOptions) -> None:
-    """Stop a schedule from starting runs; a run in flight goes on."""
+    """Stop a schedule from starting runs; a run in flight continues."""
     schedules = _schedules(target, options)
     schedules.pause(name)
     typer.echo(f"Schedule    {name}: paused")

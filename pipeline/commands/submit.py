@@ -20,17 +20,17 @@ def submit(
     options: PipelineOptions,
     source_fingerprint: Annotated[
         str | None,
-        typer.Option(help="Identity of a source that only the stages see; computed from the source otherwise."),
+        typer.Option(help="Identity of a source that only the stages can see; otherwise computed from the source."),
     ] = None,
     run_name: Annotated[
         str | None, typer.Option(help="Name of the run.", show_default="evenface-<preset>-<time>")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit 1 if it fails.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit with 1 if it fails.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
 ) -> None:
     """Run the pipeline on Kubeflow or Vertex AI.
 
-    Credentials come from the platform's own chain, never from the settings.
+    Credentials come from the platform's own credential chain, never from the settings.
     """
     import yaml
 
@@ -54,11 +54,11 @@ def _fingerprint(source: "Source") -> str:
     if not source.is_visible_here:
         raise RequestError(
             f"The source {source.name} can't be seen from here",
-            remedy="check --source, or pass --source-fingerprint for a path that only the stages see",
+            remedy="check --source, or pass --source-fingerprint for a path that only the stages can see",
         )
     return source.fingerprint()
 
 
 def _name_run(preset: str) -> str:
-    # The random end tells this run from another one of the same second.
+    # The random suffix tells apart runs that are submitted in the same second.
     return f"evenface-{preset}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

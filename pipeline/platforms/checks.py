@@ -1,4 +1,4 @@
-"""What a platform can tell about itself before anything runs there."""
+"""What can be checked about a platform before anything runs there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Check:
     """What one check found.
 
     Attributes:
-        name: What was looked at.
-        passed: Whether it is as it should be.
+        name: What was checked.
+        passed: Whether it is in order.
         finding: What was found.
         remedy: What to do if it did not pass.
-        required: Whether nothing runs there without it.
+        required: Whether a run is impossible without it.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Check:
 
     @classmethod
     def attempt(cls, name: str, look: Callable[[], str]) -> Self:
-        """Return what a look found, or why it failed."""
+        """Return what `look` found, or why it failed."""
         try:
             return cls(name, True, look())
         except EvenfaceError as error:

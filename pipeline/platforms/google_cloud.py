@@ -8,7 +8,7 @@ from pipeline.platforms.checks import PATIENCE_SECONDS, Check
 
 
 def check_credentials() -> Check:
-    """Look for Google's application default credentials; nothing about them but their kind is shown."""
+    """Look for Google's application default credentials, and show only what kind they are."""
     import google.auth
     from google.auth.exceptions import GoogleAuthError
 

@@ -1,4 +1,4 @@
-"""What each stage may use, in words that belong to no platform."""
+"""What each stage may use, in terms of no particular platform."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -23,12 +23,14 @@ class StageResources(Section):
     cpu: float = Field(2, gt=0, description="Processor cores.")
     memory_gb: float = Field(8, gt=0, description="Memory in gigabytes (10^9 bytes).")
     accelerator: str | None = Field(None, description=f"GPU model: {', '.join(ACCELERATORS)}.")
-    accelerator_count: Literal[1, 2, 4, 8, 16] = Field(1, description="GPUs, where a model is named.")
+    accelerator_count: Literal[1, 2, 4, 8, 16] = Field(1, description="Number of GPUs, if a model is named.")
     spot: bool = Field(False, description="Run on cheaper machines that may be taken away at any time.")
     timeout_seconds: int | None = Field(None, gt=0, description="Longest time one attempt may take; None for no limit.")
     retries: int = Field(2, ge=0, le=10, description="Attempts after the first.")
     retry_backoff_seconds: int = Field(60, ge=0, description="Pause before the first retry.")
-    retry_backoff_factor: float = Field(2, ge=1, description="Each further pause is this many times longer.")
+    retry_backoff_factor: float = Field(
+        2, ge=1, description="Each further pause is this many times as long as the one before."
+    )
 
     @model_validator(mode="after")
     def _accelerator_is_known(self) -> Self:
@@ -46,8 +48,8 @@ class StageResources(Section):
     def retry_window_seconds(self) -> int:
         """How long after its first start a stage may be tried again: all attempts and all pauses.
 
-        Left to itself KFP writes one hour, and its back end then never retries a stage that was
-        taken from a spot machine later than that.
+        Left to itself, KFP sets one hour, and its back end then never retries a stage that loses
+        its spot machine later than that.
         """
         attempt = self.timeout_seconds or _LONGEST_ATTEMPT_SECONDS
         pauses = sum(self.retry_backoff_seconds * self.retry_backoff_factor**n for n in range(self.retries))
@@ -79,7 +81,7 @@ class ResourcesSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _keep_the_rest_of_a_stage(cls, given: Any) -> Any:
-        # One changed value of a stage leaves its other defaults: a GPU count does not drop the GPU.
+        # Changing one value of a stage keeps its other defaults: a GPU count does not drop the GPU.
         if not isinstance(given, Mapping):
             return given
         merged = dict(given)
@@ -93,7 +95,7 @@ class ResourcesSettings(Section):
         for stage, resources in self.stages():
             if resources.accelerator and stage not in GPU_STAGES:
                 raise SettingError(
-                    f"{stage} computes nothing on a GPU", remedy=f"name accelerators on {' and '.join(GPU_STAGES)}"
+                    f"{stage} makes no use of a GPU", remedy=f"name accelerators on {' and '.join(GPU_STAGES)}"
                 )
         return self
 
@@ -113,4 +115,4 @@ class ResourcesSettings(Section):
             for stage, resources in self.stages()
             if resources.accelerator
         ]
-        return ", ".join(asked) or "no accelerator asked for"
+        return ", ".join(asked) or "no accelerator requested"

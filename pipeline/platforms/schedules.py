@@ -1,4 +1,4 @@
-"""Schedules in words that belong to no platform: cron, time zone, concurrency, next times."""
+"""Schedules in terms of no particular platform: cron, time zone, concurrency, next times."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _TERM = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\d+))?")
 
 @dataclass(frozen=True)
 class Schedule:
-    """When runs start by themselves. Missed times are never caught up on.
+    """When runs start by themselves. Missed runs are never made up for.
 
     Attributes:
         name: Identity of the schedule on its platform: lower-case letters, digits and hyphens.
@@ -29,7 +29,7 @@ class Schedule:
         max_concurrency: Runs of this schedule that may be in flight at once, 1 to 10.
 
     Raises:
-        RequestError: If a value is wrong, naming it and a right one.
+        RequestError: If a value is invalid, naming it and a valid one.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Schedule:
         """Check every value."""
         if not _NAME.fullmatch(self.name):
             raise RequestError(
-                f"'{self.name}' can't name a schedule",
+                f"'{self.name}' can't be the name of a schedule",
                 remedy=(
                     "use at most 63 lower-case letters, digits and hyphens, "
                     "beginning with a letter, such as weekly-retraining"
@@ -53,7 +53,7 @@ class Schedule:
         object.__setattr__(self, "cron", check_cron(self.cron))
 
     def next_times(self, after: datetime, count: int = 3) -> list[datetime]:
-        """Return the next times at which a run starts, all later than an aware time, in the schedule's zone.
+        """Return the next times at which a run starts, all later than a zone-aware time, in the schedule's zone.
 
         Raises:
             RequestError: If the expression names a day that never comes.
@@ -101,13 +101,13 @@ def zone(name: str) -> ZoneInfo:
 
 
 def check_cron(expression: str) -> str:
-    """Return a cron expression in the form that every platform reads alike, with single spaces.
+    """Return a cron expression in the form that every platform reads the same way, with single spaces.
 
     Seven for Sunday, ranges that wrap around, ``@daily`` and the like mean different things, or
-    nothing, to different cron readers, so they are refused here.
+    nothing, to different cron parsers, so they are refused here.
 
     Raises:
-        RequestError: If a field is wrong, naming it.
+        RequestError: If a field is invalid, naming it.
     """
     fields = expression.split()
     if len(fields) != len(_FIELDS):
@@ -122,7 +122,7 @@ def check_cron(expression: str) -> str:
             if not _term_is_valid(term, name, low, high):
                 raise RequestError(
                     f"The cron expression '{expression}' has '{term}' as its {name}",
-                    remedy=f"write *, a number from {low} to {high}, a rising range such as {low}-{high}, "
+                    remedy=f"write *, a number from {low} to {high}, an ascending range such as {low}-{high}, "
                     "or a step as in */2",
                 )
     return " ".join(field.upper() for field in fields)
@@ -137,7 +137,7 @@ def _term_is_valid(term: str, name: str, low: int, high: int) -> bool:
     numbers = [_number(match[part], name) for part in ("first", "last") if match[part]]
     if not all(number is not None and low <= number <= high for number in numbers):
         return False
-    # Some readers take "5/15" for 5 alone, others for 5 to the end.
+    # Some parsers read "5/15" as 5 alone, others as every 15th from 5 on.
     stepped = match["step"] is None or (match["last"] is not None and int(match["step"]) > 0)
     return stepped and sorted(numbers, key=lambda number: number or 0) == numbers
 

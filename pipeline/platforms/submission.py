@@ -28,7 +28,7 @@ class RunFailedError(EvenfaceError):
 
     @classmethod
     def quoting(cls, problem: str, sentence: str) -> Self:
-        """Return the error of what failed in a process of its own, whose sentence, remedy included, is kept whole."""
+        """Return an error that quotes, remedy included, the sentence of something that failed in its own process."""
         return cls(problem, remedy=sentence.removesuffix("."))
 
 
@@ -63,7 +63,7 @@ class Submission:
     def version(self) -> str:
         """Identify the compiled pipeline by its content.
 
-        KFP repeats the parameters in comments at the top, in another order in every process.
+        KFP repeats the parameters in comments at the top, in an order that differs from process to process.
         """
         lines = self.package.read_bytes().splitlines(keepends=True)
         return hashlib.sha256(b"".join(line for line in lines if not line.startswith(b"#"))).hexdigest()[:12]
@@ -92,11 +92,11 @@ class Submission:
 
 
 class Platform(Protocol):
-    """One platform's words for what evenface asks of all of them.
+    """What evenface asks of every platform.
 
     An instance holds the settings and reaches the network only in `submit`, in `checks`, and in the
     methods of its schedules. These raise `PlatformError` where the platform refuses and
-    `RequestError` where the request is wrong.
+    `RequestError` where the request is invalid.
     """
 
     def notes(self) -> list[str]:
@@ -107,7 +107,7 @@ class Platform(Protocol):
         """
 
     def checks(self, *, wanted: bool) -> list[Check]:
-        """Return what the platform can tell about itself.
+        """Return what can be checked about the platform.
 
         Args:
             wanted: Whether the user wants to run here; if not, the network is used only where the
@@ -135,7 +135,7 @@ class PlatformSchedules(Protocol):
     """The schedules that evenface made on one platform."""
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
-        """Make the platform's schedule of this name be this one; a run in flight is left alone."""
+        """Create the schedule, or change the one of this name to match; a run in flight is left alone."""
 
     def states(self) -> list[ScheduleState]:
         """Return every schedule, by name."""

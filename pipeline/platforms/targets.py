@@ -39,7 +39,7 @@ def load_platform(target: Target, resources: ResourcesSettings, settings: Platfo
 
 
 def ignored_settings(target: Target, settings: PlatformSettings) -> list[str]:
-    """Return the keys of the other targets' settings that were changed in vain."""
+    """Return the changed settings of the other targets, which have no effect on this one."""
     others = [(other.value, getattr(settings, other)) for other in Target if other is not target]
     return [
         f"platform.{name}.{key}"

@@ -194,7 +194,7 @@ def test_settings_of_another_platform_are_named_where_they_are_changed(compile_f
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--set", "resources.evaluate.accelerator=nvidia-t4"], "evaluate computes nothing on a GPU"),
+        (["--set", "resources.evaluate.accelerator=nvidia-t4"], "evaluate makes no use of a GPU"),
         (["--set", "resources.train.accelerator=nvidia-t5"], "unknown accelerator 'nvidia-t5'"),
         (["--set", "resources.train.accelerator_count=3"], "resources.train.accelerator_count"),
         (["--set", "resources.split.accelerator_count=2"], "no accelerator is named"),

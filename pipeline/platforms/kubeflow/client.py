@@ -1,4 +1,4 @@
-"""The connection to Kubeflow Pipelines: credentials, patience, and refusals put into sentences."""
+"""The connection to Kubeflow Pipelines: credentials, retries, and errors in plain words."""
 
 import contextlib
 import io
@@ -29,7 +29,7 @@ class UnavailableError(PlatformError):
 
 
 class KubeflowApi:
-    """What evenface asks of Kubeflow Pipelines, by way of KFP's own client.
+    """What evenface asks of Kubeflow Pipelines, through KFP's own client.
 
     Args:
         settings: Where the API is. Credentials come from the environment: a token in
@@ -38,11 +38,11 @@ class KubeflowApi:
 
     Attributes:
         client: KFP's client; call it within :meth:`call`.
-        host: The API's URL, or a description where KFP finds it.
+        host: The API's URL, or "the cluster" where KFP itself finds it.
         namespace: Profile namespace, or None.
 
     Raises:
-        RequestError: If nothing says where the API is, or there is no Kubeflow Pipelines there.
+        RequestError: If no address is set for the API, or Kubeflow Pipelines is not there.
         PlatformError: If it can't be reached or refuses the credentials.
     """
 
@@ -50,7 +50,7 @@ class KubeflowApi:
         host = find_host(settings)
         if host is None and "KUBERNETES_SERVICE_HOST" not in os.environ and not _has_kubeconfig():
             raise RequestError(
-                "Nothing says where Kubeflow Pipelines is",
+                "No address is set for Kubeflow Pipelines",
                 remedy=f"set platform.kubeflow.host or {KF_PIPELINES_ENDPOINT_ENV}",
             )
         self.host = host or "the cluster"
@@ -63,15 +63,15 @@ class KubeflowApi:
             raise RequestError(f"{self.host} serves several users", remedy=remedy)
 
     def call(self, doing: str, function: Callable[..., _Answer], *arguments: Any, **keywords: Any) -> _Answer:
-        """Call the API and put what goes wrong into a sentence.
+        """Call the API and turn a failure into a sentence.
 
         Raises:
-            RequestError: For answers 400 and 404: the request is wrong.
-            UnavailableError: For 429 after patience, 5xx, a connection that failed or broke off.
+            RequestError: For answers 400 and 404: the request is invalid.
+            UnavailableError: For 429 after retries, 5xx, and a connection that failed or dropped.
             PlatformError: For every other refusal.
         """
         try:
-            # KFP's client prints links on its own account.
+            # KFP's client prints links of its own accord.
             with contextlib.redirect_stdout(io.StringIO()):
                 return function(*arguments, **keywords)
         except kfp_server_api.ApiException as error:
@@ -80,9 +80,9 @@ class KubeflowApi:
             raise _explain_silence(error, self.host, doing) from error
 
     def prepare(self, submission: Submission) -> dict[str, Any]:
-        """Ensure that the pipeline version and the experiment exist, and return what all runs of them are started with.
+        """Ensure that the pipeline version and the experiment exist, and return the arguments that start their runs.
 
-        The version is named after its content, so that an equal one is used again.
+        The version is named after its content, so that an identical one is reused.
         """
         api, package, version = self.client, str(submission.package), submission.version
         pipeline = self._ensure_pipeline(self.settings.pipeline_name)
@@ -142,7 +142,7 @@ def _has_kubeconfig() -> bool:
 
 
 class _Patience(urllib3.Retry):
-    """Tries again when the server asks for it, and never repeats a creation whose fate is unknown."""
+    """Retries when the server asks for it, and never repeats a creation whose outcome is unknown."""
 
     def increment(
         self,
@@ -159,7 +159,7 @@ class _Patience(urllib3.Retry):
 
 
 class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
-    """KFP's client, with our patience, and without its 25 seconds of knocking at a closed door."""
+    """KFP's client with our retries, and without its own 25 seconds of them when nothing answers."""
 
     def _load_config(self, *arguments: Any, **options: Any) -> Any:
         config = super()._load_config(*arguments, **options)
@@ -194,35 +194,35 @@ def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
 
 
 _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
-    400: (RequestError, "{host} calls the request wrong while {doing}{message}", "correct the settings"),
+    400: (RequestError, "{host} rejected the request while {doing}{message}", "correct the settings"),
     401: (
         PlatformError,
-        "{host} does not know who is asking while {doing} (401)",
+        "{host} did not accept the credentials while {doing} (401)",
         f"put a valid token into {TOKEN_ENVIRONMENT}, or run where the pod has one",
     ),
     403: (
         PlatformError,
         "{host} does not allow {doing} (403)",
-        "ask its administrator for the right, or set platform.kubeflow.namespace to a namespace of yours",
+        "ask its administrator for permission, or set platform.kubeflow.namespace to your own",
     ),
     404: (
         RequestError,
         "{host} found nothing while {doing} (404){message}",
-        "check that platform.kubeflow.host is the URL of the Pipelines API and that nobody deleted what is asked for",
+        "check that platform.kubeflow.host is the URL of the Pipelines API and that nobody has deleted the object",
     ),
     409: (
         PlatformError,
-        "{host} already has one of this name while {doing}{message}, perhaps where you may not look",
+        "{host} found the name taken while {doing}{message}, perhaps by something that you may not see",
         "choose another name, or ask its owner to share it",
     ),
-    429: (UnavailableError, "{host} is still too busy while {doing} (429)", "try again in some minutes"),
+    429: (UnavailableError, "{host} is still too busy while {doing} (429)", "try again in a few minutes"),
 }
 """Kind of error, problem and remedy by the answer's status."""
 
 _FAILURE = (
     UnavailableError,
     "{host} failed while {doing} ({status}){message}",
-    "look into its ml-pipeline server's log and try again",
+    "check the log of its ml-pipeline server and try again",
 )
 
 
@@ -239,10 +239,10 @@ def _explain_silence(error: Exception, host: str, doing: str) -> EvenfaceError:
         remedy = "check platform.kubeflow.host, the network, and any port-forward to the cluster"
         return UnavailableError(f"{host} can't be reached", remedy=remedy)
     if isinstance(cause, urllib3.exceptions.SSLError):
-        remedy = "set platform.kubeflow.ssl_ca_cert to its authority's"
+        remedy = "set platform.kubeflow.ssl_ca_cert to the file of its certificate authority"
         return PlatformError(f"The certificate of {host} is not trusted", remedy=remedy)
     return UnavailableError(
-        f"{host} broke off the connection while {doing}", remedy="try again, and look into its log if it happens again"
+        f"{host} dropped the connection while {doing}", remedy="try again, and check its log if it happens again"
     )
 
 

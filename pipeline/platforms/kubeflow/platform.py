@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines: its words for resources, and runs through its API."""
+"""Kubeflow Pipelines: its terms for resources, and runs through its API."""
 
 import os
 import time
@@ -35,17 +35,17 @@ class KubeflowPlatform:
         models = {stage.accelerator for _, stage in self.resources.stages() if stage.accelerator}
         if self.settings.gpu_nodes == "any" and models:
             notes.append(
-                f"platform.kubeflow.gpu_nodes is 'any', so a GPU may be another model than {', '.join(sorted(models))}."
+                f"platform.kubeflow.gpu_nodes is 'any', so a GPU may not be of the model {' or '.join(sorted(models))}."
             )
         if self.shared.image_pull_policy != "Always" and "@sha256:" not in self.shared.image:
             notes.append(
                 f"With the pull policy {self.shared.image_pull_policy} a node that has an image under the tag "
-                "keeps it when the tag moves on: pin the image by its digest."
+                "keeps using it after the tag has moved: pin the image by its digest."
             )
         return notes
 
     def checks(self, *, wanted: bool) -> list[Check]:
-        """Return what the cluster's labels are asked for and, if it is wanted or located, whether its API answers."""
+        """Return which GPUs are asked for and, if the platform is wanted or configured, whether its API answers."""
         models = GPU_MODELS.get(self.settings.gpu_nodes, {name: name for name in ACCELERATORS})
         checks = [Check("Kubeflow machines", True, self.resources.gpus_in_words(models))]
         if wanted or find_host(self.settings):
@@ -53,7 +53,7 @@ class KubeflowPlatform:
         return checks
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
-        """Give a task its stage's resources in Kubernetes' words."""
+        """Give a task its stage's resources in Kubernetes' terms."""
         resources = self.resources.of(stage)
         cpu, memory = f"{resources.cpu:g}", f"{round(resources.memory_gb * 1000)}M"
         # A request below the limit lets a node promise more memory than it has, and then kill a stage.
@@ -117,7 +117,7 @@ class KubeflowPlatform:
         try:
             run = api.call("starting the run", api.client.run_pipeline, job_name=name, **content)
         except UnavailableError:
-            # It may have started before the line broke: only its name, unique enough, can tell.
+            # It may have started before the connection broke: only its name, which is unique enough, can tell.
             experiment, wanted = content["experiment_id"], named(name)
             listed = api.call("looking for the run", api.client.list_runs, experiment_id=experiment, filter=wanted)
             if not listed.runs:
@@ -136,7 +136,7 @@ class KubeflowPlatform:
                 failures += 1
                 if failures == _PATIENCE_WHILE_FOLLOWING:
                     raise PlatformError(
-                        f"Lost sight of the run, which goes on ({error.problem})", remedy=f"see {url}"
+                        f"Lost sight of the run, which continues ({error.problem})", remedy=f"see {url}"
                     ) from error
                 time.sleep(self.settings.poll_seconds)
                 continue

@@ -2,7 +2,7 @@
 
 A recurring run made here carries, in its description, the schedule's name and zone, a generation
 and the specification of what was applied. The latest generation of a name is the schedule; earlier
-ones are kept, paused, only as long as a run of theirs is in flight, because some versions of
+ones are kept, paused, only while one of their runs is in flight, because some versions of
 Kubeflow stop the runs of a recurring run that is deleted.
 """
 
@@ -18,7 +18,7 @@ from pipeline.platforms.schedules import Schedule, ScheduleState
 from pipeline.platforms.submission import Change, PlatformError, Show, Submission
 
 _MARKER = "Made by `evenface schedule`, which reads this line: "
-_RESUMING = "Resumed, it starts the latest of the runs that it missed, and no other."
+_RESUMING = "When resumed, it starts only the latest of the runs that it missed."
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
 _PAGE = 100
 
@@ -38,7 +38,7 @@ def cluster_cron(schedule: Schedule, settings: KubeflowSettings) -> str:
             f"{schedule.timezone}",
             remedy=(
                 f"write the times in {settings.timezone}, or set platform.kubeflow.timezone "
-                "to the cluster's cronScheduleTimezone if that is another"
+                "to the cluster's cronScheduleTimezone if that differs"
             ),
         )
     return f"0 {schedule.cron}"
@@ -49,8 +49,8 @@ class RecurringRun:
     """A recurring run that evenface made.
 
     Attributes:
-        state: What is told about it.
-        generation: Counts what was applied under this name.
+        state: What users are told about it.
+        generation: Number of this version among those applied under its name, from 1.
         experiment_id: Experiment of its runs.
     """
 
@@ -65,12 +65,12 @@ class RecurringRun:
         if not marker:
             return None
         try:
-            told = json.loads(text)
-            schedule = Schedule(answer.display_name, told["cron"], told["timezone"], int(answer.max_concurrency))
+            applied = json.loads(text)
+            schedule = Schedule(answer.display_name, applied["cron"], applied["timezone"], int(answer.max_concurrency))
             paused = answer.status == "DISABLED"
             note = _RESUMING if paused else ""
-            state = ScheduleState(schedule, answer.recurring_run_id, paused, str(told["specification"]), note)
-            return cls(state, int(told["generation"]), answer.experiment_id)
+            state = ScheduleState(schedule, answer.recurring_run_id, paused, str(applied["specification"]), note)
+            return cls(state, int(applied["generation"]), answer.experiment_id)
         except (ValueError, KeyError, TypeError, RequestError):
             # Somebody edited the line; the recurring run is theirs now.
             return None
@@ -87,10 +87,10 @@ class RecurringRuns:
         return KubeflowApi(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
-        """Make the schedule of this name be this one.
+        """Create the schedule, or replace the one of this name.
 
         The new recurring run is created before the old one is retired, so that a failure leaves
-        one that works; applying again finishes what was interrupted.
+        a working one; applying again finishes what was interrupted.
         """
         settings = self.settings
         cron = cluster_cron(schedule, settings)
@@ -102,7 +102,7 @@ class RecurringRuns:
         if current is not None and current.state.specification == specification:
             self._retire(existing[1:], show)
             return Change.UNCHANGED
-        told = {
+        applied = {
             "cron": schedule.cron,
             "timezone": schedule.timezone,
             "specification": specification,
@@ -112,9 +112,9 @@ class RecurringRuns:
             f"creating the schedule {schedule.name}",
             self._api.client.create_recurring_run,
             job_name=schedule.name,
-            description=_MARKER + json.dumps(told),
+            description=_MARKER + json.dumps(applied),
             cron_expression=cron,
-            # The API describes this number as text.
+            # The API takes this number as text.
             max_concurrency=str(schedule.max_concurrency),
             no_catchup=True,
             enabled=current is None or not current.state.paused,
@@ -124,7 +124,7 @@ class RecurringRuns:
             return Change.CREATED
         self._retire(existing, show)
         if current.state.paused:
-            show(f"{schedule.name} was paused and stays so: `evenface schedule resume` starts it.")
+            show(f"{schedule.name} was paused and stays paused: `evenface schedule resume` starts it.")
         return Change.REPLACED
 
     def states(self) -> list[ScheduleState]:
@@ -151,20 +151,20 @@ class RecurringRuns:
         kept = self._retire(self._existing(name), lambda _: None)
         if kept:
             raise PlatformError(
-                f"The schedule {name} starts no more runs, but {', '.join(kept)} is still going and might end with it",
-                remedy="delete it again when that run has ended",
+                f"The schedule {name} is paused, but deleting it might stop a run in flight ({', '.join(kept)})",
+                remedy="delete it again when no run is in flight",
             )
 
     def _retire(self, retired: list[RecurringRun], show: Show) -> list[str]:
         """Disable recurring runs, delete those without a run in flight, return the runs in flight."""
-        going = []
+        all_in_flight = []
         for recurring in retired:
             self._disable(recurring)
             in_flight = self._in_flight(recurring)
-            going += in_flight
+            all_in_flight += in_flight
             if in_flight:
                 show(
-                    f"The run {in_flight[0]} of the earlier version goes on; "
+                    f"The run {in_flight[0]} of the earlier version continues; "
                     "that version is paused, and the next apply removes it."
                 )
                 continue
@@ -174,7 +174,7 @@ class RecurringRuns:
                 recurring.state.identifier,
                 propagation_policy="ORPHAN",
             )
-        return going
+        return all_in_flight
 
     def _disable(self, recurring: RecurringRun) -> None:
         if not recurring.state.paused:

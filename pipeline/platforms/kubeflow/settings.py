@@ -16,7 +16,7 @@ class KubeflowSettings(Section):
     """
 
     host: str | None = Field(
-        None, description="URL of the Kubeflow Pipelines API; KF_PIPELINES_ENDPOINT or the cluster's own otherwise."
+        None, description="URL of the Kubeflow Pipelines API; by default KF_PIPELINES_ENDPOINT or the cluster's own."
     )
     namespace: str | None = Field(None, description="Profile namespace of a multi-user installation.")
     ssl_ca_cert: str | None = Field(None, description="File with the certificate authority of the host.")
@@ -34,7 +34,7 @@ class KubeflowSettings(Section):
     timezone: str = Field(
         "UTC", description="The one time zone that the cluster's schedule controller runs in (cronScheduleTimezone)."
     )
-    poll_seconds: float = Field(10, gt=0, description="Pause between two looks at a run that is followed.")
+    poll_seconds: float = Field(10, gt=0, description="Seconds between two looks at a run that is followed.")
 
     @field_validator("host")
     @classmethod
@@ -45,7 +45,7 @@ class KubeflowSettings(Section):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             # The value is not repeated: it may hold a secret.
             raise SettingError(
-                "this is not a whole URL", remedy="write one such as https://kubeflow.example.org/pipeline"
+                "this is not a complete URL", remedy="write one such as https://kubeflow.example.org/pipeline"
             )
         if parts.username or parts.password:
             raise SettingError(

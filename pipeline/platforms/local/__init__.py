@@ -1,1 +1,1 @@
-"""The pipeline on this machine, by the KFP local runner."""
+"""The pipeline on this machine, with the KFP local runner."""

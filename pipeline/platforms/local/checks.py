@@ -26,7 +26,7 @@ def machine_checks() -> list[Check]:
 
 
 def docker_checks(settings: DockerSettings) -> list[Check]:
-    """Check what a run in containers needs besides."""
+    """Check what a run in containers needs in addition."""
     return [check_engine(), Check.attempt("Image", lambda: _describe_image(settings.image))]
 
 
@@ -80,10 +80,10 @@ def check_disk(directory: Path) -> Check:
 
 
 def check_gpu() -> Check:
-    """Look for an NVIDIA GPU and its driver; a run does without."""
+    """Look for an NVIDIA GPU and its driver; a run can do without."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        remedy = "none is needed, training takes longer without one"
+        remedy = "none is needed, but training takes longer without one"
         return Check("GPU", False, "none (no nvidia-smi)", remedy, required=False)
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
@@ -95,7 +95,7 @@ def check_gpu() -> Check:
 
 
 def check_engine() -> Check:
-    """Check that a Docker engine answers, and whether it passes the GPU on where there is one."""
+    """Check that a Docker engine answers, and whether it passes the GPU through where there is one."""
     from pipeline.platforms.local.docker_executor import passes_gpus
     from pipeline.platforms.local.docker_image import connect
 
@@ -107,7 +107,7 @@ def check_engine() -> Check:
     gpus = ""
     if shutil.which("nvidia-smi"):
         can = passes_gpus(engine)
-        gpus = ", passes the GPU on" if can else ", sees no GPU until the NVIDIA Container Toolkit is installed"
+        gpus = ", passes the GPU through" if can else ", sees no GPU until the NVIDIA Container Toolkit is installed"
     return Check("Docker", True, f"engine {engine['ServerVersion']}{gpus}")
 
 

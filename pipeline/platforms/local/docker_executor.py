@@ -37,7 +37,7 @@ class DockerExecutor:
     memory they would count against the limit.
 
     Attributes:
-        image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image is another one.
+        image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image has another one.
     """
 
     def __init__(self, image: DockerImage, settings: DockerSettings) -> None:
@@ -107,7 +107,7 @@ def _caller(engine: dict[str, Any]) -> tuple[str, list[str]]:
     """Return the container's user, so that results belong to the caller, and its capabilities."""
     rootless = any("rootless" in option for option in engine.get("SecurityOptions") or [])
     if rootless or os.getuid() == 0:
-        # Root in a rootless engine's container is the caller. Root reads folders of others, as outside.
+        # Root in a rootless engine's container is the caller. Root can read other users' folders, as it can outside.
         return "0:0", ["DAC_OVERRIDE"]
     return f"{os.getuid()}:{os.getgid()}", []
 

@@ -20,8 +20,8 @@ class DockerImage:
     """An image that the engine holds.
 
     Attributes:
-        reference: The name it was asked for by.
-        id: Its content's identity, ``sha256:…``.
+        reference: The name that it was looked up by.
+        id: Identity of its content, ``sha256:…``.
         target: The Dockerfile's target it was built from, or None where the label is missing.
         sources: Digest of the sources it was built from, or None where the label is missing.
         size_bytes: Size of all its layers.
@@ -52,7 +52,7 @@ def connect() -> DockerClient:
 def find_image(client: DockerClient, reference: str) -> DockerImage:
     """Look an image up in the engine.
 
-    A missing image is not pulled: a short name such as the default's would fetch a stranger's image.
+    A missing image is not pulled: a short name such as the default would fetch a stranger's image.
 
     Raises:
         RequestError: If the engine does not hold it.
@@ -61,7 +61,7 @@ def find_image(client: DockerClient, reference: str) -> DockerImage:
         image = client.images.get(reference)
     except ImageNotFound:
         raise RequestError(
-            f"Docker holds no image '{reference}'",
+            f"Docker has no image '{reference}'",
             remedy="build it with `make image`, or pull it and name it with --image",
         ) from None
     except DockerException as error:
@@ -81,7 +81,7 @@ def check_current(image: DockerImage, root: Path = _ROOT) -> None:
 
     Args:
         image: The image.
-        root: The checkout. Where it has no Dockerfile evenface was installed as a package, and there
+        root: The checkout. Where it has no Dockerfile, evenface was installed as a package, and there
             is nothing to compare with.
 
     Raises:
@@ -95,7 +95,7 @@ def check_current(image: DockerImage, root: Path = _ROOT) -> None:
         )
     if image.sources != sources_digest(image.target, root):
         raise RequestError(
-            f"The image '{image.reference}' was built from other sources than this checkout's",
+            f"The image '{image.reference}' was built from sources other than this checkout's",
             remedy="build it again with `make image`",
         )
 
@@ -103,7 +103,7 @@ def check_current(image: DockerImage, root: Path = _ROOT) -> None:
 def sources_digest(target: str, root: Path = _ROOT) -> str:
     """Identify what an image of this checkout is made of.
 
-    ``docker/build.sh`` computes the same number with ``sha256sum``: the digest of the list of the
+    ``docker/build.sh`` computes the same digest with ``sha256sum``: the digest of the list of the
     files' digests and names.
 
     Args:

@@ -1,4 +1,4 @@
-"""What runs a local run's stages: processes of this Python, or another executor of the same shape."""
+"""What runs a local run's stages: processes of this Python, or another executor with the same interface."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ class Executor(Protocol):
     image: str
 
     def runner(self, reads: list[Path], writes: list[Path]) -> contextlib.AbstractContextManager[Any]:
-        """Give KFP's runner for a run that reads and writes these paths."""
+        """Return a context with KFP's runner for a run that reads and writes these paths."""
 
 
 class SubprocessExecutor:

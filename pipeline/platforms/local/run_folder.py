@@ -1,10 +1,10 @@
-"""What a local run leaves, and where."""
+"""What a local run leaves behind, and where."""
 
 from pathlib import Path
 
 
 class RunFolder:
-    """What a local run leaves, and where.
+    """What a local run leaves behind, and where.
 
     Attributes:
         report: The HTML report.

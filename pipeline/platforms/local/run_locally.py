@@ -92,7 +92,7 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
     """Copy what a user wants from KFP's folders into the run's folder.
 
     Raises:
-        RunFailedError: If an output is missing or empty: a runner can call a failed task a success.
+        RunFailedError: If an output is missing or empty: a runner can report a failed task as a success.
     """
     for name in declared:
         if name not in outputs or not _has_content(Path(outputs[name].path)):

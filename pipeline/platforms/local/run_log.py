@@ -19,7 +19,7 @@ _EXPLAINED = {kind.__name__ for kind in (RequestError, DataError, ArtifactError,
 
 
 class RunLog:
-    """A text stream that files every line, shows the stages' own, and remembers why a stage failed.
+    """A text stream that writes every line to a file, shows the stages' own lines, and remembers why a stage failed.
 
     Attributes:
         failed_stage: The first stage that failed, or None.
@@ -76,13 +76,13 @@ class RunLog:
         if not succeeded and self.failed_stage is None:
             self.failed_stage = stage
             self.cause = self._last_error or (
-                "its process ended without an error message, perhaps killed for want of memory: "
+                "its process ended without an error message, perhaps killed for lack of memory: "
                 f"see the end of {self._file.name}."
             )
 
 
 def names_an_error(line: str) -> bool:
-    """Say whether a line is the last one of a traceback: an error's name and message."""
+    """Say whether a line is the last of a traceback: an error's name and message."""
     return _ERROR.match(line.strip()) is not None
 
 

@@ -1,4 +1,4 @@
-"""One stage in one container, whose end is never guessed.
+"""One stage in one container, whose outcome is never guessed.
 
 KFP's own function lets the engine remove a container as soon as it exits and takes a container that
 is gone for one that succeeded (https://github.com/kubeflow/pipelines/issues/13332). Here the container
@@ -24,18 +24,18 @@ from pipeline.platforms.submission import RunFailedError
 _TAIL_LINES = 20
 _SHOWN_LINES = 3
 _NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics"}
-"""Artifacts that are all metadata: KFP writes no file for them."""
+"""Artifacts that consist only of metadata: KFP writes no file for them."""
 
 
 @contextmanager
 def guarded_stages() -> Iterator[None]:
     """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts."""
-    theirs = docker_task_handler.run_docker_container
+    original = docker_task_handler.run_docker_container
     docker_task_handler.run_docker_container = run_stage_container
     try:
         yield
     finally:
-        docker_task_handler.run_docker_container = theirs
+        docker_task_handler.run_docker_container = original
 
 
 def run_stage_container(
@@ -43,13 +43,13 @@ def run_stage_container(
 ) -> int:
     """Run a command in a container, print its output and return its exit code.
 
-    A failure is explained in a last printed line unless the output's end names the error itself.
+    A failure is explained in a final printed line, unless the end of the output names the error itself.
 
     Args:
         client: Client of the engine.
         image: Image that the engine holds.
-        command: The command; KFP's executor input in it tells the declared outputs.
-        volumes: Mounts in the words of docker's ``volumes``.
+        command: The command; KFP's executor input in it names the declared outputs.
+        volumes: Mounts in the form of docker's ``volumes``.
         arguments: Further arguments of docker's ``containers.create``.
 
     Returns:
@@ -77,7 +77,7 @@ def run_stage_container(
         _explain_exit(exit_code, tail, killed_for_memory=killed_for_memory, limit=arguments.get("mem_limit"))
         return exit_code
     if missing := missing_outputs(command):
-        _explain(f"its container ended well but left no output {', '.join(missing)}: see its log")
+        _explain(f"its container succeeded but left no output {', '.join(missing)}: see its log")
         return 1
     return 0
 

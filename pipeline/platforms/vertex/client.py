@@ -1,4 +1,4 @@
-"""Calling Vertex AI: endpoint, credentials, patience, and sentences for what can go wrong."""
+"""Calling Vertex AI: endpoint, credentials, retries, and errors in plain words."""
 
 import itertools
 from collections.abc import Callable
@@ -36,22 +36,22 @@ _EXPLANATIONS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
         "check platform.vertex.project and platform.vertex.location ({place}), and that the Vertex AI API is enabled "
         "there",
     ),
-    ((exceptions.AlreadyExists,), "can't {action} because the name exists ({message})", "choose another name"),
+    ((exceptions.AlreadyExists,), "can't {action} because the name is taken ({message})", "choose another name"),
     (
         (exceptions.TooManyRequests,),
         "has no quota left to {action} in {place}, {waited} ({message})",
-        "try again later, or ask for more",
+        "try again later, or ask for more quota",
     ),
     ((exceptions.BadRequest,), "refuses to {action} ({message})", "correct the settings and try again"),
     (
         (exceptions.ServiceUnavailable, exceptions.GatewayTimeout),
         "at {endpoint} could not be reached to {action}, {waited} ({message})",
-        "check the network and give the same command again",
+        "check the network and run the same command again",
     ),
-    ((exceptions.ServerError,), "failed to {action}, {waited} ({message})", "give the same command again later"),
-    ((Exception,), "failed to {action} ({message})", "give the same command again"),
+    ((exceptions.ServerError,), "failed to {action}, {waited} ({message})", "run the same command again later"),
+    ((Exception,), "failed to {action} ({message})", "run the same command again"),
 )
-"""What Vertex AI does and the remedy, by Google's exceptions; the first that fits counts."""
+"""What Vertex AI does and the remedy, by Google's exceptions; the first match counts."""
 
 _REQUEST_ERRORS = (exceptions.AlreadyExists, exceptions.BadRequest)
 
@@ -94,7 +94,7 @@ class VertexClient:
 
         Raises:
             PlatformError: If Vertex AI refuses or can't be reached for longer than `retry_seconds`.
-            RequestError: If the request itself is wrong.
+            RequestError: If the request itself is invalid.
         """
         patience = self.settings.retry_seconds
         attempts = itertools.count()
@@ -108,7 +108,7 @@ class VertexClient:
 
 
 def _passes(error: Exception) -> bool:
-    """Tell whether an error may pass by itself: a quota, an outage, a lost connection."""
+    """Tell whether an error may go away by itself: a quota, an outage, a lost connection."""
     passing = (exceptions.TooManyRequests, exceptions.Aborted, exceptions.ServerError)
     return isinstance(error, passing) and not isinstance(error, exceptions.MethodNotImplemented)
 
@@ -148,7 +148,7 @@ def connect(settings: VertexSettings) -> VertexClient:
 def _credentials() -> tuple[Any, str | None]:
     try:
         credentials, project = google.auth.default(scopes=_SCOPES)
-        # Within a request an expired login looks like an outage and would be waited for.
+        # Within a request, an expired login looks like an outage and would be retried.
         credentials.refresh(google.auth.transport.requests.Request())
     except DefaultCredentialsError:
         raise PlatformError("No Google credentials were found", remedy=_LOGIN) from None
@@ -170,7 +170,7 @@ def _explain(error: Exception, action: str, client: VertexClient) -> EvenfaceErr
         "message": " ".join(str(getattr(error, "message", error)).split()).rstrip(".") or type(error).__name__,
         "place": f"project {client.project}, location {settings.location}",
         "endpoint": settings.endpoint,
-        "waited": f"even after {seconds:g} s of retries" if seconds else "at the first try",
+        "waited": f"even after {seconds:g} s of retries" if seconds else "on the first try",
     }
     kind = RequestError if isinstance(error, _REQUEST_ERRORS) else PlatformError
     problem, remedy = next(row[1:] for row in _EXPLANATIONS if isinstance(error, row[0]))

@@ -30,11 +30,11 @@ _WORDS = {
 
 
 def follow(client: VertexClient, name: str, titles: dict[str, str], show: Show) -> None:
-    """Look at a run until it ends, and show each change.
+    """Watch a run until it ends, and show each change.
 
     Raises:
         RunFailedError: If the run failed or was cancelled, naming the stage and its error.
-        PlatformError: If Vertex AI can't be asked any longer; the run goes on.
+        PlatformError: If Vertex AI no longer answers; the run continues.
     """
     started = time.monotonic()
     shown: dict[str, str] = {}

@@ -28,7 +28,7 @@ MACHINES: dict[str, dict[int, tuple[int, int]]] = {
     "nvidia-a100-80gb": {1: (12, 170), 2: (24, 340), 4: (48, 680), 8: (96, 1360)},
     "nvidia-h100-80gb": {1: (26, 234), 2: (52, 468), 4: (104, 936), 8: (208, 1872)},
 }
-"""For each GPU model the numbers that a machine may have, with the vCPUs and gigabytes of the largest such machine.
+"""For each GPU model, how many a machine may have, with the vCPUs and gigabytes of the largest such machine.
 
 T4 and V100 are attached to N1 machines (custom training offers the predefined ones); L4 comes with
 G2, A100 with A2, H100 with A3 machines.
@@ -39,7 +39,7 @@ def check_machines(resources: ResourcesSettings) -> list[str]:
     """Check every stage's resources against Vertex AI's machines.
 
     Returns:
-        A sentence for each pair that Vertex AI is likely to refuse.
+        A sentence for each combination that Vertex AI is likely to refuse.
 
     Raises:
         RequestError: If there is no such machine, naming the setting and what is allowed.

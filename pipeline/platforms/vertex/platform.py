@@ -1,4 +1,4 @@
-"""Vertex AI Pipelines: the pipeline in its words."""
+"""Vertex AI Pipelines: the pipeline in its terms."""
 
 import json
 from dataclasses import dataclass
@@ -43,12 +43,12 @@ class VertexPlatform:
         timed = [stage for stage, asked in stages.items() if asked.timeout_seconds is not None]
         if timed:
             sentences.append(
-                f"timeout_seconds of {', '.join(timed)} is ignored: Vertex AI has no time limit for a pipeline's task."
+                f"timeout_seconds of {', '.join(timed)} is ignored: Vertex AI has no time limit for a pipeline task."
             )
         spot = [stage for stage, asked in stages.items() if asked.spot]
         if spot:
             sentences.append(
-                f"spot of {', '.join(spot)} is ignored: a KFP task on Vertex AI runs on standard machines alone."
+                f"spot of {', '.join(spot)} is ignored: a KFP task on Vertex AI runs only on standard machines."
             )
         if self.shared.image_pull_policy != "IfNotPresent":
             sentences.append(
@@ -66,7 +66,7 @@ class VertexPlatform:
         return sentences
 
     def checks(self, *, wanted: bool) -> list[Check]:
-        """Return whether there are such machines and, if it is wanted or configured, whether the API answers."""
+        """Return which GPUs are asked for and, if the platform is wanted or configured, whether its API answers."""
         checks = [Check.attempt("Vertex machines", self._machines_in_words)]
         if wanted or self.settings.project is not None:
             checks.append(Check.attempt("Vertex API", self._answer_in_words))
@@ -85,7 +85,7 @@ class VertexPlatform:
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
         """Give a task its stage's limits, accelerator, retries and caching.
 
-        Vertex AI reads limits alone and chooses the machine by them. KFP's Kubernetes extension stays
+        Vertex AI reads only limits and chooses the machine by them. KFP's Kubernetes extension stays
         unused: it would add a second YAML document.
         """
         asked = self.resources.of(stage)
@@ -102,7 +102,7 @@ class VertexPlatform:
         task.set_caching_options(self.shared.caching)
 
     def preview(self, submission: Submission) -> dict[str, Any]:
-        """Return what `submit` would send, with the compiled pipeline's place taken by its name and version."""
+        """Return what `submit` would send, with the pipeline's name and version in place of its YAML."""
         job = job_of(submission, self.settings)
         specification = job["pipelineSpec"]
         job["pipelineSpec"] = {
@@ -122,7 +122,7 @@ class VertexPlatform:
         """Start a run and return its resource name; with `wait`, follow it to its end.
 
         Raises:
-            RequestError: If the request is wrong or a run of this name exists.
+            RequestError: If the request is invalid or a run of this name exists.
         """
         job = job_of(submission, self.settings)
         job_id = job_id_of(submission.run_name)
@@ -138,7 +138,7 @@ class VertexPlatform:
             try:
                 follow(client, created.name, task_titles(job["pipelineSpec"]), show)
             except KeyboardInterrupt:
-                show("No longer followed; the run goes on, and the console can cancel it.")
+                show("No longer followed; the run continues, and can be cancelled in the console.")
                 raise
         return str(created.name)
 

@@ -35,9 +35,9 @@ def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
     """
     root = submission.pipeline_root
     if root is None or not is_gs_uri(root):
-        stated = "none is set" if root is None else f"it is {root}"
+        stated = "not set" if root is None else root
         raise RequestError(
-            f"Vertex AI keeps artifacts in a bucket, and {stated}",
+            f"Vertex AI keeps artifacts in a bucket, but platform.pipeline_root is {stated}",
             remedy="set platform.pipeline_root to gs://BUCKET/FOLDER",
         )
     job: dict[str, Any] = {
@@ -58,17 +58,17 @@ def job_of(submission: Submission, settings: VertexSettings) -> dict[str, Any]:
 
 
 def job_id_of(run_name: str) -> str:
-    """Return the identifier of a run's job: the run's name in the letters that Vertex AI allows.
+    """Return the identifier of a run's job: the run's name in the characters that Vertex AI allows.
 
     Raises:
-        RequestError: If no identifier can be made of the name.
+        RequestError: If no identifier can be made from the name.
     """
     identifier = re.sub(r"[^a-z0-9]+", "-", run_name.lower()).strip("-")[:128]
     if not _JOB_ID.fullmatch(identifier):
-        raise RequestError(f"'{run_name}' can't name a run on Vertex AI", remedy="begin it with a letter")
+        raise RequestError(f"'{run_name}' can't be the name of a run on Vertex AI", remedy="begin it with a letter")
     return identifier
 
 
 def label_value(text: str) -> str:
-    """Return a text in the letters that a label's value may have."""
+    """Return a text in the characters that a label's value may have."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-")[:63]

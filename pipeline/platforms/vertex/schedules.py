@@ -18,10 +18,10 @@ from pipeline.platforms.vertex.request import job_of
 from pipeline.platforms.vertex.settings import OWN_LABEL_PREFIX, VertexSettings
 
 SCHEDULE_LABEL = f"{OWN_LABEL_PREFIX}schedule"
-"""Label of every run of a schedule that names the schedule; by it evenface knows its own."""
+"""Label of every run of a schedule that names the schedule; evenface knows its own schedules by it."""
 
 SPECIFICATION_LABEL = f"{OWN_LABEL_PREFIX}specification"
-"""Label of every run of a schedule that identifies all that the schedule does."""
+"""Label of every run of a schedule that identifies everything that the schedule does."""
 
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S+)\s+")
 _APPLIED = (
@@ -44,7 +44,7 @@ class VertexSchedules:
         return connect(self.settings)
 
     def apply(self, schedule: Schedule, submission: Submission, show: Show) -> Change:
-        """Make the one schedule of this name be this one, in place; runs in flight go on.
+        """Create the schedule, or change the one of this name in place; runs in flight continue.
 
         A paused schedule stays paused.
 
@@ -60,8 +60,8 @@ class VertexSchedules:
 
     def states(self) -> list[ScheduleState]:
         """Return the schedules that evenface made, by name."""
-        everyones = self._list("create_pipeline_job_request:*")
-        own = [schedule for schedule in everyones if SCHEDULE_LABEL in _labels(schedule)]
+        schedules = self._list("create_pipeline_job_request:*")
+        own = [schedule for schedule in schedules if SCHEDULE_LABEL in _labels(schedule)]
         return sorted(map(_state, own), key=lambda state: state.schedule.name)
 
     def pause(self, name: str) -> None:
@@ -75,7 +75,7 @@ class VertexSchedules:
             self._change_state("resume", schedule, VertexSchedule.State.ACTIVE)
 
     def delete(self, name: str) -> None:
-        """Delete every schedule of a name; runs in flight go on."""
+        """Delete every schedule of a name; runs in flight continue."""
         for schedule in self._existing(name):
             self._delete(schedule)
 
@@ -93,7 +93,7 @@ class VertexSchedules:
         current = existing[0]
         if current.state == VertexSchedule.State.COMPLETED:
             raise RequestError(
-                f"The schedule {name} has come to its end and can't be changed",
+                f"The schedule {name} has ended and can't be changed",
                 remedy=f"delete it with evenface schedule delete {name}, then apply again",
             )
         if _same(current, wanted):
@@ -121,7 +121,7 @@ class VertexSchedules:
         client, name = self._client, schedule.name
 
         def attempt(_: bool) -> None:
-            # Vertex AI refuses to pause what is paused, as it is after an attempt whose answer was lost.
+            # Vertex AI refuses to pause a paused schedule, and an attempt whose answer was lost may have paused it.
             if client.send(client.schedules.get_schedule, name=name).state == goal:
                 return
             if goal == VertexSchedule.State.PAUSED:
@@ -146,7 +146,7 @@ class VertexSchedules:
             except TimeoutError:
                 raise PlatformError(
                     f"Vertex AI takes longer than {seconds:g} s to delete the schedule {schedule.display_name}",
-                    remedy="see later with evenface schedule list that it is gone",
+                    remedy="check later with evenface schedule list that it is gone",
                 ) from None
 
         client.repeat(f"delete the schedule {schedule.display_name}", attempt)
@@ -154,7 +154,9 @@ class VertexSchedules:
     def _existing(self, name: str) -> list[VertexSchedule]:
         schedules = self._named(name)
         if not schedules:
-            raise RequestError(f"Vertex AI has no schedule called {name}", remedy="see evenface schedule list")
+            raise RequestError(
+                f"Vertex AI has no schedule called {name}", remedy="choose one from evenface schedule list"
+            )
         return schedules
 
     def _named(self, name: str) -> list[VertexSchedule]:
@@ -185,7 +187,7 @@ def _called(name: str) -> str:
 
 
 def _schedule_of(schedule: Schedule, job: dict[str, Any], parent: str, *, allow_queueing: bool) -> VertexSchedule:
-    """Return a schedule in Vertex AI's words."""
+    """Return a schedule in Vertex AI's terms."""
     message: dict[str, Any] = {
         "displayName": schedule.name,
         "cron": f"TZ={schedule.timezone} {schedule.cron}",
@@ -238,5 +240,5 @@ def _state(schedule: VertexSchedule) -> ScheduleState:
 
 def _note(schedule: VertexSchedule) -> str:
     started = schedule.started_run_count
-    ended = ", has come to its end" if schedule.state == VertexSchedule.State.COMPLETED else ""
+    ended = ", has ended" if schedule.state == VertexSchedule.State.COMPLETED else ""
     return f"{started} run{'' if started == 1 else 's'} started{ended}"

@@ -26,13 +26,13 @@ class VertexSettings(Section):
     project: str | None = Field(
         None,
         pattern=r"^[a-z0-9.:-]+$",
-        description="Google Cloud project; that of Google's credential chain otherwise.",
+        description="Google Cloud project; by default that of Google's credential chain.",
     )
     location: str = Field("us-central1", pattern=r"^[a-z]+(-[a-z]+)+\d+$", description="Region of the runs.")
     service_account: str | None = Field(
         None,
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-        description="E-mail of the service account that the tasks run as; the project's default otherwise.",
+        description="E-mail of the service account that the tasks run as; by default the project's own.",
     )
     network: str | None = Field(
         None,
@@ -46,31 +46,32 @@ class VertexSettings(Section):
     )
     labels: dict[str, str] = Field(default_factory=dict, description="Labels of every run.")
     failure_policy: Literal["slow", "fast"] = Field(
-        "slow", description="After a task failed: finish all that does not depend on it, or start nothing more."
+        "slow",
+        description="After a task fails: finish all that does not depend on it (slow), or start nothing more (fast).",
     )
     allow_queueing: bool = Field(
         False, description="A scheduled run that would exceed the concurrency waits instead of being skipped."
     )
     api_endpoint: str | None = Field(
-        None, description="Host of the API, such as a private endpoint; the location's own otherwise."
+        None, description="Host of the API, such as a private endpoint; by default the location's own."
     )
     request_seconds: float = Field(60, gt=0, description="Longest time one request may take.")
     retry_seconds: float = Field(
-        120, ge=0, description="How long a request is repeated that met a quota, an outage or a lost connection."
+        120, ge=0, description="How long a request that meets a quota, an outage or a lost connection is repeated."
     )
-    poll_seconds: float = Field(30, gt=0, description="Pause between two looks at a run that is followed.")
+    poll_seconds: float = Field(30, gt=0, description="Seconds between two looks at a run that is followed.")
 
     @model_validator(mode="after")
     def _labels_are_legal(self) -> Self:
         for key, value in self.labels.items():
             if key.startswith(OWN_LABEL_PREFIX):
                 raise SettingError(
-                    f"label '{key}' begins with {OWN_LABEL_PREFIX}, which is kept for evenface", remedy="rename it"
+                    f"label '{key}' begins with {OWN_LABEL_PREFIX}, which is reserved for evenface", remedy="rename it"
                 )
             if not _LABEL_KEY.fullmatch(key):
                 raise SettingError(
                     f"'{key}' can't be a label",
-                    remedy="use at most 63 lower-case letters, digits, _ and -, letter first",
+                    remedy="use at most 63 lower-case letters, digits, _ and -, beginning with a letter",
                 )
             if not _LABEL_VALUE.fullmatch(value):
                 raise SettingError(
@@ -84,8 +85,7 @@ class VertexSettings(Section):
         if endpoint is not None and not (_HOST.fullmatch(endpoint) or _LOOPBACK.fullmatch(endpoint)):
             raise SettingError(
                 f"api_endpoint can't be '{endpoint}'",
-                remedy="write a host name, which is called over TLS; "
-                "plain http:// is for 127.0.0.1 and localhost alone",
+                remedy="write a host name, which is called over TLS; plain http:// is only for 127.0.0.1 and localhost",
             )
         if self.is_loopback and self.project is None:
             raise SettingError(
@@ -100,7 +100,7 @@ class VertexSettings(Section):
 
     @property
     def endpoint(self) -> str:
-        """Host, and port where one is given, of the API."""
+        """Host of the API, and its port where one is given."""
         if self.api_endpoint is None:
             return f"{self.location}-aiplatform.googleapis.com"
         return self.api_endpoint.removeprefix("http://")

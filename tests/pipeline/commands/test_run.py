@@ -26,9 +26,9 @@ from tests.components.compare.comparisons import make_comparison
             ["--set", "variants=[ins]"],
             "The setting compare.reference is 'baseline', which is not among",
         ),
-        (["--set", "seeds=[1, 1]"], "The setting seeds names one value twice"),
-        (["--set", "seeds=[-1]"], "A seed is -1: set seeds to numbers of 0 or more."),
-        (["--image", "evenface:1"], "--image names the image of containers: add --runner docker."),
+        (["--set", "seeds=[1, 1]"], "The setting seeds repeats a value"),
+        (["--set", "seeds=[-1]"], "A seed is -1: use seeds of 0 or more."),
+        (["--image", "evenface:1"], "--image applies only to containers: add --runner docker."),
         (["--set", "tune.initial_points=9", "--set", "tune.trials=3"], "initial_points (9) is above trials (3)"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_day_that_never_comes_is_refused():
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
-        ({"name": "Weekly run"}, "can't name a schedule"),
+        ({"name": "Weekly run"}, "can't be the name of a schedule"),
         ({"timezone": "Europe/Pariss"}, "is not a time zone"),
         ({"timezone": "../etc/passwd"}, "is not a time zone"),
         ({"max_concurrency": 0}, "choose 1 to 10"),

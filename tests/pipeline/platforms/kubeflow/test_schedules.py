@@ -70,7 +70,7 @@ def test_a_change_creates_the_new_one_before_it_retires_the_old(on_kubeflow, kub
 def test_a_run_in_flight_survives_a_change(on_kubeflow, kubeflow, applied):
     run = kubeflow.fire(applied["recurring_run_id"])
     finished = on_kubeflow("schedule", "apply", "weekly", "--cron", "0 5 * * *")
-    assert f"The run {run} of the earlier version goes on" in finished.out
+    assert f"The run {run} of the earlier version continues" in finished.out
     assert kubeflow.runs[run]["state"] == "RUNNING"
     assert applied["status"] == "DISABLED"
     assert [recurring["status"] for recurring in kubeflow.recurring_runs.values()] == ["DISABLED", "ENABLED"]
@@ -109,7 +109,7 @@ def test_pause_and_resume(on_kubeflow, applied):
 
 def test_a_paused_schedule_stays_paused_when_it_changes(on_kubeflow, kubeflow, applied):
     on_kubeflow("schedule", "pause", "weekly")
-    assert "stays so" in on_kubeflow("schedule", "apply", "weekly", "--cron", "0 4 * * 1").out
+    assert "stays paused" in on_kubeflow("schedule", "apply", "weekly", "--cron", "0 4 * * 1").out
     assert only(kubeflow.recurring_runs)["status"] == "DISABLED"
 
 
@@ -123,7 +123,7 @@ def test_deleting_does_not_stop_a_run_in_flight(on_kubeflow, kubeflow, applied):
     run = kubeflow.fire(applied["recurring_run_id"])
     refused = on_kubeflow("schedule", "delete", "weekly")
     assert refused.code == 1
-    assert f"{run} is still going" in refused.sentence
+    assert f"a run in flight ({run})" in refused.sentence
     assert kubeflow.runs[run]["state"] == "RUNNING"
     assert applied["status"] == "DISABLED"
 

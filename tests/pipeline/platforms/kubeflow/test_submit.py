@@ -107,7 +107,7 @@ def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypat
     monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "wrong-hunter2")
     finished = on_kubeflow("submit")
     assert finished.code == 1
-    assert "does not know who is asking while connecting (401): put a valid token into" in finished.sentence
+    assert "did not accept the credentials while connecting (401): put a valid token into" in finished.sentence
     assert "hunter2" not in finished.err
     assert writes(kubeflow) == []
 
@@ -117,8 +117,8 @@ def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypat
     [
         ("RunService_CreateRun", 403, 1, "does not allow starting the run (403): ask its administrator"),
         ("PipelineService_ListPipelines", 404, 2, "(404), 'Ordered fault 404': check that platform.kubeflow.host"),
-        ("UploadPipelineVersion", 400, 2, "calls the request wrong while uploading the pipeline version"),
-        ("PipelineService_CreatePipeline", 409, 1, "already has one of this name while creating the pipeline evenface"),
+        ("UploadPipelineVersion", 400, 2, "rejected the request while uploading the pipeline version"),
+        ("PipelineService_CreatePipeline", 409, 1, "found the name taken while creating the pipeline evenface"),
         (
             "ExperimentService_CreateExperiment",
             500,
@@ -151,7 +151,7 @@ def test_patience_ends(on_kubeflow, kubeflow):
     kubeflow.fail("UploadPipelineVersion", 429, times=99, Retry_After="1")
     finished = on_kubeflow("submit")
     assert finished.code == 1
-    assert "still too busy while uploading the pipeline version (429): try again in some minutes." in finished.sentence
+    assert "still too busy while uploading the pipeline version (429): try again in a few minutes." in finished.sentence
 
 
 def test_a_connection_cut_while_starting_a_run_starts_it_once(on_kubeflow, kubeflow):
@@ -171,7 +171,7 @@ def test_a_connection_cut_while_uploading_can_be_submitted_again(on_kubeflow, ku
     kubeflow.fail("UploadPipelineVersion", 0)
     cut = on_kubeflow("submit")
     assert cut.code == 1
-    assert "broke off the connection while uploading the pipeline version: try again" in cut.sentence
+    assert "dropped the connection while uploading the pipeline version: try again" in cut.sentence
     assert on_kubeflow("submit").code == 0
     assert len(kubeflow.versions) == 1
 
@@ -182,7 +182,7 @@ def test_a_run_is_followed_through_short_failures_but_not_for_ever(on_kubeflow, 
     kubeflow.fail("RunService_GetRun", 500, times=99)
     lost = on_kubeflow("submit", "--wait")
     assert lost.code == 1
-    assert "Lost sight of the run, which goes on (http://" in lost.sentence
+    assert "Lost sight of the run, which continues (http://" in lost.sentence
     assert "failed while following the run (500), 'Ordered fault 500'): see http://" in lost.sentence
 
 
@@ -210,7 +210,7 @@ def test_no_host_at_all_is_a_wrong_request(command, monkeypatch, tmp_path):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     refused = command("submit", "--target", "kubeflow", "--preset", "demo")
     assert refused.code == 2
-    assert "Nothing says where Kubeflow Pipelines is" in refused.sentence
+    assert "No address is set for Kubeflow Pipelines" in refused.sentence
 
 
 class LoginPage(BaseHTTPRequestHandler):

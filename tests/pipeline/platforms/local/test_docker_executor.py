@@ -175,7 +175,7 @@ def build(engine, tag, *labels):
     [
         (
             ("evenface.target=cpu", "evenface.sources=0123456789abcdef"),
-            "was built from other sources than this checkout's: build it again with `make image`.",
+            "was built from sources other than this checkout's: build it again with `make image`.",
         ),
         ((), "does not say which sources it holds: build it with `make image`."),
     ],

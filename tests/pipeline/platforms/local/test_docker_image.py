@@ -48,7 +48,7 @@ def test_a_change_of_anything_that_is_in_the_image_makes_it_stale(checkout, chan
     check_current(built, checkout)
     with (checkout / changed).open("a") as file:
         file.write("\n")
-    with pytest.raises(RequestError, match="built from other sources"):
+    with pytest.raises(RequestError, match="built from sources other than"):
         check_current(built, checkout)
 
 

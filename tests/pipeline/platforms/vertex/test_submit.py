@@ -79,7 +79,7 @@ def test_a_server_on_this_machine_gets_no_credentials(server, package):
 
 def test_two_runs_of_one_name_are_refused(server, package):
     submit(server, package)
-    with pytest.raises(RequestError, match="the name exists.*choose another name"):
+    with pytest.raises(RequestError, match="the name is taken.*choose another name"):
         submit(server, package)
 
 

@@ -111,7 +111,7 @@ class VertexServer:
         self.faults.append(Fault(method, code, message, **details))
 
     def fire(self, name: str) -> v1.PipelineJob:
-        """Start a schedule's run, as its time had come."""
+        """Start a schedule's run, as if its time had come."""
         (schedule,) = (each for each in self.schedules.values() if each.display_name == name)
         assert schedule.state == v1.Schedule.State.ACTIVE
         request = v1.CreatePipelineJobRequest(schedule.create_pipeline_job_request)
