@@ -1,6 +1,6 @@
-"""The stages of the pipeline, and the rooms that several of them share.
+"""The stages of the pipeline, and the packages that several of them share.
 
-A stage is a folder named with a verb (``preprocess``, ``train``, …); what stages share has a noun's name
-(``sources``, ``dataset``, ``training``, ``model``, ``imbalance``, ``evaluation``). No stage imports another
-one, and nothing here imports ``pipeline``; ``make lint`` holds these arrows.
+A stage is a folder named with a verb (``preprocess``, ``train``, …); what several stages share is named with a
+noun (``sources``, ``dataset``, ``training``, ``model``, ``imbalance``, ``evaluation``). No stage imports
+another, and nothing here imports ``pipeline``; ``make lint`` enforces both.
 """

@@ -1,4 +1,4 @@
-"""The base of what one stage writes as JSON for another to read."""
+"""The base class of what one stage writes as JSON for another to read."""
 
 import os
 from typing import Any, Self
@@ -10,16 +10,16 @@ from components.files import read_json, write_json
 
 
 class Contract(BaseModel):
-    """Facts with a fixed form: unknown keys are refused, values never change."""
+    """Facts in a fixed form: unknown keys are refused and values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @classmethod
     def parse(cls, content: Any, path: str | os.PathLike[str]) -> Self:
-        """Return the facts that the JSON values of a file hold.
+        """Return the facts that a file's JSON content holds.
 
         Raises:
-            ArtifactError: If they have another form; names the file and the first place that differs.
+            ArtifactError: If its form is not the expected one; the message names the file and the first mismatch.
         """
         try:
             return cls.model_validate(content)
@@ -27,8 +27,8 @@ class Contract(BaseModel):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "content"
             raise ArtifactError(
-                f"{path} does not have the form of this version of evenface ({place}: {first['msg']})",
-                remedy="run the stage that writes it again",
+                f"{path} does not have the form that this version of evenface expects ({place}: {first['msg']})",
+                remedy="rerun the stage that writes it",
             ) from None
 
     @classmethod
@@ -36,7 +36,7 @@ class Contract(BaseModel):
         """Read the facts from a JSON file.
 
         Raises:
-            ArtifactError: If the file is missing, is not JSON, or has another form.
+            ArtifactError: If the file is missing, is not JSON, or has a different form.
         """
         return cls.parse(read_json(path), path)
 

@@ -2,7 +2,7 @@
 
 
 class EvenfaceError(Exception):
-    """An expected failure, told in one sentence: the problem, a colon and the remedy.
+    """An expected failure, stated in one sentence: the problem, a colon and the remedy.
 
     Args:
         problem: What is wrong, without a full stop.
@@ -20,12 +20,12 @@ class EvenfaceError(Exception):
 
 
 class RequestError(EvenfaceError):
-    """The request itself is wrong: an unknown name, a wrong type, an impossible pair of settings."""
+    """The request itself is wrong: an unknown name, a wrong type, an impossible combination of settings."""
 
 
 class DataError(EvenfaceError):
-    """The data does not allow what was asked: no face, too many faults, a cell with too few faces."""
+    """The data does not allow what was asked: no faces, too many faulty files, a cell with too few faces."""
 
 
 class ArtifactError(EvenfaceError):
-    """An artifact of an earlier stage is missing, damaged or of another schema."""
+    """An artifact of an earlier stage is missing, is damaged or has a different schema."""

@@ -14,10 +14,10 @@ from components.errors import ArtifactError
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``target`` that replaces it when the block succeeds.
+    """Give a temporary path beside ``target``; what is written there replaces ``target`` if the block succeeds.
 
-    What is created at the temporary path may be a file or a directory. When the block raises,
-    it is removed and ``target`` stays as it was.
+    What is created at the temporary path may be a file or a directory. If the block raises,
+    it is removed and ``target`` stays unchanged.
 
     Args:
         target: Final path. Its parent directory is created.
@@ -32,7 +32,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         draft = holder / target.name
         yield draft
         if target.is_dir() and not target.is_symlink():
-            # A directory can't be replaced in one call: KFP creates some output directories empty.
+            # A directory can't be replaced in one call, and KFP creates some output directories in advance.
             shutil.rmtree(target)
         draft.replace(target)
     finally:
@@ -54,6 +54,6 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ArtifactError(f"{path} does not exist", remedy="run the stage that writes it again") from None
+        raise ArtifactError(f"{path} does not exist", remedy="rerun the stage that writes it") from None
     except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON ({error})", remedy="run the stage that writes it again") from None
+        raise ArtifactError(f"{path} is not JSON ({error})", remedy="rerun the stage that writes it") from None

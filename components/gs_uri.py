@@ -1,4 +1,4 @@
-"""URIs of Google Cloud Storage, taken apart in one place."""
+"""Google Cloud Storage URIs, parsed in one place."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ _SCHEME = "gs://"
 
 
 def is_gs_uri(text: str) -> bool:
-    """Return whether a text is written as a URI of a bucket or of something in it."""
+    """Return whether a text is a ``gs://`` URI, of a bucket or of something in it."""
     return text.startswith(_SCHEME)
 
 
@@ -18,7 +18,7 @@ class GsUri:
 
     Attributes:
         bucket: Name of the bucket.
-        path: An object's name or a prefix of several, without a leading slash; empty for the whole bucket.
+        path: Name of an object or prefix of several, without a leading slash; empty for the whole bucket.
     """
 
     bucket: str

@@ -1,4 +1,4 @@
-"""The base of every section of the settings."""
+"""The base class of every section of the settings."""
 
 from typing import Any, Self
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SettingError(ValueError):
-    """A value of the settings that a validator refuses; pydantic turns it into a validation error.
+    """A settings value that a validator refuses; pydantic turns it into a validation error.
 
     Args:
         problem: What is wrong, without a full stop.
@@ -20,7 +20,7 @@ class SettingError(ValueError):
 
 
 class Section(BaseModel):
-    """One section of the settings: unknown keys are refused, values never change.
+    """One section of the settings: unknown keys are refused and values never change.
 
     A section travels to its stage as a KFP dict parameter. That parameter is a protobuf
     ``Struct``, in which every number is a float (``3`` comes back as ``3.0``), so a stage
@@ -34,13 +34,14 @@ class Section(BaseModel):
         """Return the section that a KFP dict parameter holds.
 
         Raises:
-            pydantic.ValidationError: If a key is unknown or a value does not fit.
+            pydantic.ValidationError: If a key is unknown or a value is invalid.
         """
         return cls.model_validate(parameter)
 
     def to_parameter(self) -> dict[str, Any]:
         """Return the section as plain JSON values, ready to be a KFP dict parameter.
 
-        A protobuf ``Struct`` of KFP's holds no null, so values of None, everywhere a default, are left out.
+        KFP's protobuf ``Struct`` can't hold null, so values of None are left out; where None is allowed, it is the
+        default.
         """
         return self.model_dump(mode="json", exclude_none=True)

@@ -1,11 +1,11 @@
-"""The nearest known name to one that nobody knows."""
+"""The known name nearest to an unknown one."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the nearest known name as an aside for an error, or nothing where none is near.
+    """Return the nearest known name as an aside for an error message, or an empty string if none is near.
 
     Example:
         >>> did_you_mean("dmo", ["demo", "poc"])

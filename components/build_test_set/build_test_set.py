@@ -17,7 +17,7 @@ from components.errors import DataError
 _log = logging.getLogger(__name__)
 
 _CELLS_NAMED = 8
-"""Cells that an error names; the others are counted."""
+"""Most cells that an error names; the others are only counted."""
 
 
 def build_test_set(
@@ -27,11 +27,11 @@ def build_test_set(
 
     Args:
         manifest_path: Manifest of every face.
-        settings: The stage's section.
+        settings: The stage's settings.
         test_path: Manifest to write: the test set.
         pool_path: Manifest to write: the other faces. The two partition the manifest.
-        summary_path: JSON to write: for each cell the faces in all, in the test set and in the pool,
-            and the shortfalls.
+        summary_path: JSON to write: for each cell the number of faces in total, in the test set and in the
+            pool; and the shortfalls.
 
     Returns:
         The numbers of faces in ``test`` and ``pool``, of ``cells`` and of cells with a ``shortfall``.
@@ -47,14 +47,15 @@ def build_test_set(
         raise _shortfall(draw, short, manifest.labels, settings)
     test, pool = manifest.subset(draw.in_test), manifest.subset(~draw.in_test)
     remedy = "lower build_test_set.faces_per_cell or use more faces"
-    pool.require_every_class("is left beside the test set", remedy)
+    pool.require_every_class("is left outside the test set", remedy)
     about = {"stage": "build_test_set", "settings": settings.to_parameter()}
     for part, path in ((test, test_path), (pool, pool_path)):
         replace(part, made_by=about).write(path)
     summary = _summarise(manifest, draw, settings)
     summary.write(summary_path)
     _log.info(
-        "test set: %(test)d faces, %(pool)d left in the pool, %(shortfall)d of %(cells)d cells short", summary.facts
+        "test set: %(test)d faces, %(pool)d left in the pool, %(shortfall)d of %(cells)d cells short of faces",
+        summary.facts,
     )
     return summary.facts
 
@@ -75,7 +76,7 @@ class Draw:
 
 
 def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
-    """Draw up to ``faces_per_cell`` faces of each cell at random.
+    """Draw up to ``faces_per_cell`` faces from each cell at random.
 
     Copies of a face must not be on both sides, so a duplicate group is drawn whole or not at all,
     and a group with faces in several cells (its labels conflict) is never drawn. Faces without a
@@ -103,9 +104,9 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
 
 
 def _choose_groups(sizes: dict[int, int], singles: int, wanted: int) -> list[int]:
-    """Return the groups to draw so that with the single faces as many as ``wanted`` come together.
+    """Return the groups to draw so that, with the single faces, they make up ``wanted`` faces if possible.
 
-    Among the choices that come closest to ``wanted``, one with the fewest copies wins.
+    Among the choices that come closest to ``wanted``, the one with the fewest copies wins.
     """
     if singles >= wanted:
         return []

@@ -14,7 +14,7 @@ def build_test_set(
 
     Args:
         manifest: Every face.
-        settings: The section `build_test_set`.
+        settings: The settings section `build_test_set`.
         test: The same number of faces from every gender x ethnicity x age-bin cell.
         pool: The other faces.
         summary: Faces per cell, and shortfalls where the settings allow them.

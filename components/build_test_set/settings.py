@@ -8,8 +8,8 @@ from components.section import Section
 class BuildTestSetSettings(Section):
     """How the test set is drawn. The defaults are those of the proof of concept."""
 
-    faces_per_cell: int = Field(10, ge=1, description="Faces in each gender × ethnicity × age bin.")
+    faces_per_cell: int = Field(10, ge=1, description="Number of faces drawn from each gender × ethnicity × age bin.")
     allow_shortfall: bool = Field(
-        False, description="True lets a cell that has too few faces give all that it has; the shortfall is recorded."
+        False, description="If true, a cell with too few faces gives all that it has, and the shortfall is recorded."
     )
-    seed: int = Field(0, ge=0, description="Fixes which faces are drawn.")
+    seed: int = Field(0, ge=0, description="Seed that determines which faces are drawn.")

@@ -15,7 +15,7 @@ class AgeScale:
 
     Attributes:
         target: ``"log_age"`` is the natural logarithm; ``"years"`` is years / ``max_age``, which keeps
-            the loss near 1 and gives a year the same cost at every age (on the logarithm it costs 1 / age).
+            the loss near 1 and gives a year the same cost at every age (on the log scale it costs 1 / age).
         max_age: Highest age, in years. Predictions are clipped to 1 … ``max_age``.
     """
 
@@ -39,6 +39,6 @@ class AgeScale:
         return targets.astype(np.float32)
 
     def decode(self, targets: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the ages in years of targets, same shape."""
+        """Return the ages in years that targets stand for, same shape."""
         values = np.asarray(targets, dtype=np.float64)
         return np.exp(values) if self.target == "log_age" else values * self.max_age

@@ -19,11 +19,11 @@ from components.errors import ArtifactError
 def read_encoded(images_path: str | os.PathLike[str], manifest: Manifest) -> Iterator[bytes]:
     """Yield the bytes of each face of a manifest, in the manifest's order.
 
-    Shards are read once from front to back. Where the manifest's order is another one, the bytes
-    pass through a temporary file, so memory stays the same however many faces there are.
+    Shards are read once from front to back. Where the manifest's order differs, the bytes pass
+    through a temporary file, so memory does not grow with the number of faces.
 
     Raises:
-        ArtifactError: If a shard is missing or damaged or holds another image than the manifest says.
+        ArtifactError: If a shard is missing or damaged or holds a different image from the manifest's.
     """
     places = manifest.faces[["shard", "row", "image_id"]]
     order = np.lexsort((places["row"].to_numpy(), places["shard"].to_numpy()))
@@ -50,18 +50,18 @@ def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
         for image_id, (actual_id, content) in zip(faces["image_id"], _read_rows(path, rows), strict=True):
             if image_id != actual_id:
                 problem = f"{path} holds image {actual_id} where the manifest says {image_id}"
-                raise ArtifactError(f"{problem}, so they are of different runs", remedy="run preprocess again")
+                raise ArtifactError(f"{problem}, so they come from different runs", remedy="run preprocess again")
             yield content
 
 
 def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
-    """Yield image_id and bytes of some rows of a shard, rows ascending; row groups without any are skipped."""
+    """Yield image_id and bytes of the given rows of a shard, ascending; row groups with none of them are skipped."""
     try:
         with pq.ParquetFile(path) as shard:
             check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
             total, last = shard.metadata.num_rows, rows[-1]
             if last >= total:
-                problem = f"{path} has {total} rows and the manifest names row {last}"
+                problem = f"{path} has {total} rows, but the manifest names row {last}"
                 raise ArtifactError(problem, remedy="run preprocess again")
             start = 0
             for group in range(shard.num_row_groups):

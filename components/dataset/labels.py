@@ -14,7 +14,7 @@ ETHNICITIES = ("White", "Black", "Asian", "Indian", "Other")
 """UTKFace's race codes 0 to 4."""
 
 CELL_COLUMNS = ("gender", "ethnicity", "age_bin")
-"""Columns of a manifest whose codes make a cell: what the test set is balanced over."""
+"""Columns of a manifest whose codes together make a cell; the test set is balanced over the cells."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Labels:
         """Return the names that the codes of a column stand for.
 
         Args:
-            column: A classified output of the manifest, or ``"age_bin"``.
+            column: A classification output, or ``"age_bin"``.
         """
         return {"gender": self.genders, "ethnicity": self.ethnicities, "age_bin": self.age_bins}[column]
 
@@ -87,6 +87,6 @@ class Labels:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Labels":
-        """Return the labels that :meth:`to_dict` gave."""
+        """Return the labels that :meth:`to_dict` returned as JSON values."""
         genders, ethnicities = tuple(content["genders"]), tuple(content["ethnicities"])
         return cls(genders, ethnicities, content["max_age"], content["age_bin_width"])

@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 )
 """Columns of a manifest.
 
-``image_id`` names a face in every later artifact; ``shard`` and ``row`` say where its bytes are;
+``image_id`` identifies a face in every later artifact; ``shard`` and ``row`` say where its bytes are;
 faces with byte-identical files share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
 natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`.
 """
@@ -43,7 +43,7 @@ class Manifest:
     Attributes:
         faces: One row per face, the columns of :data:`SCHEMA`.
         labels: Names of the classes and of the age bins.
-        fingerprint: Identity of the data set: equal data and settings give an equal value.
+        fingerprint: Identity of the data set: equal data and settings give the same value.
         made_by: The stage that wrote the manifest and its settings section.
     """
 
@@ -70,14 +70,14 @@ class Manifest:
         return self.labels.cells(self.faces)
 
     def require_every_class(self, predicate: str, remedy: str) -> None:
-        """Check that each class has a face, since nothing can be learnt of a class without.
+        """Check that every class has a face, since nothing can be learnt about a class without faces.
 
         Args:
             predicate: End of the sentence ``No face of …``.
             remedy: What the user can do about it.
 
         Raises:
-            DataError: Naming the classes without a face.
+            DataError: If a class has none; the message names every such class.
         """
         absent: list[str] = []
         for output in CLASSIFIED:

@@ -1,7 +1,7 @@
-"""What the network says of a face: the one description of its outputs.
+"""What the network predicts for a face: the only description of its outputs.
 
-Everything that differs between outputs follows from their kind or stands here; the other modules go
-through :data:`OUTPUTS` and name none of them.
+Everything that differs between outputs follows from their kind or is stated here; the other
+modules go through :data:`OUTPUTS` and name none of them.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from typing import Literal
 
 
 class Kind(StrEnum):
-    """How an output is learned and judged."""
+    """How an output is learned and evaluated."""
 
     REGRESSION = "regression"
-    """One number, on the scale of its head; judged in years."""
+    """One number, on the scale of its head; evaluated in years."""
 
     BINARY = "binary"
     """One logit, that of the second of two classes."""
@@ -29,14 +29,14 @@ class Output:
 
     Attributes:
         name: Key in settings, tables and results; column of the manifest that holds the truth.
-        kind: How it is learned and judged.
+        kind: How it is learned and evaluated.
         plain_loss: Name in ``keras.losses`` of its loss without any cure.
         loss_weight: Weight of its loss in the total, unless the settings say otherwise.
-        metric: What epochs and trials are chosen by on the validation faces. All of these live on a scale of
-            about one: KerasTuner sums several objectives unscaled, those to be maximised with a minus sign.
-        goal: Which way that metric is better.
-        probability: Column of the predictions: of a binary output the probability of its second class, of a
-            categorical one the probability of each class.
+        metric: The validation metric by which epochs and trials are chosen. All of these are of the order of
+            one: KerasTuner sums several objectives unscaled, those to be maximised with a minus sign.
+        goal: Whether a lower or a higher value of that metric is better.
+        probability: Column of the predictions with the probability of the second class (binary output) or of
+            each class (categorical output).
     """
 
     name: str
@@ -49,7 +49,7 @@ class Output:
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Name to show to people."""
         return self.name.capitalize()
 
     @property
@@ -59,7 +59,7 @@ class Output:
 
     @property
     def groups(self) -> str:
-        """Column of the manifest whose codes group the faces where an output is weighed by group."""
+        """Column of the manifest whose codes group the faces where an output is weighted by group."""
         return self.name if self.is_classified else f"{self.name}_bin"
 
     @property
@@ -95,5 +95,5 @@ CLASSIFIED: Mapping[str, Output] = {name: output for name, output in OUTPUTS.ite
 """The outputs that choose among classes."""
 
 FOCUS = OUTPUTS["ethnicity"]
-"""The output whose rare classes are at stake: what down-sampling looks at, what post-hoc adjustment changes,
-and what the report shows class by class."""
+"""The output whose rare classes are at stake: down-sampling goes by its classes, post-hoc adjustment
+changes it, and the report shows it class by class."""

@@ -36,7 +36,7 @@ class Reason(StrEnum):
 
     @property
     def is_fault(self) -> bool:
-        """Whether the file itself is at fault: not a foreign file, and not dropped because the settings say so."""
+        """Whether the file itself is faulty, rather than foreign or dropped by the settings."""
         return self.is_candidate and self not in _PLANNED
 
     @property

@@ -20,7 +20,7 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
     Only one row group, about 4 MB, is in memory at any time.
 
     Args:
-        folder: Directory of the shards; created.
+        folder: Directory of the shards; it is created.
         shard_bytes: Image bytes after which a new shard begins.
 
     Example:

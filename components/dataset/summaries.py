@@ -5,7 +5,7 @@ from typing import Any
 from components.contract import Contract
 
 Distributions = dict[str, dict[str, int]]
-"""Faces of each class of each classified output, and of each ``age`` in years."""
+"""Number of faces by class for each classification output, and by ``age`` in years."""
 
 
 class Step(Contract):
@@ -13,9 +13,9 @@ class Step(Contract):
 
     step: str
     faces: int
-    """Faces that are left after it; for the first, files."""
+    """Faces left after this step; for the first step, files."""
     removed: int
-    """Files or faces that it removed."""
+    """Files or faces that this step removed."""
     why: str
     """What those have in common."""
 
@@ -39,7 +39,7 @@ class PreprocessSummary(Contract):
     faces: int
     """Faces in the manifest."""
     faults: int
-    """Files that were rejected because they are faulty themselves."""
+    """Files that were rejected because they themselves are faulty."""
     rejected: int
     """All files that are not in the manifest."""
     steps: tuple[Step, ...]
@@ -47,11 +47,11 @@ class PreprocessSummary(Contract):
     rejects: dict[str, int]
     """Rejected files by reason, the most frequent first."""
     before: Distributions
-    """The readable faces."""
+    """Distributions over the readable faces."""
     after: Distributions
-    """The faces in the manifest."""
+    """Distributions over the faces in the manifest."""
     correlation: Correlation
-    """Of the labels in the manifest."""
+    """Correlations of the labels in the manifest."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class CellCount(Contract):
     cell: str
     faces: int
     drawable: int
-    """Faces that might be drawn for the test set."""
+    """Faces that may be drawn for the test set."""
     test: int
     pool: int
 
@@ -73,7 +73,7 @@ class CellCount(Contract):
 class TestSetSummary(Contract):
     """What build_test_set counted."""
 
-    __test__ = False  # Its name starts like that of a test class.
+    __test__ = False  # Keeps pytest from collecting it because of its name.
 
     test: int
     pool: int

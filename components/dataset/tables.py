@@ -17,7 +17,7 @@ _DESCRIPTION_KEY = b"evenface"
 def write_described(
     path: str | os.PathLike[str], rows: pd.DataFrame, schema: pa.Schema, description: dict[str, Any]
 ) -> None:
-    """Write a table as one Parquet file, atomically; equal rows and description give equal bytes.
+    """Write a table as one Parquet file, atomically; equal rows and descriptions give equal bytes.
 
     Args:
         path: File to write.
@@ -52,8 +52,8 @@ def read_described(
         The rows and the description.
 
     Raises:
-        ArtifactError: If the file is missing, is not Parquet, a column differs from ``schema``, or
-            there is no description.
+        ArtifactError: If the file is missing, is not Parquet or has no description, or if a column
+            differs from ``schema``.
     """
     try:
         table = pq.read_table(path)
@@ -65,7 +65,7 @@ def read_described(
     metadata = table.schema.metadata or {}
     if _DESCRIPTION_KEY not in metadata:
         raise ArtifactError(
-            f"The {kind} {path} does not say what it is about", remedy=f"write it with evenface's {stage}"
+            f"The {kind} {path} has no description in its metadata", remedy=f"write it with evenface's {stage}"
         )
     description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
     return table.select(schema.names).to_pandas(), description
@@ -75,12 +75,12 @@ def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.S
     """Check that a table has the expected columns.
 
     Raises:
-        ArtifactError: Naming the file, the column and what was expected.
+        ArtifactError: If it does not; the message names the file, the column and what was expected.
     """
     for column in expected:
         name, kind = column.name, column.type
         if name not in actual.names:
-            raise ArtifactError(f"{path} has no column '{name}' ({kind} expected)", remedy="write it again")
+            raise ArtifactError(f"{path} has no column '{name}' (expected {kind})", remedy="write it again")
         actual_kind = actual.field(name).type
         if actual_kind != kind:
-            raise ArtifactError(f"{path}: column '{name}' is {actual_kind}, {kind} expected", remedy="write it again")
+            raise ArtifactError(f"{path}: column '{name}' is {actual_kind}, expected {kind}", remedy="write it again")

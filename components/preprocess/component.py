@@ -12,12 +12,12 @@ def preprocess(
     rejects: Output[Dataset],
     summary: Output[Artifact],
 ) -> None:
-    """Read the source, verify and label every face, drop and undersample, pack the images.
+    """Read the source, verify and label every face, drop and undersample faces, pack the images.
 
     Args:
         source: Folder, archive, gs:// URI of either, or "synthetic".
-        source_fingerprint: Identity of the source's content, part of the cache key.
-        settings: The section `preprocess`.
+        source_fingerprint: Identity of the source's content; part of the cache key.
+        settings: The settings section `preprocess`.
         images: Parquet shards with the image bytes as received.
         manifest: One row per face.
         rejects: Every input file that was not used, and why.

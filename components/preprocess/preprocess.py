@@ -30,17 +30,17 @@ def preprocess(
     rejects_path: str,
     summary_path: str,
 ) -> dict[str, Any]:
-    """Read the source, verify and label every face, drop and undersample, pack the images.
+    """Read the source, verify and label every face, drop and undersample faces, pack the images.
 
     The steps: 1. read names and images; 2. treat copies; 3. drop classes; 4. drop ages above the
-    limit; 5. undersample. The proof of concept limits the age after undersampling; here it comes before, so that
-    undersampling counts, and leaves its floor among, the faces that can be used. Copies are treated
-    before anything is dropped, because the label of a dropped copy still tells a conflict.
+    limit; 5. undersample. The proof of concept limits the age after undersampling; here the limit comes first, so
+    that undersampling counts only faces that can be used and leaves its floor among them. Copies are
+    treated before anything is dropped, because the label of a dropped copy still reveals a conflict.
 
     Args:
         source: Folder, archive, ``gs://`` URI of either, or ``"synthetic"``.
-        settings: The stage's section.
-        images_path: Directory of shards to write. They hold every readable face, also the dropped ones.
+        settings: The stage's settings.
+        images_path: Directory of shards to write. They hold every readable face, including the dropped ones.
         manifest_path: Manifest to write, sorted by file name.
         rejects_path: Rejects to write: every file that is not in the manifest, and why.
         summary_path: JSON to write: the steps' counts, the distributions before and after, the
@@ -51,8 +51,8 @@ def preprocess(
 
     Raises:
         RequestError: If the source does not exist. Nothing is written then.
-        DataError: If the source is refused or damaged, has no face or too many faults, or if a class
-            has no face left. Nothing is written then.
+        DataError: If the source is refused or damaged, has no faces or too many faulty files, or if
+            a class has no face left. Nothing is written then.
     """
     with atomic_path(images_path) as draft:
         reading = read_faces(source, settings, draft)
@@ -79,7 +79,7 @@ def preprocess(
 
 
 def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
-    """Return the faces that the drops, in their order, leave, those that they remove, and the account of both."""
+    """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
     faces = reading.faces
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
@@ -95,16 +95,16 @@ def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFram
 
 
 def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
-    """Yield name, reason and function of each drop."""
+    """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
         years = settings.duplicate_age_tolerance
-        why = f"one copy stays, none where gender, ethnicity or more than {years} years conflict"
+        why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
         yield "duplicates", why, partial(selection.copies, age_tolerance_years=years)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
     yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
     fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
-    why = f"{fractions} removed, {settings.floor_per_cell} faces left in each gender × age bin"
+    why = f"{fractions} removed, but no gender × age bin brought below {settings.floor_per_cell} faces"
     undersampled = partial(
         selection.undersampled,
         fractions=settings.undersample,
@@ -136,7 +136,7 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
 def _check(manifest: Manifest) -> None:
     if len(manifest) == 0:
         raise DataError(
-            f"No face is left: every one is above {manifest.labels.max_age} years or of a class that is dropped",
+            f"No face is left because each is above {manifest.labels.max_age} years or of a dropped class",
             remedy="change preprocess.max_age or preprocess.drop_ethnicities",
         )
     remedy = "use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities"

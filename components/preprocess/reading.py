@@ -1,4 +1,4 @@
-"""Reading a source into shards: what is kept in memory is one row of text per file, never an image."""
+"""Reading a source into shards: memory holds one row of text per file, never all images."""
 
 import hashlib
 import logging
@@ -33,7 +33,7 @@ class Reading:
 
     Attributes:
         faces: Every readable face, sorted by ``file_name``: its place in the shards, its hash, and
-            ``age``, ``gender`` and ``race`` as its name says.
+            ``age``, ``gender`` and ``race`` as stated in its name.
         rejects: Every other file, sorted by ``file_name``: ``content_hash`` (empty where the
             content was not read), ``reason`` and ``detail``.
     """
@@ -48,12 +48,12 @@ class Reading:
 
     @property
     def faults(self) -> pd.DataFrame:
-        """The rejects that are at fault themselves."""
+        """The rejects that are themselves faulty."""
         return self.rejects.loc[[Reason(reason).is_fault for reason in self.rejects["reason"]]]
 
     @property
     def fingerprint(self) -> str:
-        """The identity of the data: SHA-256 over name and content of every file that could be a face."""
+        """The identity of the data: SHA-256 over the name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
         candidates = self.rejects.loc[[Reason(reason).is_candidate for reason in self.rejects["reason"]]]
         files = pd.concat([self.faces[columns], candidates[columns]])
@@ -68,13 +68,13 @@ def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -
 
     Args:
         source: See :func:`components.sources.source.parse_source`.
-        settings: The stage's section.
-        images_folder: Directory of the shards to write. They hold every readable face in the order
-            of arrival, also those that are dropped later: a stream does not know yet which ones.
+        settings: The stage's settings.
+        images_folder: Directory of the shards to write. They hold every readable face in order of
+            arrival, including those dropped later: it is not yet known which they are.
 
     Raises:
         RequestError: If the source does not exist.
-        DataError: If the source holds no face or too many faulty files, or can't be read.
+        DataError: If the source holds no faces or too many faulty files, or can't be read.
     """
     faces: list[tuple[str | int, ...]] = []
     rejects: list[tuple[str | Reason, ...]] = []
@@ -105,7 +105,7 @@ _Examined = tuple[SourceFile, str, NameLabels | Fault]
 
 
 def _examine_all(source: str, settings: PreprocessSettings) -> Iterator[_Examined]:
-    """Yield each file of the source, examined; Pillow decodes outside of the interpreter lock."""
+    """Yield each file of the source, examined; Pillow releases the interpreter lock while decoding."""
 
     def examine(file: SourceFile) -> _Examined:
         if file.fault is not None:
@@ -125,14 +125,14 @@ def _image_id(file_name: str, content_hash: str) -> str:
 
 
 def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
-    """Check that the source is one of faces, and a sound one."""
+    """Check that the source holds faces and not too many faulty files."""
     if reading.files == 0:
         raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
     faults = reading.faults
     candidates = len(reading.faces) + len(faults)
     if candidates == 0:
         raise DataError(
-            f"The source {source} holds {reading.files} files and none is an image ({', '.join(IMAGE_SUFFIXES)})",
+            f"The source {source} holds {reading.files} files, but none is an image ({', '.join(IMAGE_SUFFIXES)})",
             remedy="pass the folder or archive with the faces as --source",
         )
     misnamed = faults[faults["reason"].isin(NAME_FAULTS)]
@@ -140,14 +140,17 @@ def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
         raise DataError(
             f"None of the {candidates} images in {source} is named like a UTKFace file, {NAME_PATTERN} "
             f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]})",
-            remedy="name them like that, or pass another --source",
+            remedy="rename them to match, or pass another --source",
         )
     top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
     if len(faults) == candidates:
-        raise DataError(f"All {candidates} images in {source} are faulty, mostly {top}", remedy="mend them")
+        raise DataError(
+            f"All {candidates} images in {source} are faulty, mostly {top}", remedy="repair or replace them"
+        )
     if len(faults) > settings.max_reject_fraction * candidates:
         raise DataError(
             f"{len(faults)} of the {candidates} images in {source} ({len(faults) / candidates:.1%}) are faulty, mostly "
             f"{top}",
-            remedy=f"mend them, or raise preprocess.max_reject_fraction above {settings.max_reject_fraction:g}",
+            remedy="repair or remove them, or raise preprocess.max_reject_fraction above "
+            f"{settings.max_reject_fraction:g}",
         )

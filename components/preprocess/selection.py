@@ -1,7 +1,7 @@
-"""Which readable faces are used: pure functions from a table of faces to the faces that it loses.
+"""Which readable faces are used: pure functions from a table of faces to the faces to remove from it.
 
 Every function takes faces sorted by ``file_name`` with the columns ``file_name``, ``content_hash``,
-``age``, ``gender`` and ``race`` (UTKFace's codes), and returns the removed ones: a table with the
+``age``, ``gender`` and ``race`` (UTKFace's codes), and returns those to remove: a table with the
 index of ``faces`` and the columns ``reason`` and ``detail``.
 """
 
@@ -18,7 +18,7 @@ def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
     """Remove byte-identical copies.
 
     The first of the copies, by file name, stays where their labels agree. None stays where gender
-    or race conflict or the ages differ by more than the tolerance: nobody knows which label is true.
+    or race conflict or the ages differ by more than the tolerance: there is no telling which label is true.
     """
     groups = faces.groupby("content_hash", sort=False)
     conflict = (groups["gender"].transform("nunique") > 1) | (groups["race"].transform("nunique") > 1)
@@ -40,7 +40,7 @@ def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame
 def too_old(faces: pd.DataFrame, max_age: int) -> pd.DataFrame:
     """Remove the faces above an age, in years."""
     ages = faces.loc[faces["age"] > max_age, "age"]
-    return _removed(f"age {max_age} allowed, found " + ages.astype(str), Reason.ABOVE_MAX_AGE)
+    return _removed("age " + ages.astype(str) + f", at most {max_age} allowed", Reason.ABOVE_MAX_AGE)
 
 
 def undersampled(
@@ -48,17 +48,17 @@ def undersampled(
 ) -> pd.DataFrame:
     """Remove random faces of some classes, leaving a floor in each of their gender × age-bin cells.
 
-    A class of n faces keeps max(round((1 − fraction) · n), what the floors need). The floor of a
-    cell, or all that it has where that is less, is filled first; the rest is drawn from the whole
-    class. Faces without a copy come first, so that the test set, which never parts copies, can be
-    filled from a cell that is left with no more than the floor.
+    A class of n faces keeps max(round((1 − fraction) · n), what the floors need). The floor of each
+    cell (or all its faces, if they are fewer) is filled first; the rest is drawn from the whole class.
+    Faces without a copy come first, so that the test set, which never separates copies, can be filled
+    from a cell that is left with no more than the floor.
 
     Args:
         faces: Faces with ages up to ``labels.max_age``.
         fractions: For each class, the fraction to remove.
         floor_per_cell: Faces to leave in each cell.
         labels: Defines the age bins.
-        seed: Fixes the draw; each class has its own stream.
+        seed: Fixes the draw; each class has its own random stream.
     """
     has_copy = faces["content_hash"].duplicated(keep=False).to_numpy()
     cells = faces[["gender"]].assign(age_bin=labels.age_bin(faces["age"]))

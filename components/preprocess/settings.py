@@ -16,37 +16,40 @@ class PreprocessSettings(Section):
     drop_ethnicities: tuple[str, ...] = Field(("Other",), description="Ethnicity classes that are not used.")
     max_age: int = Field(80, ge=1, description="Highest age that is used, in years.")
     max_plausible_age: int = Field(
-        116, ge=1, le=32767, description="Highest age that a file name is believed, in years; beyond it is a fault."
+        116, ge=1, le=32767, description="Highest age accepted from a file name, in years; anything above is a fault."
     )
     age_bin_width: int = Field(10, ge=1, description="Width of an age bin, in years. The last may be narrower.")
     undersample: dict[str, float] = Field(
         default_factory=lambda: {"Asian": 0.75},
-        description="For each class to be made rare on purpose, the fraction that is removed; {} removes nothing.",
+        description="For each class to be made rare on purpose, the fraction to remove; {} removes nothing.",
     )
     floor_per_cell: int = Field(
         10,
         ge=0,
-        description="Faces that undersampling leaves in each gender × age bin of a class, where there are as many: "
-        "at least build_test_set.faces_per_cell, or the test set can't be filled.",
+        description="Undersampling brings no gender × age bin of a class below this number of faces. Set at least "
+        "build_test_set.faces_per_cell, or the test set can't be filled.",
     )
     duplicates: Literal["keep", "group", "drop"] = Field(
         "keep",
-        description="Byte-identical files. keep and group use all of them and never part them; drop keeps one where "
-        "the labels agree and none where they conflict.",
+        description="What to do with byte-identical files. keep and group use all of them and never separate them; "
+        "drop keeps one where the labels agree and none where they conflict.",
     )
     duplicate_age_tolerance: int = Field(
         5, ge=0, description="Copies whose ages differ by more years than this have conflicting labels."
     )
     max_reject_fraction: float = Field(
-        0.05, ge=0, le=1, description="Largest share of faulty image files (bad name, undecodable); more stop the run."
+        0.05,
+        ge=0,
+        le=1,
+        description="Largest share of faulty image files (bad name, undecodable); a larger one stops the run.",
     )
-    min_side: int = Field(32, ge=1, description="Shortest side of an image that is used, in pixels.")
+    min_side: int = Field(32, ge=1, description="Smallest side that an image may have, in pixels.")
     max_pixels: int = Field(
-        25_000_000, ge=1, description="Most pixels of an image that is used: a guard against decompression bombs."
+        25_000_000, ge=1, description="Most pixels that an image may have: a guard against decompression bombs."
     )
-    shard_megabytes: float = Field(64.0, gt=0, le=1024, description="Image bytes in one shard, about.")
-    workers: int = Field(4, ge=1, le=128, description="Images that are decoded at once.")
-    seed: int = Field(0, ge=0, description="Fixes which faces undersampling keeps.")
+    shard_megabytes: float = Field(64.0, gt=0, le=1024, description="Approximate size of the images in one shard.")
+    workers: int = Field(4, ge=1, le=128, description="Number of images decoded in parallel.")
+    seed: int = Field(0, ge=0, description="Seed that determines which faces undersampling keeps.")
     limits: SourceLimits = Field(default_factory=SourceLimits, description="Limits on what is read from a source.")
     synthetic: SyntheticSettings = Field(
         default_factory=SyntheticSettings, description="Faces of the source 'synthetic'."
@@ -63,16 +66,18 @@ class PreprocessSettings(Section):
         for name, fraction in self.undersample.items():
             if name in self.drop_ethnicities:
                 raise SettingError(
-                    f"undersample names '{name}', which drop_ethnicities drops", remedy="keep it in one of them"
+                    f"undersample names '{name}', which drop_ethnicities drops", remedy="name it in only one of them"
                 )
             if not 0 <= fraction < 1:
-                raise SettingError(f"undersample.{name} is {fraction:g}", remedy="set a fraction from 0 to below 1")
+                raise SettingError(
+                    f"undersample.{name} is {fraction:g}", remedy="set a fraction of at least 0 and below 1"
+                )
         if len(self.kept_ethnicities) < 2:
-            raise SettingError("drop_ethnicities leaves fewer than two classes", remedy="drop fewer")
+            raise SettingError("drop_ethnicities leaves fewer than two classes", remedy="drop fewer of them")
         if self.max_age > self.max_plausible_age:
             raise SettingError(
                 f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}",
-                remedy="lower the one or raise the other",
+                remedy="lower max_age or raise max_plausible_age",
             )
         return self
 

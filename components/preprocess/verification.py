@@ -12,11 +12,11 @@ from components.dataset.reasons import Fault, Reason
 _FORMATS = ("JPEG", "PNG")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _JPEG_END = 0xD9
-# Escaped 0xFF bytes and restart marks are part of the pixels' data.
+# Escaped 0xFF bytes and restart markers are part of the pixel data.
 _JPEG_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])")
 _DECODE_ERRORS = (
     OSError,
-    SyntaxError,  # Pillow's word for a broken PNG chunk.
+    SyntaxError,  # What Pillow raises for a broken PNG chunk.
     ValueError,
     TypeError,
     LookupError,
@@ -30,14 +30,14 @@ _DECODE_ERRORS = (
 def image_fault(content: bytes, min_side: int, max_pixels: int) -> Fault | None:
     """Return what is wrong with an image, or None.
 
-    Content counts, not the name: a PNG named ``.jpg`` is fine. Any size from ``min_side`` up is
+    The content counts, not the name: a PNG named ``.jpg`` is fine. Any size from ``min_side`` up is
     fine, and so is grey. CMYK is not: its RGB colours depend on a print profile that decoders
     ignore. What passes here is what ``tf.io.decode_image`` reads.
 
     Args:
         content: The file's bytes.
-        min_side: Shortest side allowed, in pixels.
-        max_pixels: Most pixels allowed, known before anything is decompressed.
+        min_side: Smallest side allowed, in pixels.
+        max_pixels: Most pixels allowed; checked before anything is decompressed.
     """
     if not content:
         return Fault(Reason.ZERO_BYTES)
@@ -56,9 +56,9 @@ def image_fault(content: bytes, min_side: int, max_pixels: int) -> Fault | None:
 def _size_fault(image: Image.Image, min_side: int, max_pixels: int) -> Fault | None:
     size = f"{image.width} × {image.height} pixels"
     if image.width * image.height > max_pixels:
-        return Fault(Reason.TOO_MANY_PIXELS, f"{size}, {max_pixels} in all allowed")
+        return Fault(Reason.TOO_MANY_PIXELS, f"{size}, at most {max_pixels} in total allowed")
     if min(image.size) < min_side:
-        return Fault(Reason.TOO_SMALL, f"{size}, {min_side} on each side needed")
+        return Fault(Reason.TOO_SMALL, f"{size}, at least {min_side} on each side needed")
     return None
 
 
@@ -66,19 +66,19 @@ def _decoding_fault(image: Image.Image, content: bytes) -> Fault | None:
     if image.mode == "CMYK":
         return Fault(Reason.CMYK, "convert it to RGB")
     image.load()
-    # Loading stops at the last pixel; TensorFlow also wants the rest of the file whole.
+    # Loading stops at the last pixel; TensorFlow also needs the rest of the file intact.
     if image.format == "PNG":
         if _PNG_END not in content:
-            return Fault(Reason.TRUNCATED, "the PNG has no end mark")
+            return Fault(Reason.TRUNCATED, "the PNG has no end marker")
         with Image.open(io.BytesIO(content), formats=("PNG",)) as again:
             again.verify()
     elif not _reaches_jpeg_end(content):
-        return Fault(Reason.TRUNCATED, "the JPEG has no end mark")
+        return Fault(Reason.TRUNCATED, "the JPEG has no end marker")
     return None
 
 
 def _reaches_jpeg_end(content: bytes) -> bool:
-    """Return whether walking from marker to marker, over their segments, meets the end mark."""
+    """Return whether walking from marker to marker, over their segments, reaches the end marker."""
     position = 2
     while marker := _JPEG_MARKER.search(content, position):
         if marker[1][0] == _JPEG_END:

@@ -1,1 +1,1 @@
-"""Where faces come from: a folder, an archive, a bucket, or made on the spot."""
+"""Where faces come from: a folder, an archive, a bucket, or the generator of synthetic faces."""

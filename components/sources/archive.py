@@ -16,14 +16,14 @@ from components.sources.limits import SourceLimits
 from components.sources.source_file import SourceFile, foreign_fault, printable
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-"""How the name of an archive ends, in any case."""
+"""Endings of an archive's name, in upper or lower case."""
 
 _NOT_REGULAR = Fault(Reason.NOT_REGULAR, "a link or special file in the archive")
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _RATIO_APPLIES_FROM = 16 * _BLOCK
-"""Decompressed bytes below which the ratio is not looked at: a small archive harms nobody."""
-# RuntimeError stands for an encrypted member and, as NotImplementedError, for an unknown compression method.
+"""Decompressed bytes below which the ratio is not checked: a small archive does no harm."""
+# zipfile raises RuntimeError for an encrypted member, NotImplementedError (a subclass) for an unknown compression.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
@@ -33,18 +33,18 @@ def is_archive_name(name: str) -> bool:
 
 
 def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
-    """Yield every file of an archive, in the archive's own order, folders left out.
+    """Yield every file in an archive, in the archive's own order, leaving out folders.
 
-    Links, devices and pipes are faults and are never followed. A ``.tar`` may be gzip-compressed
+    Links, devices and pipes are faults and never followed. A ``.tar`` may be gzip-compressed
     or not, whatever its name says.
 
     Args:
         stream: The archive, seekable, at its start.
-        name: The archive's name for messages; its end tells a zip from a tar.
+        name: The archive's name for messages; its ending tells a zip from a tar.
         limits: Decompression limits.
 
     Raises:
-        DataError: If a member's path is absolute or has a ``..`` part, if a limit is passed, or if
+        DataError: If a member's path is absolute or has a ``..`` part, if a limit is exceeded, or if
             the archive is damaged. The archive is then refused as a whole.
     """
     read = _read_zip if name.lower().endswith(".zip") else _read_tar
@@ -52,14 +52,14 @@ def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[
         yield from read(stream, name, limits)
     except _DAMAGE as error:
         raise DataError(
-            f"The archive {name} can't be read to its end ({error})", remedy="fetch or pack it again"
+            f"The archive {name} can't be read to the end ({error})", remedy="download or pack it again"
         ) from error
 
 
 def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
     total = 0
     with zipfile.ZipFile(stream) as archive:
-        # In the order of their offsets the members are read in one pass, over a network too.
+        # Sorted by offset, the members are read in one pass, even over a network.
         for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
             member_name = _checked_name(member.filename, name)
             kind = stat.S_IFMT(member.external_attr >> 16)
@@ -96,10 +96,10 @@ def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
 
 
 class _StrictMember(tarfile.TarInfo):
-    """A tar header that must be whole.
+    """A tar header that must be intact.
 
     ``tarfile`` takes a damaged or missing header after the first one for the end of the archive,
-    which would lose the rest of the faces in silence.
+    which would silently lose the remaining faces.
     """
 
     @classmethod
@@ -153,7 +153,7 @@ class _BoundedStream(io.BufferedIOBase):
 def _checked_name(member_name: str, archive_name: str) -> str:
     parts = re.split(r"[/\\]", member_name)
     if parts[0] == "" or re.match(r"[A-Za-z]:", member_name) or ".." in parts:
-        reason = f"its member '{printable(member_name)}' points outside of it"
+        reason = f"its member '{printable(member_name)}' points outside it"
         raise _refusal(archive_name, reason, "pack the faces again with relative paths")
     return printable("/".join(part for part in member_name.split("/") if part not in ("", ".")))
 
@@ -161,7 +161,7 @@ def _checked_name(member_name: str, archive_name: str) -> str:
 def _check_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:
     allowed = limits.max_file_megabytes
     if size > allowed * 2**20:
-        reason = f"its member '{member_name}' has {size / 2**20:.0f} MB and {allowed:g} MB are allowed"
+        reason = f"its member '{member_name}' has {size / 2**20:.0f} MB, but only {allowed:g} MB are allowed"
         raise _over_limit(archive_name, reason, "max_file_megabytes")
 
 
@@ -179,7 +179,7 @@ def _check_ratio(decompressed: int, compressed: int, archive_name: str, limits: 
 
 
 def _over_limit(archive_name: str, reason: str, limit: str) -> DataError:
-    return _refusal(archive_name, reason, f"raise preprocess.limits.{limit} if you trust it")
+    return _refusal(archive_name, reason, f"raise preprocess.limits.{limit} if you trust the archive")
 
 
 def _refusal(archive_name: str, reason: str, remedy: str) -> DataError:

@@ -22,11 +22,11 @@ _LISTED_FIELDS = "items(name,bucket,generation,size,crc32c),nextPageToken"
 
 
 def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
-    """Yield the objects that a URI names, in the order of their names.
+    """Yield the objects that a URI names, sorted by name.
 
     Args:
-        uri: A prefix for everything below it, or one archive. With ``STORAGE_EMULATOR_HOST`` set, the
-            emulator is asked, without credentials.
+        uri: A prefix for everything below it, or one archive. If ``STORAGE_EMULATOR_HOST`` is set, the
+            emulator is used, without credentials.
 
     Raises:
         DataError: If the bucket or the archive does not exist or can't be read.
@@ -42,7 +42,7 @@ def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
             yield archive
             return
         for blob in bucket.list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS):
-            # Consoles create an empty object with a trailing slash to show a folder.
+            # Consoles create an empty object with a trailing slash to represent a folder.
             if not blob.name.endswith("/"):
                 yield blob
 
@@ -50,16 +50,16 @@ def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
 def read_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[SourceFile]:
     """Yield every file that a URI names.
 
-    Objects below a prefix are downloaded by several threads and arrive in the order of their names;
-    an archive is read as a stream. The client checks checksums and retries what may pass.
+    Objects below a prefix are downloaded by several threads and arrive sorted by name; an archive
+    is read as a stream. The client verifies checksums and retries transient errors.
 
     Raises:
-        DataError: If the bucket or the archive does not exist, can't be read, or the archive is refused.
+        DataError: If the bucket or the archive does not exist or can't be read, or if the archive is refused.
     """
     blobs = list_blobs(uri)
     with _failure_explained(uri):
         if is_archive_name(uri.path):
-            # Raw: an object stored with a gzip encoding would be decompressed outside of the limits.
+            # Raw: an object stored with gzip encoding would otherwise be decompressed without the limits.
             with next(blobs).open("rb", chunk_size=_CHUNK_BYTES, raw_download=True) as stream:
                 yield from read_archive(stream, str(uri), limits)
             return
@@ -75,7 +75,9 @@ def _download(blob: Any, start: int, limits: SourceLimits) -> SourceFile:
     try:
         return SourceFile(name, blob.download_as_bytes(if_generation_match=blob.generation))
     except NotFound:
-        return SourceFile(name, fault=Fault(Reason.UNREADABLE, "the object was deleted or replaced while reading"))
+        return SourceFile(
+            name, fault=Fault(Reason.UNREADABLE, "the object was deleted or replaced while it was being read")
+        )
 
 
 def _folder(path: str) -> str:

@@ -12,9 +12,9 @@ from components.sources.source_file import SourceFile, foreign_fault, printable,
 
 
 def read_folder(folder: Path, limits: SourceLimits) -> Iterator[SourceFile]:
-    """Yield every file below a folder, in the order of names.
+    """Yield every file below a folder, sorted by name.
 
-    A link to a file inside the folder is read like the file. A link that leaves the folder, a link
+    A link to a file inside the folder is read like the file. A link that points outside it, a link
     to a folder, a device, a socket or a pipe is a fault and is never opened.
 
     Raises:
@@ -65,7 +65,7 @@ def _special_fault(root: Path, path: Path) -> Fault | None:
     except (OSError, RuntimeError):
         return Fault(Reason.NOT_REGULAR, "the link leads nowhere" if path.is_symlink() else "the file can't be reached")
     if path.is_symlink() and not target.is_relative_to(root):
-        return Fault(Reason.NOT_REGULAR, "the link leaves the source folder")
+        return Fault(Reason.NOT_REGULAR, "the link points outside the source folder")
     if not stat.S_ISREG(mode):
         return Fault(Reason.NOT_REGULAR, "a link to a folder" if stat.S_ISDIR(mode) else "not a regular file")
     return None

@@ -6,17 +6,15 @@ from components.section import Section
 
 
 class SourceLimits(Section):
-    """Bounds that keep a damaged or hostile source from filling memory or running without end."""
+    """Bounds that keep a damaged or hostile source from filling memory or running for ever."""
 
     max_file_megabytes: float = Field(
         32.0, gt=0, description="Largest single file. A larger one is rejected; inside an archive it stops the run."
     )
-    max_total_gigabytes: float = Field(
-        256.0, gt=0, description="Most bytes that one archive may hold once decompressed."
-    )
+    max_total_gigabytes: float = Field(256.0, gt=0, description="Largest size of one archive once decompressed.")
     max_compression_ratio: float = Field(
         100.0,
         gt=1,
-        description="Most decompressed bytes per compressed byte of an archive. Photos hardly compress: near 1.",
+        description="Most decompressed bytes per compressed byte of an archive; for photos the ratio is near 1.",
     )
-    download_workers: int = Field(16, ge=1, le=128, description="Objects of a bucket that are downloaded at once.")
+    download_workers: int = Field(16, ge=1, le=128, description="Number of bucket objects downloaded in parallel.")

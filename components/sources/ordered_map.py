@@ -1,4 +1,4 @@
-"""A parallel map over a stream that keeps the order and holds few items at a time."""
+"""A parallel map over a stream that keeps the order and holds only a few items at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +12,11 @@ Result = TypeVar("Result")
 def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """Yield ``function(item)`` for each item, in the items' order, computed by several threads.
 
-    Unlike ``Executor.map`` it takes a new item only when a result is taken, so a stream of any
-    length passes with at most ``2 × workers`` items in memory.
+    Unlike ``Executor.map``, it takes a new item only when a result is consumed, so a stream of any
+    length passes through with at most ``2 × workers`` items in memory.
 
     Args:
-        function: Called in a thread; what it raises is raised here.
+        function: Called in a thread; exceptions that it raises are raised here.
         items: Iterated in the caller's thread.
         workers: Number of threads.
     """

@@ -1,6 +1,6 @@
 """Where faces come from: what ``--source`` names, parsed once into one of four kinds.
 
-Parsing looks at no content and imports no reader, so that the command line can parse at once.
+Parsing reads no content and imports no heavy library, so that the command line can parse without delay.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from components.sources.synthetic_settings import SyntheticSettings
 
 
 def parse_source(text: str) -> "Source":
-    """Return the source that a user names, whether it exists or not: a path may be there for the stages alone.
+    """Return the source that a user names, whether it exists or not: a path may exist only where the stages run.
 
     Args:
         text: A folder, a ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` archive, ``gs://bucket/prefix``,
@@ -52,17 +52,17 @@ class Source(ABC):
 
     @property
     def path(self) -> Path | None:
-        """Where it is, or would be, on this machine's disk; None for what does not lie on a disk."""
+        """Where it is, or would be, on this machine's disk; None if it is not on a disk."""
         return None
 
     @property
     def is_visible_here(self) -> bool:
-        """Whether this process can look at it."""
+        """Whether this process can see it."""
         return True
 
     @property
     def is_visible_on_cluster(self) -> bool:
-        """Whether the stages on a cluster see it for certain; a path has to be mounted there under the same name."""
+        """Whether the stages on a cluster are sure to see it; a path has to be mounted there under the same name."""
         return self.path is None
 
     def absolute(self) -> str:
@@ -80,11 +80,11 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
-        """Yield every file, always in the same order; those that are no images or can't be delivered carry a fault.
+        """Yield every file, always in the same order; those that aren't images or can't be delivered carry a fault.
 
         Args:
             limits: Limits on what is read.
-            synthetic: What faces made on the spot look like.
+            synthetic: What synthetic faces look like.
 
         Raises:
             RequestError: If the source does not exist or is neither a folder nor an archive.
@@ -93,7 +93,7 @@ class Source(ABC):
 
 
 class SyntheticSource(Source):
-    """Faces made on the spot. They follow from the settings, which every cache key holds anyway."""
+    """Faces made on the spot. The settings determine them, and every cache key includes the settings anyway."""
 
     def fingerprint(self) -> str:
         """Return the source's name."""
@@ -109,7 +109,7 @@ class SyntheticSource(Source):
 
 @dataclass(frozen=True)
 class BucketSource(Source):
-    """Objects below a prefix of a bucket, or one archive in it, known by names and generations."""
+    """Objects below a prefix of a bucket, or one archive in it, identified by names, generations and checksums."""
 
     uri: GsUri
 
@@ -130,9 +130,9 @@ class BucketSource(Source):
 
 
 class _LocalSource(Source):
-    """What lies on a disk, known by the names and contents of its files."""
+    """A source on a disk, identified by the names and contents of its files."""
 
-    _type: ClassVar[int]  # Of file that it has to be, as in a file's mode.
+    _type: ClassVar[int]  # The type of file that it has to be, as in a file's mode.
 
     @property
     def path(self) -> Path:
@@ -163,7 +163,7 @@ class _LocalSource(Source):
         if stat.S_IFMT(_mode(self.name)) != self._type:
             raise RequestError(
                 f"The source {self.name} is neither a folder nor an archive",
-                remedy=f"pass a folder or a file that ends in {', '.join(ARCHIVE_SUFFIXES)}",
+                remedy=f"pass a folder or a file whose name ends in {', '.join(ARCHIVE_SUFFIXES)}",
             )
 
 
@@ -173,7 +173,7 @@ class FolderSource(_LocalSource):
     _type = stat.S_IFDIR
 
     def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
-        """Yield the files in the order of their names."""
+        """Yield the files, sorted by name."""
         self._check()
         return read_folder(self.path, limits)
 
@@ -199,7 +199,7 @@ class ArchiveSource(_LocalSource):
 
 
 def _mode(name: str) -> int:
-    """Return the mode of what a path names, 0 where there is nothing or it can't be reached."""
+    """Return the mode of what is at a path, 0 if nothing is there or it can't be reached."""
     try:
         return Path(name).stat().st_mode if name else 0
     except (OSError, ValueError):

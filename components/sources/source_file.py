@@ -7,7 +7,7 @@ from components.dataset.reasons import Fault, Reason
 from components.sources.limits import SourceLimits
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-"""How the name of an image file ends, in any case."""
+"""Endings of an image file's name, in upper or lower case."""
 
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"})
 
@@ -28,7 +28,7 @@ class SourceFile:
 
 
 def foreign_fault(name: str) -> Fault | None:
-    """Return why a file is none of ours by its path in the source alone, so that nobody reads it, or None."""
+    """Return why a file can't be a face, judged by its path alone so that it need not be read, or None."""
     for part in PurePosixPath(name).parts:
         if part.startswith(".") or part.lower() in _SYSTEM_NAMES:
             return Fault(Reason.SYSTEM_FILE, f"'{part}' belongs to the operating system or a tool")

@@ -1,13 +1,13 @@
 """Synthetic faces: abstract pictures with UTKFace's names, labels, imbalance and faults.
 
-They imitate no group of people. Each label is coded in something that a small network can learn,
-with noise, so that no reader is right every time:
+They depict no group of people. Each label is coded in something that a small network can learn,
+with noise, so that no classifier is right every time:
 
 - age: size of the shape in the middle and number of rings in it, both along the square root of age;
 - gender code: a tall dark or a wide light shape;
-- class code: hue and pattern of the background. The classes 0 and 2 share a pattern and their hues
-  overlap: where the one is rare, a network that follows the frequencies of its training data takes
-  it for the other.
+- class code: hue and pattern of the background. Classes 0 and 2 share a pattern and their hues
+  overlap: where one of them is rare, a network that follows the frequencies of its training data
+  mistakes it for the other.
 """
 
 import io
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
 FAULTS = ("name without race", "truncated JPEG", "empty file", "PNG named .jpg", "grey image")
-"""The kinds of broken files, each of which ``broken_files`` says the number of."""
+"""The kinds of broken files; ``broken_files`` says how many there are of each."""
 
 MAX_AGE = 116
 """Highest age, in years, as in UTKFace."""
@@ -38,7 +38,7 @@ _WIDTHS = np.diff(_FIRST_AGES, append=MAX_AGE + 1)
 _MAIN_CLASSES = len(ETHNICITIES) - 1
 _FIRST_MOMENT = datetime(2017, 1, 9, tzinfo=UTC)
 
-# Hues run from green over blue to magenta: no skin has these colours.
+# Hues run from green through blue to magenta: no skin has these colours.
 _HUES = np.array([0.48, 0.35, 0.58, 0.73, 0.84], np.float32)
 _LOWEST_HUE, _HIGHEST_HUE = 0.28, 0.90
 _HUE_SPREAD = 0.036
@@ -47,9 +47,9 @@ _PATTERNS = np.array([_STRIPES, _CHECKS, _STRIPES, _DOTS, _WAVES])
 
 
 def generate(settings: SyntheticSettings) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a synthetic data set, in random order, a few of them in memory at a time.
+    """Yield the files of a synthetic data set, in random order, only a few of them in memory at a time.
 
-    The same settings give the same names and pixels, and with the same Pillow the same bytes.
+    The same settings give the same names and pixels, and, with the same version of Pillow, the same bytes.
 
     Args:
         settings: Number of faces, imbalance, difficulty and faults.
@@ -76,9 +76,9 @@ def generate(settings: SyntheticSettings) -> Iterator[tuple[str, bytes]]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to draw, one entry per distinct picture; a ``fault`` of −1 is a sound file, ages are in years.
+    """What to draw, one entry per distinct picture; a ``fault`` of −1 means a sound file; ages are in years.
 
-    A file that is ``copied`` comes again, with ``copy_age`` and ``copy_gender`` in its name.
+    A file that is ``copied`` appears a second time, with ``copy_age`` and ``copy_gender`` in its name.
     """
 
     age: Codes
@@ -101,7 +101,7 @@ def _make_plan(settings: SyntheticSettings, rng: np.random.Generator) -> _Plan:
     order = rng.permutation(sound + broken)
     cells, fault = cells[order], fault[order]
     gender, race, age_bin = np.unravel_index(cells, shares.shape)
-    # In the last bin, 35 years wide, the very old are the rarest.
+    # In the last bin, which is 36 years wide, the oldest are the rarest.
     position = rng.random(len(cells)) ** np.where(age_bin == len(_FIRST_AGES) - 1, 2, 1)
     age = _FIRST_AGES[age_bin] + (position * _WIDTHS[age_bin]).astype(np.int64)
     copied = np.zeros(len(cells), np.bool_)
@@ -114,7 +114,7 @@ def _make_plan(settings: SyntheticSettings, rng: np.random.Generator) -> _Plan:
 
 
 def _sound_cells(settings: SyntheticSettings, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Codes:
-    """Return the flat index of each sound face's cell: the smallest number in each, the rest drawn."""
+    """Return the flat index of each sound face's cell: a minimum in each cell, the rest drawn at random."""
     counts = np.zeros(shares.shape, np.int64)
     counts[:, :_MAIN_CLASSES, :-1] = settings.smallest_cell
     drawn = rng.multinomial(settings.faces - counts.sum(), shares.ravel())
@@ -122,19 +122,19 @@ def _sound_cells(settings: SyntheticSettings, shares: npt.NDArray[np.float64], r
 
 
 def _ending(serial: int) -> str:
-    """Return the part of a name after the labels, another one for each serial number."""
+    """Return the part of a name after the labels, different for each serial number."""
     moment = _FIRST_MOMENT + timedelta(milliseconds=1_783 * serial)
     return f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}.jpg.chip.jpg"
 
 
 def _break(fault: str, picture: npt.NDArray[np.uint8], label: str, race: str, ending: str) -> tuple[str, bytes]:
-    """Return name and content of a broken file."""
+    """Return the name and content of a broken file."""
     name = f"{label}{race}_{ending}"
     if fault == "name without race":
         return f"{label}_{ending}", _encode(picture, "JPEG")
     if fault == "truncated JPEG":
         whole = _encode(picture, "JPEG")
-        # The cut is in the pixels, behind the marker that starts them: half of a small file is all header.
+        # The cut is in the pixels, after the marker that starts them: the first half of a small file is all header.
         return name, whole[: (whole.index(b"\xff\xda") + len(whole)) // 2]
     if fault == "empty file":
         return name, b""
@@ -152,13 +152,13 @@ def _encode(picture: npt.NDArray[np.uint8], image_format: str) -> bytes:
 def _draw(
     age: Codes, gender: Codes, race: Codes, settings: SyntheticSettings, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Return the pixels of pictures, shape ``[faces, side, side, 3]``."""
+    """Return the pixels of the pictures, shape ``[faces, side, side, 3]``."""
     count, side, noise = len(age), settings.image_side, settings.ambiguity
     age, gender, race = (codes[:, None, None] for codes in (age, gender, race))
     hue = np.clip(_HUES[race] + noise * _HUE_SPREAD * _normal(rng, count), _LOWEST_HUE, _HIGHEST_HUE)
     pattern = _pattern(_PATTERNS[race.ravel()], side, rng)
     inside, rings = _shape(age, gender, settings, rng)
-    # The pattern darkens and lightens the background; the rings do so to the shape, which is paler.
+    # The pattern darkens and lightens the background; the rings do the same to the shape, which is paler.
     strength = _uniform(rng, count, 0.10, 0.25)
     background = _uniform(rng, count, 0.52, 0.62) + strength * pattern
     middle = (0.42 + 0.30 * gender + 0.10 * noise * _normal(rng, count)).astype(np.float32)
@@ -175,7 +175,7 @@ def _shape(age: Codes, gender: Codes, settings: SyntheticSettings, rng: np.rando
     grown = np.sqrt((age - 1) / (MAX_AGE - 1)).astype(np.float32)
     radius = np.clip(0.15 + 0.85 * (grown + 0.04 * noise * _normal(rng, count)), 0.12, 1.0)
     ring_count = 0.75 + 2.5 * np.clip(grown + 0.04 * noise * _normal(rng, count), 0, 1)
-    # Half the logarithm of width / height: ± 0.26 is three to five.
+    # Half the logarithm of width / height: ± 0.26 means 5 : 3 or 3 : 5.
     stretch = np.exp(0.26 * (2 * gender - 1) + 0.14 * noise * _normal(rng, count)).astype(np.float32)
     across, down = _coordinates(side, _uniform(rng, count, -0.15, 0.15), rng, jitter=0.10)
     distance = np.sqrt(np.square(across / stretch) + np.square(down * stretch)) / radius
@@ -200,7 +200,7 @@ def _pattern(kind: Codes, side: int, rng: np.random.Generator) -> Floats:
 
 
 def _coordinates(side: int, angle: Floats, rng: np.random.Generator, jitter: float) -> tuple[Floats, Floats]:
-    """Return turned and shifted coordinates of the pixels, −1 … 1 across the image, ``[faces, side, side]`` each."""
+    """Return rotated and shifted coordinates of the pixels, −1 … 1 across the image, ``[faces, side, side]`` each."""
     line = np.linspace(-1, 1, side, dtype=np.float32)
     across = line - _uniform(rng, len(angle), -jitter, jitter)
     down = line[:, None] - _uniform(rng, len(angle), -jitter, jitter)
@@ -209,15 +209,15 @@ def _coordinates(side: int, angle: Floats, rng: np.random.Generator, jitter: flo
 
 
 def _rgb(hue: Floats) -> list[Floats]:
-    """Return the red, green and blue of each hue at its fullest, 0 … 1."""
+    """Return the red, green and blue of each hue at full saturation, 0 … 1."""
     return [np.clip(np.abs((6 * hue + np.float32(turn)) % 6 - 3) - 1, 0, 1) for turn in (0, 4, 2)]
 
 
 def _normal(rng: np.random.Generator, count: int) -> Floats:
-    """Return a number for each face, shape ``[faces, 1, 1]``."""
+    """Return a normally distributed number for each face, shape ``[faces, 1, 1]``."""
     return rng.standard_normal((count, 1, 1), np.float32)
 
 
 def _uniform(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
-    """Return a number for each face, shape ``[faces, 1, 1]``."""
+    """Return a uniformly distributed number for each face, shape ``[faces, 1, 1]``."""
     return np.float32(low) + np.float32(high - low) * rng.random((count, 1, 1), np.float32)

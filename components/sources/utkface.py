@@ -30,7 +30,7 @@ def parse_name(file_name: str, max_plausible_age: int) -> NameLabels | Fault:
 
     Args:
         file_name: Path inside the source; only its last part matters.
-        max_plausible_age: Highest age that is believed, in years. The lowest is 1.
+        max_plausible_age: Highest age that is accepted, in years. The lowest is 1.
 
     Example:
         >>> parse_name("UTKFace/26_1_2_20170116174525125.jpg.chip.jpg", 116)
@@ -40,7 +40,7 @@ def parse_name(file_name: str, max_plausible_age: int) -> NameLabels | Fault:
     if len(fields) > len(_FIELDS):
         return Fault(Reason.EXTRA_FIELD, f"{len(fields)} fields, {NAME_PATTERN} has {len(_FIELDS)}")
     if len(fields) < len(_FIELDS) or not all(fields):
-        return Fault(Reason.MISSING_FIELD, f"{NAME_PATTERN} expected")
+        return Fault(Reason.MISSING_FIELD, f"expected {NAME_PATTERN}")
     for name, field in zip(_FIELDS[:3], fields, strict=False):
         if not _NUMBER.fullmatch(field):
             return Fault(Reason.NON_NUMERIC_FIELD, f"the {name} is '{field}'")
@@ -50,9 +50,9 @@ def parse_name(file_name: str, max_plausible_age: int) -> NameLabels | Fault:
 
 def _range_fault(labels: NameLabels, max_plausible_age: int) -> Fault | None:
     if not 1 <= labels.age <= max_plausible_age:
-        return Fault(Reason.IMPLAUSIBLE_AGE, f"age {labels.age}, 1 to {max_plausible_age} expected")
+        return Fault(Reason.IMPLAUSIBLE_AGE, f"age {labels.age}, expected 1 to {max_plausible_age}")
     if labels.gender >= len(GENDERS):
-        return Fault(Reason.UNKNOWN_GENDER, f"gender {labels.gender}, 0 or 1 expected")
+        return Fault(Reason.UNKNOWN_GENDER, f"gender {labels.gender}, expected 0 or 1")
     if labels.race >= len(ETHNICITIES):
-        return Fault(Reason.UNKNOWN_RACE, f"race {labels.race}, 0 to {len(ETHNICITIES) - 1} expected")
+        return Fault(Reason.UNKNOWN_RACE, f"race {labels.race}, expected 0 to {len(ETHNICITIES) - 1}")
     return None

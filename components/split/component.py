@@ -4,11 +4,11 @@ from kfp.dsl import Dataset, Input, Output
 
 
 def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validation: Output[Dataset]) -> None:
-    """Divide the pool, stratified, never parting a duplicate group.
+    """Divide the pool into train and validation, stratified, never splitting a duplicate group.
 
     Args:
         pool: The faces outside the test set.
-        settings: The section `split`.
+        settings: The settings section `split`.
         train: Training faces.
         validation: Validation faces.
     """

@@ -1,4 +1,4 @@
-"""Train and validation: the pool divided within each cell, copies never parted."""
+"""Train and validation: the pool divided within each cell, copies never separated."""
 
 import logging
 from dataclasses import replace
@@ -22,7 +22,7 @@ def split(pool_path: str, settings: SplitSettings, train_path: str, validation_p
 
     Args:
         pool_path: Manifest of the faces outside the test set.
-        settings: The stage's section.
+        settings: The stage's settings.
         train_path: Manifest to write.
         validation_path: Manifest to write. The two partition the pool.
 
@@ -30,8 +30,8 @@ def split(pool_path: str, settings: SplitSettings, train_path: str, validation_p
         The numbers of faces in ``train`` and ``validation``.
 
     Raises:
-        DataError: If one of the two, or a class of the training faces, would be empty. Nothing is
-            written then.
+        DataError: If training or validation, or a class in training, would have no faces. Nothing
+            is written then.
     """
     pool = Manifest.read(pool_path)
     validates = choose_validation(pool, settings)
@@ -41,16 +41,16 @@ def split(pool_path: str, settings: SplitSettings, train_path: str, validation_p
     for part, path in ((train, train_path), (validation, validation_path)):
         replace(part, made_by=about).write(path)
     facts = {"train": len(train), "validation": len(validation)}
-    _log.info("split: %d faces train, %d validate", *facts.values())
+    _log.info("split: %d faces for training, %d for validation", *facts.values())
     return facts
 
 
 def choose_validation(pool: Manifest, settings: SplitSettings) -> npt.NDArray[np.bool_]:
-    """Return which faces validate, shape ``[faces]``.
+    """Return which faces are for validation, shape ``[faces]``.
 
     Each gender × ethnicity × age-bin cell gets its share by the method of largest remainders, so all
     cells together give round(fraction · faces) and each is less than one face from its exact share.
-    Duplicate groups are placed first, whole; faces without a copy then fill what is missing. A cell
+    Duplicate groups are placed first, whole; faces without a copy then make up the rest. A cell
     that has too few of those may miss its share by at most the size of its largest group.
     """
     rng = np.random.default_rng(settings.seed)
@@ -67,7 +67,7 @@ def choose_validation(pool: Manifest, settings: SplitSettings) -> npt.NDArray[np
 
 
 def largest_remainders(counts: Counts, fraction: float, rng: np.random.Generator) -> Counts:
-    """Return the share of each cell so that all together are round(fraction · counts.sum()).
+    """Return each cell's share in faces, together round(fraction · counts.sum()).
 
     Every cell gets its exact share rounded down; the cells with the largest remainders get one more.
     Ties are broken at random.
@@ -95,9 +95,9 @@ def _place_groups(
     fraction: float,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.bool_]:
-    """Return the faces that validate with their whole group, shape ``[faces]``.
+    """Return which faces go to validation with their whole group, shape ``[faces]``.
 
-    In random order, a group validates where that brings its cells nearer to their share of the
+    In random order, a group goes to validation if that brings its cells nearer to their share of the
     groups seen so far and no cell above its quota.
     """
     validates = np.zeros(len(cells), bool)
@@ -120,7 +120,7 @@ def _place_groups(
 def _check(pool: Manifest, train: Manifest, validation: Manifest) -> None:
     for part, name in ((train, "training"), (validation, "validation")):
         if len(part) == 0:
-            problem = f"The {len(pool)} faces of the pool leave no face for {name}"
-            raise DataError(problem, remedy="use more faces, or another split.validation_fraction")
+            problem = f"The {len(pool)} faces of the pool leave none for {name}"
+            raise DataError(problem, remedy="use more faces, or change split.validation_fraction")
     remedy = "use more faces, lower build_test_set.faces_per_cell or lower split.validation_fraction"
     train.require_every_class("is left for training", remedy)

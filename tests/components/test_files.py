@@ -30,7 +30,7 @@ def test_a_directory_takes_the_place_of_one_that_is_there(tmp_path):
 
 
 def test_a_missing_file_and_one_that_is_not_json_are_explained(tmp_path):
-    with pytest.raises(ArtifactError, match="facts does not exist: run the stage that writes it again"):
+    with pytest.raises(ArtifactError, match="facts does not exist: rerun the stage that writes it"):
         read_json(tmp_path / "facts")
     (tmp_path / "facts").write_text("{")
     with pytest.raises(ArtifactError, match="facts is not JSON"):

@@ -135,6 +135,6 @@ def test_an_allowed_shortfall_is_recorded(fill, run):
 
 def test_a_test_set_that_takes_all_of_a_class_is_refused(fill, label, run):
     with pytest.raises(
-        DataError, match="No face of Male or Female or White or Black is left beside the test set: lower"
+        DataError, match="No face of Male or Female or White or Black is left outside the test set: lower"
     ):
         run(fill(2), faces_per_cell=2)

@@ -45,7 +45,7 @@ def test_images_come_in_the_order_of_the_manifest(packed):
 def test_shards_of_another_run_are_noticed(packed):
     images, manifest, _ = packed
     manifest.faces.loc[7, "image_id"] = "someone-else"
-    with pytest.raises(ArtifactError, match="so they are of different runs: run preprocess again"):
+    with pytest.raises(ArtifactError, match="so they come from different runs: run preprocess again"):
         list(read_encoded(images, manifest))
 
 

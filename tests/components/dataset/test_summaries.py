@@ -13,5 +13,5 @@ def test_a_summary_survives_reading_and_writing_and_refuses_other_keys(small_dat
     kind.read(original).write(path)
     assert path.read_bytes() == original.read_bytes()
     write_json(path, read_json(path) | {"colour": "red"})
-    with pytest.raises(ArtifactError, match=r"\(colour: Extra inputs are not permitted\): run the stage"):
+    with pytest.raises(ArtifactError, match=r"\(colour: Extra inputs are not permitted\): rerun the stage"):
         kind.read(path)

@@ -14,7 +14,7 @@ from components.errors import DataError, RequestError
         (lambda path: path.mkdir(), "holds no file: fill it, or pass --source another one"),
         (
             lambda path: (path.mkdir(), (path / "a.txt").touch()),
-            r"holds 1 files and none is an image \(.jpg, .jpeg, .png\): pass the folder or archive",
+            r"holds 1 files, but none is an image \(.jpg, .jpeg, .png\): pass the folder or archive",
         ),
         (
             lambda path: (path.mkdir(), (path / "portrait.jpg").touch()),
@@ -35,7 +35,7 @@ def test_an_archive_with_a_path_outside_leaves_nothing(source, tmp_path, run):
         archive.add(source, "UTKFace")
         member = tarfile.TarInfo("../escaped.jpg")
         archive.addfile(member, io.BytesIO())
-    with pytest.raises(DataError, match=r"its member '../escaped.jpg' points outside of it"):
+    with pytest.raises(DataError, match=r"its member '../escaped.jpg' points outside it"):
         run(tmp_path / "evil.tar.gz")
     assert not list((tmp_path / "output-0").iterdir())
     assert not list(tmp_path.parent.rglob("escaped.jpg"))
@@ -76,7 +76,7 @@ def test_too_many_faults_stop_the_run_and_planned_drops_do_not_count(source, run
     with pytest.raises(
         DataError,
         match=r"11 of the 191 images in .* \(5.8%\) are faulty, mostly zero bytes \(10\), name lacks a field \(1\): "
-        r"mend them, or raise preprocess.max_reject_fraction above 0.05",
+        r"repair or remove them, or raise preprocess.max_reject_fraction above 0.05",
     ):
         run(source, max_reject_fraction=0.05)
     assert run(source, max_reject_fraction=0.06).facts["faults"] == 11
@@ -85,7 +85,9 @@ def test_too_many_faults_stop_the_run_and_planned_drops_do_not_count(source, run
 def test_a_source_with_nothing_but_faults_stops_the_run_whatever_the_settings(tmp_path, run):
     (tmp_path / "21_0_0_1.jpg").touch()
     (tmp_path / "portrait.jpg").touch()
-    with pytest.raises(DataError, match=r"All 2 images in .* are faulty, mostly .*zero bytes \(1\).*: mend them"):
+    with pytest.raises(
+        DataError, match=r"All 2 images in .* are faulty, mostly .*zero bytes \(1\).*: repair or replace them"
+    ):
         run(tmp_path, max_reject_fraction=1.0)
 
 
@@ -107,7 +109,7 @@ def test_a_gender_with_no_face_left_is_named(source, run):
 
 
 def test_no_face_below_the_age_limit_is_explained(source, run):
-    with pytest.raises(DataError, match=r"every one is above 4 years .* change preprocess.max_age"):
+    with pytest.raises(DataError, match=r"each is above 4 years .* change preprocess.max_age"):
         run(source, max_age=4)
 
 

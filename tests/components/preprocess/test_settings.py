@@ -10,7 +10,7 @@ from components.preprocess.settings import PreprocessSettings
         ({"drop_ethnicities": ["Martian"]}, "unknown class 'Martian': choose from White, Black"),
         ({"undersample": {"asian": 0.5}}, "unknown class 'asian'"),
         ({"undersample": {"Other": 0.5}}, "which drop_ethnicities drops"),
-        ({"undersample": {"Asian": 1.0}}, "undersample.Asian is 1: set a fraction from 0 to below 1"),
+        ({"undersample": {"Asian": 1.0}}, "undersample.Asian is 1: set a fraction of at least 0 and below 1"),
         ({"drop_ethnicities": ["White", "Black", "Indian", "Other"]}, "fewer than two classes"),
         ({"max_age": 120}, "above max_plausible_age 116"),
         ({"duplicates": "merge"}, "'keep', 'group' or 'drop'"),

@@ -43,7 +43,7 @@ def test_a_gzipped_tar_is_recognised_whatever_its_name_says(tar):
     "name", ["../20_0_1_7.jpg", "a/../../20_0_1_7.jpg", "/etc/20_0_1_7.jpg", "..\\x.jpg", "C:/x.jpg"]
 )
 def test_an_archive_with_a_path_that_points_outside_is_refused_whole(pack, name):
-    with pytest.raises(DataError, match="points outside of it: pack the faces again"):
+    with pytest.raises(DataError, match="points outside it: pack the faces again"):
         read(*pack([*FACES, (name, b"evil")]))
 
 
@@ -88,22 +88,22 @@ def test_a_bomb_stops_the_run(tar, zipped):
 @pytest.mark.parametrize("keep", [0.05, 0.5, 0.9])
 def test_a_truncated_archive_is_refused(pack, keep):
     content, name = pack([(f"20_0_1_{i}.jpg", os.urandom(5000)) for i in range(20)])
-    with pytest.raises(DataError, match="can't be read to its end .*: fetch or pack it again"):
+    with pytest.raises(DataError, match="can't be read to the end .*: download or pack it again"):
         read(content[: int(len(content) * keep)], name)
 
 
 def test_what_is_no_archive_is_refused():
     for name in ("faces.zip", "faces.tar", "faces.tar.gz"):
-        with pytest.raises(DataError, match="fetch or pack it again"):
+        with pytest.raises(DataError, match="download or pack it again"):
             read(b"", name)
-        with pytest.raises(DataError, match="fetch or pack it again"):
+        with pytest.raises(DataError, match="download or pack it again"):
             read(b"no archive" * 200, name)
 
 
 def test_a_damaged_header_does_not_hide_the_files_behind_it(tar):
     content = bytearray(tar([(f"20_0_1_{i}.jpg", b"x" * 100) for i in range(3)], "w"))
     content[1024 + 148 : 1024 + 156] = b"garbage!"  # The checksum of the second header.
-    with pytest.raises(DataError, match="fetch or pack it again"):
+    with pytest.raises(DataError, match="download or pack it again"):
         read(bytes(content), "faces.tar")
 
 

@@ -77,7 +77,7 @@ def test_foreign_and_large_objects_are_rejected_without_a_download(upload):
 
 def test_a_refused_archive_in_a_bucket_is_explained(upload, tar):
     upload({"evil.tar.gz": tar([("../20_0_1_1.jpg", b"x")])})
-    with pytest.raises(DataError, match="points outside of it"):
+    with pytest.raises(DataError, match="points outside it"):
         read("gs://faces/evil.tar.gz")
 
 

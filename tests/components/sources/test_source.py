@@ -100,7 +100,9 @@ def test_a_source_that_is_no_source_is_explained(tmp_path, act):
         with pytest.raises(RequestError, match="does not exist: check --source"):
             act(missing)
     for other in ("face.jpg", "faces.zip"):
-        with pytest.raises(RequestError, match="neither a folder nor an archive: pass a folder or a file that ends in"):
+        with pytest.raises(
+            RequestError, match="neither a folder nor an archive: pass a folder or a file whose name ends in"
+        ):
             act(tmp_path / other)
 
 

@@ -143,7 +143,7 @@ def test_no_background_has_the_hue_of_skin():
     ("values", "message"),
     [
         ({"faces": 100}, "set faces to 384 or more"),
-        ({"class_shares": (0, 0, 0, 0, 0)}, "give at least one of them a share"),
+        ({"class_shares": (0, 0, 0, 0, 0)}, "set at least one of them above 0"),
         ({"age_shares": (1, 1)}, "at least 9 items"),
         ({"female_share": 1.5}, "less than or equal to 1"),
         ({"colour": "red"}, "Extra inputs"),

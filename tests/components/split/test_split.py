@@ -113,7 +113,7 @@ def test_copies_with_conflicting_labels_stay_together(label):
 
 
 def test_a_pool_too_small_to_divide_is_refused(label, run, tmp_path):
-    with pytest.raises(DataError, match="leave no face for validation: use more faces, or another"):
+    with pytest.raises(DataError, match="leave none for validation: use more faces, or change"):
         run(label([(0, 0, 0, 0), (0, 1, 0, 1)]))
     assert {path.name for path in tmp_path.iterdir()} == {"pool"}
 

@@ -57,7 +57,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
 def test_another_form_is_one_sentence_that_names_the_place(tmp_path, change, place):
     content = {**RECORD.model_dump(mode="json"), **change}
     (tmp_path / "variant.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=rf"variant.json .*\({place}: .*: run the stage that writes it again\."):
+    with pytest.raises(ArtifactError, match=rf"variant.json .*\({place}: .*: rerun the stage that writes it\."):
         TrainingRecord.read(tmp_path)
 
 
