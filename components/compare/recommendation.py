@@ -197,7 +197,7 @@ def _why_the_reference(reference: str, candidates: list[Candidate], settings: Re
     unsafe = _by_gain([candidate for candidate in candidates if candidate.better])
     if unsafe:
         reasons = "; ".join(f"{candidate.variant} ({_failure(candidate)})" for candidate in unsafe)
-        return f"{reference} stays: each variant that is significantly better in {metric} fails a guard: {reasons}."
+        return f"{reference} stays: each variant that is significantly better in {metric} is ruled out: {reasons}."
     fickle = [candidate.variant for candidate in candidates if candidate.significant and candidate.gain > 0]
     if fickle:
         return (

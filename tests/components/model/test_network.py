@@ -61,5 +61,5 @@ def test_imagenet_weights_that_cannot_be_downloaded_name_the_cure(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr("keras.src.applications.mobilenet_v3.file_utils.get_file", refuse)
-    with pytest.raises(RequestError, match="pass --set model.backbone_weights=none or a file"):
+    with pytest.raises(RequestError, match="pass --set model.backbone_weights=none, or set it to a file"):
         build(backbone_weights="imagenet")

@@ -3,14 +3,6 @@
 import grpc
 import pytest
 
-from tests.pipeline.platforms.vertex.vertex_server import serving
-
-
-@pytest.fixture
-def server():
-    with serving() as state:
-        yield state
-
 
 @pytest.fixture
 def vertex(server, run_cli):

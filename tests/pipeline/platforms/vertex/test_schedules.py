@@ -6,21 +6,9 @@ import pytest
 from components.errors import RequestError
 from pipeline.platforms.schedules import Schedule
 from pipeline.platforms.submission import Change, PlatformError
-from tests.pipeline.platforms.vertex.vertex_case import compiled, platform, submission
-from tests.pipeline.platforms.vertex.vertex_server import serving
+from tests.pipeline.platforms.vertex.vertex_case import platform, submission
 
 WEEKLY = Schedule("weekly", "0 3 * * 1", "Europe/Paris", max_concurrency=2)
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    return compiled(tmp_path_factory.mktemp("vertex") / "evenface.yaml")
-
-
-@pytest.fixture
-def server():
-    with serving() as state:
-        yield state
 
 
 def apply(server, package, schedule=WEEKLY, **settings):

@@ -5,22 +5,11 @@ import pytest
 
 from components.errors import RequestError
 from pipeline.platforms.submission import PlatformError, RunFailedError
-from tests.pipeline.platforms.vertex.vertex_case import compiled, platform, submission
+from tests.pipeline.platforms.vertex.vertex_case import platform, submission
 from tests.pipeline.platforms.vertex.vertex_server import PARENT, serving
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 NAME = f"{PARENT}/pipelineJobs/evenface-weekly-20260105"
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    return compiled(tmp_path_factory.mktemp("vertex") / "evenface.yaml")
-
-
-@pytest.fixture
-def server():
-    with serving() as state:
-        yield state
 
 
 def submit(server, package, *, wait=False, shown=None, **settings):
