@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a file was not used; the value is what the rejects table and the closing table show."""
+    """Why a file was not used; the value is what the rejects table and the report show."""
 
     SYSTEM_FILE = "hidden or system file"
     OTHER_FILE = "not an image file name"

@@ -33,7 +33,7 @@ class ImbalanceSettings(_Sections, Section):
 
         Raises:
             RequestError: If a section is unknown.
-            pydantic.ValidationError: If a key is unknown or a value does not fit.
+            pydantic.ValidationError: If a key is unknown or a value is invalid.
         """
         content = self.model_dump()
         for path, value in overrides.items():

@@ -62,7 +62,7 @@ def test_another_form_is_one_sentence_that_names_the_place(tmp_path, change, pla
 
 
 def test_a_missing_record_is_one_sentence(tmp_path):
-    with pytest.raises(ArtifactError, match="variant.json does not exist: run the stage"):
+    with pytest.raises(ArtifactError, match="variant.json does not exist: rerun the stage"):
         TrainingRecord.read(tmp_path)
 
 
