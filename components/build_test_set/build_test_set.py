@@ -87,6 +87,7 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
     by_group = pd.Series(cells).groupby(groups)
     undivided = by_group.transform("nunique").to_numpy() == 1
     size = by_group.transform("size").to_numpy()
+    size_of = by_group.size()
     in_test = np.zeros(len(manifest), bool)
     taken = np.zeros(manifest.labels.cell_count, np.int64)
     for cell in range(manifest.labels.cell_count):
@@ -94,7 +95,8 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
         inside = (cells == cell) & undivided
         single = rng.permutation(np.flatnonzero(inside & (size == 1)))
         copied = pd.unique(groups[inside & (size > 1)])
-        sizes = {int(group): int(size[groups == group][0]) for group in rng.permutation(copied)}
+        shuffled = rng.permutation(copied)
+        sizes = dict(zip(shuffled.tolist(), size_of.loc[shuffled].tolist(), strict=True))
         chosen = _choose_groups(sizes, len(single), settings.faces_per_cell)
         in_test[np.isin(groups, chosen)] = True
         in_test[single[: settings.faces_per_cell - sum(sizes[group] for group in chosen)]] = True
