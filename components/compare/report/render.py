@@ -89,7 +89,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "comparison": comparison,
         "dataset": comparison.dataset,
         "recommended": recommended,
-        "verb": "Keep" if is_kept else "Ship" if recommended.deployable else "Adjust",
+        "verb": "Keep" if is_kept else "Ship" if recommended.deployable else "Use",
         "chosen": rows[recommended.variant] if recommended.variant else None,
         "reference": comparison.reference,
         "confidence": f"{100 * comparison.confidence:g}\u202f%",
