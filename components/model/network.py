@@ -15,6 +15,9 @@ from components.model.batch_norm import fuse_batch_norm
 from components.model.heads import StraightThroughClip
 from components.model.settings import Hyperparameters, ModelSettings
 
+NETWORK_NAME = "evenface"
+"""Name of the network as a Keras model."""
+
 
 def build_network(
     settings: ModelSettings,
@@ -22,6 +25,8 @@ def build_network(
     labels: Labels,
     age_scale: AgeScale,
     initial_age: float,
+    *,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Build the network, every layer trainable.
 
@@ -32,6 +37,7 @@ def build_network(
         age_scale: Scale and bounds of the age head.
         initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
             targets. With a bias of zero, half of the outputs would start below the lower bound.
+        synchronized: Whether BatchNorm takes its statistics over all devices that share a batch.
 
     Returns:
         A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone does its
@@ -45,13 +51,14 @@ def build_network(
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = settings.batch_norm_momentum
+            layer.synchronized = synchronized
     images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
     features = backbone(images)
     for position in range(1, hyperparameters.dense_layers + 1):
         features = keras.layers.Dense(hyperparameters.dense_units, "relu", name=f"dense_{position}")(features)
         features = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{position}")(features)
     heads = {name: _head(output, features, labels, age_scale, initial_age) for name, output in OUTPUTS.items()}
-    return keras.Model(images, heads, name="evenface")
+    return keras.Model(images, heads, name=NETWORK_NAME)
 
 
 def _head(output: Output, features: Any, labels: Labels, age_scale: AgeScale, initial_age: float) -> Any:

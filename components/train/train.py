@@ -12,14 +12,15 @@ from components.files import atomic_path
 from components.imbalance.registry import SLOTS, find_variant
 from components.model.serving import export
 from components.model.settings import Hyperparameters
-from components.training.callbacks import EpochLog
-from components.training.compiled import build_compiled
+from components.training.callbacks import EpochLog, tensorboard
+from components.training.compiled import build_compiled, trained_network
 from components.training.data import load_training_data
 from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
 from components.training.record import HISTORY_FILE, TrainingRecord
 from components.training.search import read_searches
 from components.training.selection import kept_epoch
+from components.training.settle import settle
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,6 @@ def train(
         recipe: The settings that the training run follows.
         model_path: SavedModel directory to write, with ``variant.json`` and ``history.parquet``.
     """
-    seed_everything(seed, deterministic=recipe.training.deterministic)
     definition, title = find_variant(variant), f"{variant}, seed {seed}"
     hyperparameters = read_hyperparameters(hyperparameters_path, variant)
     train_faces, validation_faces = Manifest.read(train_path), Manifest.read(validation_path)
@@ -55,9 +55,13 @@ def train(
     data = load_training_data(images_path, train_faces, validation_faces, definition, recipe)
     counts = len(data.train.images), len(data.validation.images)
     _log.info("%s: %d training and %d validation faces loaded in %.1f s", title, *counts, time.monotonic() - started)
-    network = build_compiled(data, recipe, hyperparameters)
+    recipe = settle(recipe, data, hyperparameters)
+    seed_everything(seed, deterministic=recipe.training.deterministic)
+    model = build_compiled(data, recipe, hyperparameters)
+    callbacks = [EpochLog(title, recipe.training.epochs), *tensorboard(recipe.training, f"{variant}/{seed}")]
     started = time.monotonic()
-    history = fit_network(network, data, recipe, seed, [EpochLog(title, recipe.training.epochs)]).history
+    history = fit_network(model, data, recipe, seed, callbacks).history
+    network = trained_network(model)
     seconds = time.monotonic() - started
     table = pd.DataFrame(history)
     table.insert(0, "epoch", np.arange(1, len(table) + 1))

@@ -1,4 +1,4 @@
-"""Batches of faces in memory."""
+"""Batches of faces."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.training.augmentation import augment
+from components.training.augmentation import draw_changes, no_changes
+from components.training.images import Images
 from components.training.settings import AugmentationSettings
 
 Arrays = Mapping[str, np.ndarray]
 _Columns = tuple[dict[str, tf.Tensor], ...]
-_Batch = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
+_Batch = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Images in memory with what a network is to learn from them.
+    """Images with what a network is to learn from them.
 
     Attributes:
         images: Pixels 0 … 255, uint8, shape ``[faces, size, size, 3]``.
@@ -25,7 +26,7 @@ class Faces:
         weights: For each output the weight of each face in its loss, float32, shape ``[faces]``.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: Images
     targets: Arrays
     weights: Arrays
 
@@ -45,7 +46,7 @@ def training_batches(
     Args:
         faces: What to train on.
         batch_size: Faces per batch; the last batch of an epoch may be smaller.
-        augmentation: Random changes of the images.
+        augmentation: Random changes of the images, which the model makes.
         seed: Fixes the order, the draws and the augmentation.
         probabilities: Probability of drawing each face, shape ``[faces]``. If given, an epoch is as many
             draws with replacement as there are faces; otherwise it is every face once, shuffled.
@@ -53,7 +54,8 @@ def training_batches(
         deferred_from_epoch: First epoch, counted from 0, with the deferred weights.
 
     Returns:
-        Batches ``(images, targets, weights)`` and the steps in an epoch.
+        Batches ``(inputs, targets, weights)`` and the steps in an epoch. The inputs are those of
+        :func:`~components.training.augmentation.augment`, the images as uint8.
     """
     count = len(faces.images)
     steps = -(-count // batch_size)
@@ -64,22 +66,27 @@ def training_batches(
         order = _drawn_indices(probabilities, batch_size, seed)
     columns = _columns(faces.targets, faces.weights, deferred_weights or faces.weights)
 
+    def changes(size: tf.Tensor, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        if not augmentation.enabled:
+            return no_changes(size)
+        return draw_changes(size, faces.images.shape[1], augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
+
     def make_batch(step: tf.Tensor, rows: tf.Tensor) -> _Batch:
-        images = augment(_gather_images(faces.images, rows), augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
+        inputs = {"images": _gather_images(faces.images, rows), **changes(tf.size(rows), step)}
         targets, weights, late = _gather(columns, rows)
         deferred = step >= deferred_from_epoch * steps
-        return images, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
+        return inputs, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
 
     return _prefetch(make_batch, tf.data.Dataset.zip((tf.data.Dataset.counter(), order))), steps
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
-    """Return every face once, in order, without augmentation, as ``(images, targets, weights)``."""
+    """Return every face once, in order and unchanged, as ``(inputs, targets, weights)``."""
     columns = _columns(faces.targets, faces.weights)
 
     def make_batch(rows: tf.Tensor) -> _Batch:
         targets, weights = _gather(columns, rows)
-        return tf.cast(_gather_images(faces.images, rows), tf.float32), targets, weights
+        return {"images": _gather_images(faces.images, rows), **no_changes(tf.size(rows))}, targets, weights
 
     return _prefetch(make_batch, tf.data.Dataset.range(len(faces.images)).batch(batch_size))
 
@@ -102,7 +109,7 @@ def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed
     return tf.data.Dataset.zip((tf.data.Dataset.counter(), epoch.repeat())).map(draw)
 
 
-def _gather_images(images: npt.NDArray[np.uint8], rows: tf.Tensor) -> tf.Tensor:
+def _gather_images(images: Images, rows: tf.Tensor) -> tf.Tensor:
     batch = tf.numpy_function(lambda index: images[index], [rows], tf.uint8, stateful=False)
     return tf.ensure_shape(batch, (None, *images.shape[1:]))
 

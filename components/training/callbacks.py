@@ -5,6 +5,7 @@ import logging
 import keras
 
 from components.training.selection import SELECTION_METRICS
+from components.training.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
 
@@ -37,3 +38,16 @@ class EpochLog(keras.callbacks.Callback):
         shown = ("loss", "val_loss", *SELECTION_METRICS)
         numbers = "  ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
         _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, numbers)
+
+
+def tensorboard(training: TrainingSettings, name: str) -> list[keras.callbacks.Callback]:
+    """Return the callback that writes TensorBoard's logs and the profile, if the settings ask for them.
+
+    Args:
+        training: ``tensorboard`` and ``profile_steps``.
+        name: Folder of the run below ``tensorboard``, such as ``"baseline/42"``.
+    """
+    if training.tensorboard is None:
+        return []
+    folder = f"{training.tensorboard.rstrip('/')}/{name}"
+    return [keras.callbacks.TensorBoard(folder, profile_batch=training.profile_steps or 0)]

@@ -3,46 +3,82 @@
 import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
-from components.model.network import build_network
+from components.model.network import NETWORK_NAME, build_network
 from components.model.settings import Hyperparameters
+from components.training.augmentation import Augmentation, no_changes
 from components.training.data import TrainingData
+from components.training.devices import compile_with_xla, distribution, fastest_precision
 from components.training.macro_f1 import MacroF1
 from components.training.recipe import Recipe
 
 
 def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters) -> keras.Model:
-    """Build the network and compile it with the variant's losses."""
+    """Build the network with the augmentation before it, and compile it with the variant's losses.
+
+    Several GPUs hold a copy each and share every batch; an active ``tf.distribute`` strategy is used instead.
+
+    Args:
+        data: The variant's faces and plan.
+        recipe: What to train; its ``batch_size`` is a number.
+        hyperparameters: Dense layers, dropout and learning rate.
+
+    Returns:
+        A model from the arguments of :func:`~components.training.augmentation.augment` to the network's outputs.
+    """
+    strategy = distribution()
+    with strategy.scope():
+        model = _build(data, recipe, hyperparameters, replicas=strategy.num_replicas_in_sync)
+        if strategy.num_replicas_in_sync == 1:
+            _create_variables(model, data)
+    return model
+
+
+def trained_network(model: keras.Model) -> keras.Model:
+    """Return the network inside a model from :func:`build_compiled`: from pixels to outputs, ready to be exported."""
+    return model.get_layer(NETWORK_NAME)
+
+
+def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters, replicas: int) -> keras.Model:
     training = recipe.training
-    keras.config.set_dtype_policy(training.precision)
-    network = build_network(recipe.model, hyperparameters, data.labels, data.age_scale, data.initial_age)
+    keras.config.set_dtype_policy(fastest_precision() if training.precision == "auto" else training.precision)
+    # A copy sees a part of the batch; statistics of the whole batch make the numbers those of a single device.
+    network = build_network(
+        recipe.model,
+        hyperparameters,
+        data.labels,
+        data.age_scale,
+        data.initial_age,
+        synchronized=replicas > 1,
+    )
+    size = recipe.model.image_size
+    inputs = {
+        "images": keras.Input((size, size, 3), dtype="uint8", name="images"),
+        "transforms": keras.Input((6,), dtype="float32", name="transforms"),
+        "brightness": keras.Input((), dtype="float32", name="brightness"),
+    }
+    model = keras.Model(inputs, network(Augmentation(name="augmentation")(**inputs)), name="evenface_training")
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
-        steps = training.epochs * math.ceil(len(data.train.images) / training.batch_size)
+        steps = training.epochs * math.ceil(len(data.train.images) / training.faces_per_step)
         rate = keras.optimizers.schedules.CosineDecay(hyperparameters.learning_rate, decay_steps=steps)
     metrics = {name: [_metric(output, data.labels)] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
-    network.compile(
+    model.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss={name: data.plan.losses.get(name) or _plain_loss(output) for name, output in OUTPUTS.items()},
         loss_weights=training.loss_weights.model_dump(),
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
+        steps_per_execution=training.steps_per_execution,
     )
-    _create_variables(network, data)
-    return network
-
-
-def compile_with_xla() -> bool:
-    """Return whether XLA pays off: on a GPU it does; on a CPU it made this network 8 times slower."""
-    return bool(tf.config.list_physical_devices("GPU"))
+    return model
 
 
 def _plain_loss(output: Output) -> keras.losses.Loss:
@@ -58,15 +94,15 @@ def _metric(output: Output, labels: Labels) -> keras.metrics.Metric:
     return MacroF1(len(labels.names(output.name)), name=output.metric)
 
 
-def _create_variables(network: keras.Model, data: TrainingData) -> None:
+def _create_variables(model: keras.Model, data: TrainingData) -> None:
     """Create the variables of the optimizer, the losses and the metrics.
 
     Left to the first step, they are created while that step is traced, and TensorFlow then traces it
     a second time, which takes half of the start-up time of a training run.
     """
-    network.optimizer.build(network.trainable_variables)
+    model.optimizer.build(model.trainable_variables)
     targets = {name: values[:1] for name, values in data.train.targets.items()}
-    outputs = network(data.train.images[:1].astype(np.float32), training=False)
-    network.compute_loss(None, targets, outputs)
-    network.compute_metrics(None, targets, outputs)
-    network.reset_metrics()
+    outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
+    model.compute_loss(None, targets, outputs)
+    model.compute_metrics(None, targets, outputs)
+    model.reset_metrics()

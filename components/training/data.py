@@ -1,27 +1,24 @@
 """The faces that one variant trains and validates on, with their targets and weights."""
 
+import logging
 import os
-import tempfile
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-from components.batched import batched
 from components.dataset.age_scale import AgeScale
-from components.dataset.images import read_encoded
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.imbalance.plan import TrainingPlan, prepare
 from components.imbalance.registry import Variant
-from components.model.decoding import decode_and_resize
 from components.training.batches import Arrays, Faces
+from components.training.images import EncodedImages, free_memory_bytes, load_images
 from components.training.recipe import Recipe
 from components.training.settings import TrainingSettings
 
-_IMAGES_AT_ONCE = 256
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,18 @@ def load_training_data(
     plan = prepare(variant, recipe.imbalance, train, age_scale)
     kept = train.subset(np.asarray(plan.rows))
     targets = _targets(kept, age_scale)
+    size = recipe.model.image_size
+    # Both sets or neither: the shares of the free memory are those of the faces.
+    memory = recipe.training.decoded_memory_share * free_memory_bytes() / (len(kept) + len(validation))
+    train_images, validation_images = (
+        load_images(images_path, faces, size, memory * len(faces)) for faces in (kept, validation)
+    )
+    if isinstance(train_images, EncodedImages):
+        _log.info("the decoded images would take too much memory: every batch is decoded anew")
     return TrainingData(
-        train=Faces(load_images(images_path, kept, recipe.model.image_size), targets, plan.sample_weights),
+        train=Faces(train_images, targets, plan.sample_weights),
         validation=Faces(
-            load_images(images_path, validation, recipe.model.image_size),
+            validation_images,
             _targets(validation, age_scale),
             dict.fromkeys(OUTPUTS, _selection_weights(validation, recipe.training)),
         ),
@@ -69,31 +74,6 @@ def load_training_data(
         age_scale=age_scale,
         initial_age=float(np.average(targets["age"][:, 0], weights=plan.probabilities)),
     )
-
-
-def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: int) -> npt.NDArray[np.uint8]:
-    """Decode the images of a manifest into one array backed by a temporary file.
-
-    The file is deleted at once and its space is freed with the array, so decoded images fill the page
-    cache, which the kernel can empty, and not the process's memory.
-
-    Returns:
-        Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
-    """
-
-    def decode_batch(batch: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(lambda encoded: decode_and_resize(encoded, size), batch, tf.uint8, parallel_iterations=16)
-
-    decode = tf.function(decode_batch, input_signature=[tf.TensorSpec([None], tf.string)], jit_compile=False)
-    with tempfile.TemporaryFile() as storage:
-        shape = (len(manifest), size, size, 3)
-        storage.truncate(max(1, int(np.prod(shape))))
-        images = np.memmap(storage, np.uint8, "r+", shape=shape)
-    start = 0
-    for batch in batched(read_encoded(images_path, manifest), _IMAGES_AT_ONCE):
-        images[start : start + len(batch)] = decode(tf.constant(batch)).numpy()
-        start += len(batch)
-    return images
 
 
 def _targets(manifest: Manifest, age_scale: AgeScale) -> Arrays:

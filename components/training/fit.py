@@ -19,16 +19,16 @@ def seed_everything(seed: int, *, deterministic: bool) -> None:
 
 
 def fit_network(
-    network: keras.Model, data: TrainingData, recipe: Recipe, seed: int, callbacks: list[keras.callbacks.Callback]
+    model: keras.Model, data: TrainingData, recipe: Recipe, seed: int, callbacks: list[keras.callbacks.Callback]
 ) -> keras.callbacks.History:
-    """Train until the watched quantity stops falling; the network ends up with its best epoch's weights.
+    """Train until the watched quantity stops falling; the model ends up with its best epoch's weights.
 
     A plan with deferred weights trains for all epochs and keeps the last one, as its authors do (Cao et
     al. 2019): re-weighting raises the plain validation loss on purpose, so that loss would always
     choose an epoch before the re-weighting.
 
     Args:
-        network: A network from :func:`~components.training.compiled.build_compiled`.
+        model: A model from :func:`~components.training.compiled.build_compiled`.
         data: The variant's faces and plan.
         recipe: Epochs, batch size, patience and augmentation.
         seed: Fixes the order of the faces and the augmentation.
@@ -37,7 +37,7 @@ def fit_network(
     training, plan = recipe.training, data.plan
     batches, steps = training_batches(
         data.train,
-        training.batch_size,
+        training.faces_per_step,
         recipe.augmentation,
         seed,
         probabilities=plan.probabilities,
@@ -48,11 +48,11 @@ def fit_network(
         monitor=watched_metric(training), mode="min", patience=training.patience, restore_best_weights=True
     )
     watching = [ValidationScore(), *([stopping] if plan.deferred_weights is None else [])]
-    return network.fit(
+    return model.fit(
         batches,
         epochs=training.epochs,
         steps_per_epoch=steps,
-        validation_data=validation_batches(data.validation, training.batch_size),
+        validation_data=validation_batches(data.validation, training.faces_per_step),
         callbacks=[*watching, *callbacks],
         verbose=0,
     )

@@ -1,11 +1,11 @@
 """Settings of a training run: its faces' augmentation, its losses and its length."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from components.dataset.outputs import OUTPUTS
-from components.section import Section
+from components.section import Section, SettingError
 
 _weights: dict[str, Any] = {
     name: (float, Field(output.loss_weight, ge=0, description=f"Weight of the {name} loss."))
@@ -22,7 +22,11 @@ class TrainingSettings(Section):
     """How one network is trained."""
 
     epochs: int = Field(25, ge=1, description="Maximum number of epochs of a training run.")
-    batch_size: int = Field(64, ge=1, description="Faces per step.")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        64,
+        description="Faces per step. 'auto': the largest power of two up to 1024 that fits into the memory and leaves "
+        "at least 20 steps in an epoch; the number found depends on the machine, and results on the number.",
+    )
     patience: int = Field(
         5, ge=1, description="Epochs without a better validation loss (or score) before training stops."
     )
@@ -41,12 +45,57 @@ class TrainingSettings(Section):
         "− gender accuracy − ethnicity macro F1, the same for every variant.",
     )
     loss_weights: LossWeights = Field(default_factory=LossWeights, description="Weight of each output's loss.")
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "float32", description="Keras dtype policy. The mixed policies speed up GPUs with tensor cores."
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto",
+        description="Keras dtype policy. 'auto' is mixed where every GPU has tensor cores for it, float32 elsewhere. "
+        "Losses are computed in float32 under each.",
+    )
+    steps_per_execution: int = Field(
+        1,
+        ge=1,
+        description="Steps that the device runs before it reports back. More than 1 helps a GPU with small images.",
+    )
+    decoded_memory_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the free memory that decoded images may take. Where they need more, every batch is "
+        "decoded anew, which changes no number.",
+    )
+    tensorboard: str | None = Field(
+        None, min_length=1, description="Directory or gs:// URI for TensorBoard's logs, one folder for each run."
+    )
+    profile_steps: tuple[int, int] | None = Field(
+        None, description="First and last step that TensorFlow's profiler records, beside TensorBoard's logs."
     )
     deterministic: bool = Field(
         True, description="Use only deterministic kernels: the same seed, data and machine give the same numbers."
     )
+
+    @property
+    def faces_per_step(self) -> int:
+        """The batch size as a number.
+
+        Raises:
+            ValueError: If it is still ``"auto"``.
+        """
+        if self.batch_size == "auto":
+            raise ValueError("batch_size is 'auto': settle the recipe first")
+        return self.batch_size
+
+    @model_validator(mode="after")
+    def _profile_has_a_place(self) -> Self:
+        if self.profile_steps is not None:
+            first, last = self.profile_steps
+            if self.tensorboard is None:
+                raise SettingError(
+                    "profile_steps is set, but tensorboard is not", remedy="set tensorboard to a directory"
+                )
+            if not 1 <= first <= last:
+                raise SettingError(
+                    f"profile_steps {first} to {last} is not a range of steps", remedy="give two numbers from 1 upwards"
+                )
+        return self
 
 
 class AugmentationSettings(Section):

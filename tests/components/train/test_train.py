@@ -15,7 +15,7 @@ from components.training.settings import TrainingSettings
 
 RECIPE = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years"),
-    training=TrainingSettings(epochs=2, batch_size=32),
+    training=TrainingSettings(epochs=2, batch_size=32, precision="float32"),
 )
 
 

@@ -33,8 +33,8 @@ def test_an_epoch_is_every_face_once_in_an_order_that_changes_and_repeats_with_t
 
 def test_images_and_targets_stay_together():
     batches, steps = training_batches(faces(10), 4, PLAIN, seed=1)
-    for images, targets, _ in epochs(batches, steps, 1)[0]:
-        assert np.array_equal(images.numpy()[:, 0, 0, 0], targets["age"].numpy()[:, 0])
+    for inputs, targets, _ in epochs(batches, steps, 1)[0]:
+        assert np.array_equal(inputs["images"].numpy()[:, 0, 0, 0], targets["age"].numpy()[:, 0])
 
 
 def test_drawing_with_probabilities_follows_them_and_keeps_the_length_of_an_epoch():
