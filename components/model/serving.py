@@ -32,7 +32,9 @@ def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str
     """
 
     def serve(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(lambda encoded: decode_and_resize(encoded, image_size), image_bytes, tf.uint8)
+        images = tf.map_fn(
+            lambda encoded: decode_and_resize(encoded, image_size), image_bytes, fn_output_signature=tf.uint8
+        )
         scores = network(tf.cast(images, tf.float32), training=False)
         return {name: _served(output, scores[name], age_scale) for name, output in OUTPUTS.items()}
 

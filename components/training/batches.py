@@ -60,8 +60,7 @@ def training_batches(
     count = len(faces.images)
     steps = -(-count // batch_size)
     if probabilities is None:
-        order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
-        order = order.batch(batch_size).repeat()
+        order = _shuffled_indices(count, batch_size, seed)
     else:
         order = _drawn_indices(probabilities, batch_size, seed)
     columns = _columns(faces.targets, faces.weights, deferred_weights or faces.weights)
@@ -93,6 +92,17 @@ def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
 
 def _prefetch(make_batch: Callable[..., _Batch], order: tf.data.Dataset) -> tf.data.Dataset:
     return order.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _shuffled_indices(count: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Return endless batches of indices, each index once in an epoch; an epoch's order depends on nothing before it."""
+
+    def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
+        own_seed = tf.stack([tf.cast(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), own_seed)
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    return tf.data.Dataset.counter().flat_map(epoch_order)
 
 
 def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed: int) -> tf.data.Dataset:

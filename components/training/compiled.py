@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
+from components.errors import RequestError
 from components.model.network import NETWORK_NAME, build_network
 from components.model.settings import Hyperparameters
 from components.training.augmentation import Augmentation, no_changes
@@ -26,13 +27,21 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
         recipe: What to train; its ``batch_size`` is a number.
         hyperparameters: Dense layers, dropout and learning rate.
 
+    Raises:
+        RequestError: If a batch does not divide evenly among the devices.
+
     Returns:
         A model from the arguments of :func:`~components.training.augmentation.augment` to the network's outputs.
     """
     strategy = distribution()
+    devices, faces = strategy.num_replicas_in_sync, recipe.training.faces_per_step
+    if faces % devices:
+        nearest = f"{faces // devices * devices or devices} or {-(-faces // devices) * devices}"
+        problem = f"A batch of {faces} faces does not divide evenly among the {devices} GPUs"
+        raise RequestError(problem, remedy=f"set training.batch_size to {nearest}")
     with strategy.scope():
-        model = _build(data, recipe, hyperparameters, replicas=strategy.num_replicas_in_sync)
-        if strategy.num_replicas_in_sync == 1:
+        model = _build(data, recipe, hyperparameters, replicas=devices)
+        if devices == 1:
             _create_variables(model, data)
     return model
 
@@ -61,10 +70,10 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         "brightness": keras.Input((), dtype="float32", name="brightness"),
     }
     model = keras.Model(inputs, network(Augmentation(name="augmentation")(**inputs)), name="evenface_training")
+    steps = math.ceil(len(data.train.images) / training.faces_per_step)
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
-        steps = training.epochs * math.ceil(len(data.train.images) / training.faces_per_step)
-        rate = keras.optimizers.schedules.CosineDecay(hyperparameters.learning_rate, decay_steps=steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps)
     metrics = {name: [_metric(output, data.labels)] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
@@ -76,9 +85,14 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
-        steps_per_execution=training.steps_per_execution,
+        steps_per_execution=_largest_divisor(steps, training.steps_per_execution),
     )
     return model
+
+
+def _largest_divisor(steps: int, limit: int) -> int:
+    """Return into how many steps at once an epoch divides: Keras would run the last execution beyond its end."""
+    return next(divisor for divisor in range(min(steps, limit), 0, -1) if steps % divisor == 0)
 
 
 def _plain_loss(output: Output) -> keras.losses.Loss:

@@ -52,10 +52,16 @@ def fit_network(
         batches,
         epochs=training.epochs,
         steps_per_epoch=steps,
-        validation_data=validation_batches(data.validation, training.faces_per_step),
+        validation_data=validation_batches(data.validation, _validation_batch(data, training.faces_per_step)),
         callbacks=[*watching, *callbacks],
         verbose=0,
     )
+
+
+def _validation_batch(data: TrainingData, faces_per_step: int) -> int:
+    """Return the size of a validation batch: Keras needs the first batch to divide evenly among the devices."""
+    devices = tf.distribute.get_strategy().num_replicas_in_sync
+    return max(devices, min(faces_per_step, len(data.validation.images)) // devices * devices)
 
 
 def first_deferred_epoch(plan: TrainingPlan, epochs: int) -> int:

@@ -94,6 +94,11 @@ class EncodedImages:
         self._starts = self._stops - lengths
         self.shape: tuple[int, ...] = (len(lengths), size, size, 3)
 
+    @property
+    def content_bytes(self) -> int:
+        """Size of the files together, in bytes."""
+        return len(self._content)
+
     def __len__(self) -> int:
         """Return the number of faces."""
         return len(self._stops)
@@ -111,7 +116,7 @@ def _decode(encoded: list[bytes], size: int) -> npt.NDArray[np.uint8]:
 
 @tf.function(jit_compile=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
 def _decode_batch(encoded: tf.Tensor, size: int) -> tf.Tensor:
-    return tf.map_fn(lambda content: decode_and_resize(content, size), encoded, tf.uint8, parallel_iterations=16)
+    return tf.map_fn(lambda content: decode_and_resize(content, size), encoded, fn_output_signature=tf.uint8)
 
 
 def free_memory_bytes() -> float:

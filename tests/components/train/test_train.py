@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -19,6 +20,10 @@ RECIPE = Recipe(
 )
 
 
+def with_settings(**changes):
+    return RECIPE.training.model_copy(update=changes)
+
+
 def write_searches(path, *variants):
     search = {"values": {"dense_units": 8}, "source": "a test", "trials": 0}
     path.write_text(json.dumps({variant: {"variant": variant, **search} for variant in variants}))
@@ -29,8 +34,11 @@ def write_searches(path, *variants):
 def trained_twice(small_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     hyperparameters = write_searches(folder / "hyperparameters.json", "baseline")
+    # How the work is done must not show in what comes out.
+    other_way = {"steps_per_execution": 4, "decoded_memory_share": 0, "tensorboard": str(folder / "logs")}
+    recipes = {"first": RECIPE, "second": RECIPE.model_copy(update={"training": with_settings(**other_way)})}
     results = []
-    for attempt in ("first", "second"):
+    for attempt, recipe in recipes.items():
         model, predictions = str(folder / attempt), str(folder / f"{attempt}.parquet")
         train(
             images_path=small_data.images,
@@ -39,7 +47,7 @@ def trained_twice(small_data, tmp_path_factory):
             hyperparameters_path=hyperparameters,
             variant="drw",
             seed=7,
-            recipe=RECIPE,
+            recipe=recipe,
             model_path=model,
         )
         evaluate(small_data.images, small_data.test, model, EvaluateSettings(), predictions)
@@ -47,9 +55,17 @@ def trained_twice(small_data, tmp_path_factory):
     return results
 
 
-def test_the_same_seed_gives_the_same_predictions(trained_twice):
+def test_the_same_seed_gives_the_same_predictions_with_images_in_memory_or_decoded_for_every_batch(trained_twice):
     (_, first), (_, second) = trained_twice
     pd.testing.assert_frame_equal(first.faces, second.faces)
+
+
+def test_tensorboards_logs_are_written_where_the_settings_say(trained_twice):
+    logs = Path(TrainingRecord.read(trained_twice[1][0]).recipe.training.tensorboard)
+    assert {path.parent.relative_to(logs) for path in logs.rglob("events.out.*")} == {
+        Path("drw/7/train"),
+        Path("drw/7/validation"),
+    }
 
 
 def test_a_cure_with_deferred_weights_trains_to_the_end_and_keeps_the_last_epoch(trained_twice):
