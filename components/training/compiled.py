@@ -27,11 +27,11 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
         recipe: What to train; its ``batch_size`` is a number.
         hyperparameters: Dense layers, dropout and learning rate.
 
-    Raises:
-        RequestError: If a batch does not divide evenly among the devices.
-
     Returns:
         A model from the arguments of :func:`~components.training.augmentation.augment` to the network's outputs.
+
+    Raises:
+        RequestError: If a batch does not divide evenly among the devices.
     """
     strategy = distribution()
     devices, faces = strategy.num_replicas_in_sync, recipe.training.faces_per_step

@@ -24,8 +24,9 @@ class TrainingSettings(Section):
     epochs: int = Field(25, ge=1, description="Maximum number of epochs of a training run.")
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         64,
-        description="Faces per step. 'auto': the largest power of two up to 1024 that fits into the memory and leaves "
-        "at least 20 steps in an epoch; the number found depends on the machine, and results on the number.",
+        description="Faces per step, shared by a stage's GPUs. 'auto': the largest power of two for each GPU, up to "
+        "1024 faces in all, that fits into the memory and leaves 20 steps in an epoch. It depends on the machine, and "
+        "results depend on it.",
     )
     patience: int = Field(
         5, ge=1, description="Epochs without a better validation loss (or score) before training stops."

@@ -10,7 +10,7 @@ from components.model.settings import Hyperparameters
 from components.training.augmentation import no_changes
 from components.training.compiled import build_compiled
 from components.training.data import TrainingData
-from components.training.devices import fastest_precision
+from components.training.devices import distribution, fastest_precision
 from components.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -31,29 +31,30 @@ def settle(recipe: Recipe, data: TrainingData, hyperparameters: Hyperparameters)
     if training.precision == "auto":
         training = training.model_copy(update={"precision": fastest_precision()})
     if training.batch_size == "auto":
-        draft = recipe.model_copy(update={"training": training.model_copy(update={"batch_size": 1})})
-        size = _largest_fitting_batch(draft, data, hyperparameters)
+        size = _largest_fitting_batch(recipe, data, hyperparameters)
         _log.info("batches of %d faces fit into the memory", size)
         training = training.model_copy(update={"batch_size": size})
     return recipe.model_copy(update={"training": training})
 
 
 def _largest_fitting_batch(recipe: Recipe, data: TrainingData, hyperparameters: Hyperparameters) -> int:
-    size = 1 << max(0, min(_LARGEST_BATCH, len(data.train.images) // _FEWEST_STEPS).bit_length() - 1)
-    while True:
+    devices = distribution().num_replicas_in_sync
+    largest = min(_LARGEST_BATCH, len(data.train.images) // _FEWEST_STEPS) // devices
+    for share in (1 << power for power in range(max(1, largest).bit_length() - 1, -1, -1)):
+        size = share * devices
         keras.backend.clear_session()
+        training = recipe.training.model_copy(update={"batch_size": size})
         try:
-            _train_one_step(build_compiled(data, recipe, hyperparameters), data, size)
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            if size == 1:
-                problem = "The memory does not hold a training step with a single face"
-                raise RequestError(problem, remedy="lower model.image_size or use a larger machine") from error
-            size //= 2
-        else:
-            return size
+            model = build_compiled(data, recipe.model_copy(update={"training": training}), hyperparameters)
+            _train_one_step(model, data, size)
+        except (tf.errors.ResourceExhaustedError, MemoryError):
+            continue
+        return size
+    problem = "The memory does not hold a training step with a single face"
+    raise RequestError(problem, remedy="lower model.image_size or use a larger machine")
 
 
-def _train_one_step(network: keras.Model, data: TrainingData, size: int) -> None:
+def _train_one_step(model: keras.Model, data: TrainingData, size: int) -> None:
     inputs = {"images": tf.zeros([size, *data.train.images.shape[1:]], tf.uint8), **no_changes(size)}
     targets = {name: tf.repeat(values[:1], size, axis=0) for name, values in data.train.targets.items()}
-    network.train_on_batch(inputs, targets)
+    model.train_on_batch(inputs, targets)
