@@ -4,6 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+
+from threadpoolctl import threadpool_limits
 
 from components.compare.contract import (
     Comparison,
@@ -34,6 +37,10 @@ from components.training.search import SearchResult
 
 _log = logging.getLogger(__name__)
 
+_ONE_THREAD = partial(threadpool_limits, limits=1, user_api="blas")
+"""Products of long thin matrices: several threads gain little, and where others use the cores, they wait for each
+other ten times as long as they work."""
+
 
 def build_comparison(
     runs: Sequence[Run],
@@ -63,7 +70,7 @@ def build_comparison(
     population = natural_population(data.manifest, faces.cells())
     observed = Weighting.observed(faces)
     missing = [(name, seed) for name, seed in expected if seed not in grouped.get(name, {})]
-    with Weighting.bootstrap(faces, settings.resamples, settings.seed) as resampled:
+    with _ONE_THREAD(), Weighting.bootstrap(faces, settings.resamples, settings.seed) as resampled:
         _log.info("%d resamples of %d test faces drawn in %.1f s", settings.resamples, len(faces), _since(started))
 
         def score(predictions: Sequence[Predictions]) -> Scored:
@@ -71,7 +78,7 @@ def build_comparison(
 
         variants, posthoc, scored = _build_rows(grouped, missing, score, settings)
         dummy = _dummy_row(dummy_predictions(data.train, faces), score)
-    paired = paired_facts(scored, settings)
+        paired = paired_facts(scored, settings)
 
     def between(first: str, second: str) -> Interval:
         if not common_seeds(scored[first], scored[second]):

