@@ -94,8 +94,9 @@ class Predictions:
 
     def probabilities(self, output: Output) -> npt.NDArray[np.float64]:
         """Return the probabilities of a categorical output, shape ``[faces, classes]``."""
-        numbers = self.faces[output.probability].list.flatten().to_numpy(np.float64, na_value=np.nan)
-        return numbers.reshape(len(self), -1)
+        numbers = self.faces[output.probability].list.flatten()
+        probabilities: npt.NDArray[np.float64] = numbers.to_numpy(np.float64).reshape(len(self), -1)
+        return probabilities
 
     def with_probabilities(
         self, output: Output, probabilities: npt.NDArray[np.floating], variant: str
