@@ -25,6 +25,7 @@ from components.compare.recommendation import recommend
 from components.compare.rows import RowBuilder
 from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, output_priors
 from components.compare.settings import CompareSettings
+from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.bootstrap import Weighting
 from components.evaluation.catalogue import TESTED
@@ -71,12 +72,14 @@ def build_comparison(
     observed = Weighting.observed(faces)
     missing = [(name, seed) for name, seed in expected if seed not in grouped.get(name, {})]
     with _ONE_THREAD(), Weighting.bootstrap(faces, settings.resamples, settings.seed) as resampled:
-        _log.info("%d resamples of %d test faces drawn in %.1f s", settings.resamples, len(faces), _since(started))
+        _log.info(
+            "%d resamples of %d test faces drawn in %.1f s", settings.resamples, len(faces), time.monotonic() - started
+        )
 
         def score(predictions: Sequence[Predictions]) -> Scored:
             return score_seeds(predictions, observed, resampled, population.shares, settings.confidence)
 
-        variants, posthoc, scored = _build_rows(grouped, missing, score, settings)
+        variants, posthoc, scored = _build_rows(grouped, missing, score, faces.labels, settings)
         dummy = _dummy_row(dummy_predictions(data.train, faces), score)
         paired = paired_facts(scored, settings)
 
@@ -98,18 +101,15 @@ def build_comparison(
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
     )
-    _log.info("%d rows compared in %.1f s", len(scored), _since(started))
+    _log.info("%d rows compared in %.1f s", len(scored), time.monotonic() - started)
     return comparison
-
-
-def _since(started: float) -> float:
-    return time.monotonic() - started
 
 
 def _build_rows(
     grouped: Mapping[str, Mapping[int, Run]],
     missing: Sequence[tuple[str, int]],
     score: Callable[[Sequence[Predictions]], Scored],
+    labels: Labels,
     settings: CompareSettings,
 ) -> tuple[dict[str, Row], dict[str, Row], dict[str, Scored]]:
     """Return the trained rows, the post-hoc rows, and what is left of all their scores to test them.
@@ -121,7 +121,6 @@ def _build_rows(
         return score([run.predictions for run in grouped[name].values()])
 
     reference = score_group(settings.reference) if settings.reference in grouped else None
-    labels = next(iter(next(iter(grouped.values())).values())).predictions.labels
     builder = RowBuilder(labels, reference, settings)
     variants, posthoc, trained_scores, posthoc_scores = {}, {}, {}, {}
     for name, group in grouped.items():

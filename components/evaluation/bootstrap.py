@@ -108,7 +108,7 @@ class Weighting:
     Attributes:
         strata: Cells of the faces.
         draws: How often each face is drawn, in blocks of shape ``[weightings, faces]``, the faces in the order
-            of the strata.
+            of the strata; read once for each network.
         worth: What one draw of a face counts in each cell, shape ``[cells]``.
     """
 
