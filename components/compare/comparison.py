@@ -4,12 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+
+from threadpoolctl import threadpool_limits
 
 from components.compare.contract import (
     Comparison,
     DummyRow,
     Interval,
     PairedTestFacts,
+    Row,
     RunKey,
     RunPlace,
     Verdict,
@@ -21,17 +25,22 @@ from components.compare.recommendation import recommend
 from components.compare.rows import RowBuilder
 from components.compare.runs import POSTHOC, Run, adjust_runs, group_runs, output_priors
 from components.compare.settings import CompareSettings
+from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.bootstrap import Weighting
 from components.evaluation.catalogue import TESTED
 from components.evaluation.dummy import dummy_predictions
 from components.evaluation.natural import natural_population
-from components.evaluation.paired import PairedTest, holm, paired_test, random_swaps
+from components.evaluation.paired import PairedTest, Pairing, holm, paired_tests
 from components.evaluation.predictions import Predictions
 from components.evaluation.scoring import Scored, common_seeds, difference, score_seeds
 from components.training.search import SearchResult
 
 _log = logging.getLogger(__name__)
+
+_ONE_THREAD = partial(threadpool_limits, limits=1, user_api="blas")
+"""Products of long thin matrices: several threads gain little, and where others use the cores, they wait for each
+other ten times as long as they work."""
 
 
 def build_comparison(
@@ -61,24 +70,18 @@ def build_comparison(
     faces = next(iter(next(iter(grouped.values())).values())).predictions
     population = natural_population(data.manifest, faces.cells())
     observed = Weighting.observed(faces)
-    resampled = Weighting.bootstrap(faces, settings.resamples, settings.seed)
+    missing = [(name, seed) for name, seed in expected if seed not in grouped.get(name, {})]
+    with _ONE_THREAD(), Weighting.bootstrap(faces, settings.resamples, settings.seed) as resampled:
+        _log.info(
+            "%d resamples of %d test faces drawn in %.1f s", settings.resamples, len(faces), time.monotonic() - started
+        )
 
-    def score(predictions: Sequence[Predictions]) -> Scored:
-        return score_seeds(predictions, observed, resampled, population.shares, settings.confidence)
+        def score(predictions: Sequence[Predictions]) -> Scored:
+            return score_seeds(predictions, observed, resampled, population.shares, settings.confidence)
 
-    scored = {name: score([run.predictions for run in group.values()]) for name, group in grouped.items()}
-    missing = [(name, seed) for name, seed in expected if name not in scored or seed not in scored[name].seeds]
-    builder = RowBuilder(faces.labels, scored.get(settings.reference), settings)
-    variants, posthoc = {}, {}
-    for name, group in grouped.items():
-        absent = [seed for variant, seed in missing if variant == name]
-        variants[name] = builder.trained(group, scored[name], absent)
-        priors = output_priors(group) if settings.posthoc.enabled else None
-        if priors is not None:
-            adjusted = f"{name}{POSTHOC}"
-            scored[adjusted] = score(adjust_runs(group, priors, settings.posthoc.tau))
-            posthoc[adjusted] = builder.posthoc(variants[name], scored[adjusted], priors, name)
-    paired = paired_tests(scored, settings)
+        variants, posthoc, scored = _build_rows(grouped, missing, score, faces.labels, settings)
+        dummy = _dummy_row(dummy_predictions(data.train, faces), score)
+        paired = paired_facts(scored, settings)
 
     def between(first: str, second: str) -> Interval:
         if not common_seeds(scored[first], scored[second]):
@@ -89,7 +92,7 @@ def build_comparison(
         dataset=describe_dataset(data, population),
         variants=variants,
         posthoc=posthoc,
-        dummy=_dummy_row(dummy_predictions(data.train, faces), score),
+        dummy=dummy,
         paired=paired,
         missing=[RunKey(variant=name, seed=seed) for name, seed in missing],
         recommended=recommend(variants | posthoc, paired, settings.reference, settings.recommendation, between),
@@ -102,7 +105,38 @@ def build_comparison(
     return comparison
 
 
-def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
+def _build_rows(
+    grouped: Mapping[str, Mapping[int, Run]],
+    missing: Sequence[tuple[str, int]],
+    score: Callable[[Sequence[Predictions]], Scored],
+    labels: Labels,
+    settings: CompareSettings,
+) -> tuple[dict[str, Row], dict[str, Row], dict[str, Scored]]:
+    """Return the trained rows, the post-hoc rows, and what is left of all their scores to test them.
+
+    Only the reference and the row being built have all their replicates in memory.
+    """
+
+    def score_group(name: str) -> Scored:
+        return score([run.predictions for run in grouped[name].values()])
+
+    reference = score_group(settings.reference) if settings.reference in grouped else None
+    builder = RowBuilder(labels, reference, settings)
+    variants, posthoc, trained_scores, posthoc_scores = {}, {}, {}, {}
+    for name, group in grouped.items():
+        scored = reference if reference and name == settings.reference else score_group(name)
+        variants[name] = builder.trained(group, scored, [seed for variant, seed in missing if variant == name])
+        trained_scores[name] = scored.with_tested_replicates()
+        priors = output_priors(group) if settings.posthoc.enabled else None
+        if priors is not None:
+            scored = score(adjust_runs(group, priors, settings.posthoc.tau))
+            posthoc[f"{name}{POSTHOC}"] = builder.posthoc(variants[name], scored, priors, name)
+            posthoc_scores[f"{name}{POSTHOC}"] = scored.with_tested_replicates()
+        _log.info("%s scored, with %d of %d variants", name, len(variants), len(grouped))
+    return variants, posthoc, trained_scores | posthoc_scores
+
+
+def paired_facts(scored: Mapping[str, Scored], settings: CompareSettings) -> list[PairedTestFacts]:
     """Test every row against the reference, if it has results, on every metric; adjust for the number of tests.
 
     A post-hoc row is tested only on the output that it changes: its others are those of its variant.
@@ -110,18 +144,21 @@ def paired_tests(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
     reference = scored.get(settings.reference)
     if reference is None:
         return []
-    # One more than the seed of the resamples, so that the two tables of random numbers are independent.
-    swaps = random_swaps(len(reference.first), settings.permutations, settings.seed + 1)
-    tests: list[tuple[str, str, PairedTest]] = []
+    pairings: list[tuple[str, Pairing]] = []
     for name, row in scored.items():
         seeds = common_seeds(row, reference)
         if name == settings.reference or not seeds:
             continue
         ours, theirs = ([side.predictions[seed] for seed in seeds] for side in (row, reference))
         changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
-        tests += [(name, metric.name, paired_test(metric, ours, theirs, swaps)) for metric in changed]
-    adjusted = zip(tests, holm([test.p for _, _, test in tests]), strict=True)
-    return [_describe_test(*test, p_adjusted, scored, settings) for test, p_adjusted in adjusted]
+        pairings += [(name, Pairing(metric, ours, theirs)) for metric in changed]
+    # One more than the seed of the resamples, so that the two tables of random numbers are independent.
+    tests = paired_tests([pairing for _, pairing in pairings], settings.permutations, settings.seed + 1)
+    adjusted = holm([test.p for test in tests])
+    return [
+        _describe_test(name, pairing.metric.name, test, p_adjusted, scored, settings)
+        for (name, pairing), test, p_adjusted in zip(pairings, tests, adjusted, strict=True)
+    ]
 
 
 def _describe_test(

@@ -68,7 +68,12 @@ def read_described(
             f"The {kind} {path} has no description in its metadata", remedy=f"write it with evenface's {stage}"
         )
     description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
-    return table.select(schema.names).to_pandas(), description
+    return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
+
+
+def _compact_type(kind: pa.DataType) -> pd.ArrowDtype | None:
+    """Keep a column of lists in Arrow's form: pandas' own makes an object per row."""
+    return pd.ArrowDtype(kind) if pa.types.is_list(kind) else None
 
 
 def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.Schema) -> None:

@@ -10,40 +10,95 @@ doi 10.1080/01621459.1988.10478591).
 With several seeds, a metric is averaged over the seeds *within* each resample. Such an interval
 says how sure the average of these trained networks is, over other test faces; it is conditional on
 the seeds. How much another seed would change it is the standard deviation over the seeds.
+
+The table of draws, resamples × faces, would fill the memory where there are many faces. It is made once, cell
+after cell, kept in a temporary file, and read in blocks of resamples for each network.
 """
 
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from components.dataset.labels import Labels
-from components.evaluation.frame import MetricFrame, error_quantiles, face_features, frame_from_sums
+from components.evaluation.blocks import row_blocks
+from components.evaluation.frame import ErrorQuantiles, MetricFrame, face_features, frame_from_sums
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
+Draws = npt.NDArray[np.unsignedinteger[Any]]
 
 
-def resample_counts(cells: npt.NDArray[np.integer], resamples: int, seed: int) -> Floats:
-    """Return how often each face counts in each stratified resample, shape ``[resamples, faces]``.
+@dataclass(frozen=True)
+class Strata:
+    """The cells of one test set's faces.
 
-    Of the n faces of a cell n − 1 are drawn with replacement, each counting n / (n − 1), so that a row
-    sums to n within every cell. A face alone in its cell counts once and adds no variance.
+    Attributes:
+        order: The faces cell after cell, shape ``[faces]``; within a cell in their own order.
+        sizes: Faces of each cell, shape ``[cells]``.
+        labels: Class and age-bin names, which give the shape of the cells.
+    """
+
+    order: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    labels: Labels
+
+    @classmethod
+    def of(cls, cells: npt.NDArray[np.int64], labels: Labels) -> "Strata":
+        """Return the strata of faces whose cells, shape ``[faces]``, are given."""
+        return cls(np.argsort(cells, kind="stable"), np.bincount(cells, minlength=labels.cell_count), labels)
+
+    def places(self) -> Iterator[tuple[int, slice]]:
+        """Yield each cell that has faces, with the place of its faces in ``order``."""
+        stops = np.cumsum(self.sizes)
+        for cell in np.flatnonzero(self.sizes).tolist():
+            yield cell, slice(int(stops[cell] - self.sizes[cell]), int(stops[cell]))
+
+
+class StoredDraws:
+    """How often each face is drawn in each stratified resample, kept in a file.
+
+    Of the n faces of a cell n − 1 are drawn with replacement; a face alone in its cell is drawn once.
+    Iterating yields blocks of shape ``[resamples of the block, faces]``, the faces in the order of the strata.
 
     Args:
-        cells: Cell of each face, shape ``[faces]``.
+        file: An empty file, open for reading and writing for as long as the draws are used.
+        strata: Cells of the faces.
         resamples: Number of resamples.
         seed: Seed of the draws.
     """
-    generator = np.random.default_rng(seed)
-    counts = np.ones((resamples, len(cells)))
-    for cell in np.unique(cells):
-        members = np.flatnonzero(cells == cell)
-        size = len(members)
-        if size > 1:
-            draws = generator.multinomial(size - 1, np.full(size, 1 / size), resamples)
-            counts[:, members] = draws * (size / (size - 1))
-    return counts
+
+    def __init__(self, file: IO[bytes], strata: Strata, resamples: int, seed: int) -> None:
+        self._file = file
+        self._strata = strata
+        self._resamples = resamples
+        # No face is drawn more often than its cell draws.
+        self._type = np.min_scalar_type(int(strata.sizes.max()) - 1)
+        generator = np.random.default_rng(seed)
+        for cell, _ in strata.places():
+            size = int(strata.sizes[cell])
+            chances = np.full(size, 1 / size)
+            for rows in row_blocks(resamples, size):
+                count = rows.stop - rows.start
+                draws = generator.multinomial(size - 1, chances, count) if size > 1 else np.ones((count, 1))
+                file.write(draws.astype(self._type).data)
+
+    def __iter__(self) -> Iterator[Draws]:
+        """Read the table, block after block."""
+        faces = len(self._strata.order)
+        for rows in row_blocks(self._resamples, faces):
+            count = rows.stop - rows.start
+            block = np.empty((count, faces), self._type)
+            for _, place in self._strata.places():
+                size = place.stop - place.start
+                self._file.seek((place.start * self._resamples + rows.start * size) * self._type.itemsize)
+                stored = np.frombuffer(self._file.read(count * size * self._type.itemsize), self._type)
+                block[:, place] = stored.reshape(count, size)
+            yield block
 
 
 @dataclass(frozen=True)
@@ -51,49 +106,62 @@ class Weighting:
     """Weightings of one test set's faces that keep the number of faces in each cell.
 
     Attributes:
-        counts: How often each face counts, shape ``[weightings, faces]``.
-        cells: Cell of each face, shape ``[faces]``.
-        labels: Class and age-bin names, which give the shape of the cells.
+        strata: Cells of the faces.
+        draws: How often each face is drawn, in blocks of shape ``[weightings, faces]``, the faces in the order
+            of the strata; read once for each network.
+        worth: What one draw of a face counts in each cell, shape ``[cells]``.
     """
 
-    counts: Floats
-    cells: npt.NDArray[np.int64]
-    labels: Labels
+    strata: Strata
+    draws: Iterable[Draws]
+    worth: Floats
 
     @classmethod
     def observed(cls, predictions: Predictions) -> "Weighting":
         """Return the one weighting in which every face counts once: it gives the estimates."""
-        return cls(np.ones((1, len(predictions))), predictions.cells(), predictions.labels)
+        strata = Strata.of(predictions.cells(), predictions.labels)
+        return cls(strata, [np.ones((1, len(predictions)), np.uint8)], np.ones(strata.labels.cell_count))
 
     @classmethod
-    def bootstrap(cls, predictions: Predictions, resamples: int, seed: int) -> "Weighting":
-        """Return the weightings of a stratified bootstrap of the test faces."""
-        cells = predictions.cells()
-        return cls(resample_counts(cells, resamples, seed), cells, predictions.labels)
+    @contextmanager
+    def bootstrap(cls, predictions: Predictions, resamples: int, seed: int) -> Iterator["Weighting"]:
+        """Give the weightings of a stratified bootstrap of the test faces, for as long as the context lasts.
 
-    def score(self, predictions: Predictions, shares: Floats) -> MetricFrame:
-        """Return every metric of one network under each weighting; the weightings are the first axis.
+        Of the n faces of a cell n − 1 are drawn with replacement, each counting n / (n − 1), so that the faces
+        of a cell count n in all. A face alone in its cell counts once and adds no variance.
+        """
+        strata = Strata.of(predictions.cells(), predictions.labels)
+        with tempfile.TemporaryFile() as file:
+            draws = StoredDraws(file, strata, resamples, seed)
+            yield cls(strata, draws, strata.sizes / np.maximum(strata.sizes - 1, 1))
+
+    def score(self, predictions: Predictions, shares: Floats) -> Iterator[MetricFrame]:
+        """Yield every metric of one network, a block of weightings at a time; they are the first axis.
 
         Args:
-            predictions: Predictions for the faces of this weighting, in the same order.
+            predictions: Predictions for the faces of the strata, in the same order.
             shares: Share of each cell in the natural population, shape ``[cells]``; 0 where the test set
                 has no face.
         """
-        features = face_features(predictions)
-        sums = self._sums(features)
-        sizes = np.bincount(self.cells, minlength=self.labels.cell_count).astype(np.float64)
-        tested = frame_from_sums(sums, sizes, self.labels, error_quantiles(features, self.counts, self.labels))
+        labels = self.strata.labels
+        sizes = self.strata.sizes.astype(np.float64)
         weights = np.divide(shares, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        quantiles = error_quantiles(features, self.counts * weights[self.cells], self.labels)
-        natural = frame_from_sums(sums * weights[:, None], shares, self.labels, quantiles)
-        return replace(tested, natural=natural.overall)
+        features = face_features(predictions)[self.strata.order]
+        quantiles = ErrorQuantiles(features, labels)
+        cells = np.repeat(np.arange(len(sizes)), self.strata.sizes)
+        worths = [self.worth[cells], (self.worth * weights)[cells]]
+        for draws in self.draws:
+            sums = self._sums(draws, features)
+            of_tested, of_natural = quantiles.of(draws, worths)
+            tested = frame_from_sums(sums, sizes, labels, of_tested)
+            natural = frame_from_sums(sums * weights[:, None], shares, labels, of_natural)
+            yield replace(tested, natural=natural.overall)
 
-    def _sums(self, features: Floats) -> Floats:
+    def _sums(self, draws: Draws, features: Floats) -> Floats:
         """Sum the features per weighting and cell, shape ``[weightings, cells, features]``."""
-        sums = np.zeros((len(self.counts), self.labels.cell_count, features.shape[1]))
-        for cell in np.unique(self.cells):
-            members = np.flatnonzero(self.cells == cell)
-            sums[:, cell] = self.counts[:, members] @ features[members]
+        sums = np.zeros((len(draws), len(self.worth), features.shape[1]))
+        for cell, place in self.strata.places():
+            sums[:, cell] = draws[:, place].astype(np.float64) @ features[place] * self.worth[cell]
         return sums
 
 

@@ -11,7 +11,7 @@ NaN, which :mod:`components.compare` writes as null.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +29,9 @@ QUANTILES = {"error_median": 0.5, "error_p90": 0.9}
 """Quantiles of the size of a regression's error, by the end of their metric's name."""
 
 _ABSOLUTE, _SQUARED, _SIGNED = 0, 1, 2
+
+_RUN = 64
+"""Faces of similar error whose weights are added up at once in the search for a quantile."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,17 @@ class MetricFrame:
         parts = vars(self).items()
         return MetricFrame(**{part: {key: array[place] for key, array in arrays.items()} for part, arrays in parts})
 
+    @classmethod
+    def joined(cls, frames: Iterable["MetricFrame"]) -> "MetricFrame":
+        """Return the frame of all weightings from frames of consecutive ones."""
+        parts = [vars(frame) for frame in frames]
+        return cls(
+            **{
+                part: {key: np.concatenate([blocks[part][key] for blocks in parts]) for key in arrays}
+                for part, arrays in parts[0].items()
+            }
+        )
+
     def without_confusions(self) -> "MetricFrame":
         """Return the frame without its counts, which are its largest arrays."""
         return replace(self, confusion={}, confusion_by={})
@@ -82,10 +96,10 @@ def score(predictions: Predictions) -> MetricFrame:
     labels = predictions.labels
     cells = predictions.cells()
     features = face_features(predictions)
-    sums = np.zeros((1, labels.cell_count, features.shape[1]))
-    np.add.at(sums[0], cells, features)
+    sums = np.stack([np.bincount(cells, column, labels.cell_count) for column in features.T], axis=-1, dtype=np.float64)
     counts = np.bincount(cells, minlength=labels.cell_count).astype(np.float64)
-    return frame_from_sums(sums, counts, labels, error_quantiles(features, np.ones((1, len(cells))), labels)).at(0)
+    [quantiles] = ErrorQuantiles(features, labels).of(np.ones((1, len(cells))), [np.ones(len(cells))])
+    return frame_from_sums(sums[None], counts, labels, quantiles).at(0)
 
 
 def _columns(labels: Labels) -> dict[str, slice]:
@@ -135,7 +149,7 @@ def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Met
         counts: Weight of the faces in each cell, shape ``[cells]``: how many faces were summed, or,
             for another population, the cell's share in it (then ``sums`` are weighted likewise).
         labels: Class and age-bin names, which give the shape of the cells.
-        quantiles: From :func:`error_quantiles`: the metrics that are not functions of sums.
+        quantiles: From :class:`ErrorQuantiles`: the metrics that are not functions of sums.
     """
     *group_shape, bins = labels.cell_shape
     group_count = math.prod(group_shape)
@@ -183,35 +197,65 @@ def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[F
     return own.sum(axis=-2), np.swapaxes(own, -3, -2), lambda values: np.swapaxes(values, -2, -1)
 
 
-def error_quantiles(features: Floats, weights: npt.NDArray[np.number], labels: Labels) -> Metrics:
-    """Return the quantiles of :data:`QUANTILES` of each regression's error under many weightings.
+class ErrorQuantiles:
+    """The quantiles of :data:`QUANTILES` of the size of each regression's error, under many weightings of the faces.
 
     A quantile is the smallest error at which the cumulative weight reaches its share: numpy's
     ``inverted_cdf``, the only definition that takes whole and fractional weights.
 
     Args:
         features: From :func:`face_features`, shape ``[faces, features]``.
-        weights: How often each face counts, shape ``[weightings, faces]``; a quantile has shape ``[weightings]``.
         labels: Class names, which give the position of each output's features.
     """
-    quantiles = {}
-    for name, columns in _columns(labels).items():
-        if name in CLASSIFIED:
-            continue
-        errors = features[:, columns][:, _ABSOLUTE]
-        order = np.argsort(errors, kind="stable")
-        cumulated = np.cumsum(np.take(weights, order, axis=1), axis=1, dtype=np.float64)
-        for end, share in QUANTILES.items():
-            # The slack allows for sums of shares that miss the quantile only through rounding.
-            threshold = share * cumulated[:, -1] * (1 - 1e-12)
-            quantiles[f"{name}_{end}"] = errors[order][np.count_nonzero(cumulated < threshold[:, None], axis=1)]
-    return quantiles
+
+    def __init__(self, features: Floats, labels: Labels) -> None:
+        regressions = {name: columns for name, columns in _columns(labels).items() if name not in CLASSIFIED}
+        self._sizes = {name: features[:, columns][:, _ABSOLUTE] for name, columns in regressions.items()}
+        self._orders = {name: np.argsort(sizes, kind="stable") for name, sizes in self._sizes.items()}
+
+    def of(self, counts: npt.NDArray[np.number], worths: Sequence[Floats]) -> list[Metrics]:
+        """Return the quantiles for each worth, each of shape ``[weightings]``.
+
+        Args:
+            counts: How often each face is drawn, shape ``[weightings, faces]``.
+            worths: What one draw of each face counts, shape ``[faces]`` each.
+        """
+        found: list[dict[str, Floats]] = [{} for _ in worths]
+        for name, order in self._orders.items():
+            # Filled up to whole runs with a face that counts nothing there.
+            filling = np.zeros(-len(order) % _RUN)
+            filled = np.append(order, filling.astype(np.int64))
+            runs = np.take(counts, filled, axis=1).reshape(len(counts), -1, _RUN)
+            for worth, quantiles in zip(worths, found, strict=True):
+                ranks = _quantile_ranks(runs, np.append(worth[order], filling).reshape(-1, _RUN))
+                reached = self._sizes[name][filled[ranks]]
+                quantiles |= {f"{name}_{end}": reached[:, place] for place, end in enumerate(QUANTILES)}
+        return [*found]
 
 
-def macro_f1(confusion: Floats) -> Floats:
-    """Return the macro F1 of confusion counts ``[..., classes, classes]`` with the truth in rows."""
-    means: Floats = _per_class(confusion)["f1"].mean(axis=-1)
-    return means
+def _quantile_ranks(runs: npt.NDArray[np.number], worths: Floats) -> npt.NDArray[np.int64]:
+    """Return the rank of the face at which the cumulative weight reaches each quantile, ``[weightings, quantiles]``.
+
+    Cumulating run by run first and then within the one that reaches it takes a tenth of the time.
+
+    Args:
+        runs: How often each face is drawn, by ascending error, shape ``[weightings, runs, _RUN]``.
+        worths: What one draw of it counts, shape ``[runs, _RUN]``.
+    """
+    ends = np.cumsum(np.einsum("wrf,rf->wr", runs, worths), axis=1)
+    # The slack allows for sums of shares that miss the quantile only through rounding.
+    thresholds = ends[:, -1:] * (1 - 1e-12) * list(QUANTILES.values())
+    reaching = np.count_nonzero(ends[:, None] < thresholds[..., None], axis=-1)
+    starts = np.take_along_axis(np.pad(ends, ((0, 0), (1, 0))), reaching, axis=1)
+    weights = np.take_along_axis(runs, reaching[..., None], axis=1) * worths[reaching]
+    cumulated = starts[..., None] + np.cumsum(weights, axis=-1)
+    ranks: npt.NDArray[np.int64] = reaching * _RUN + np.count_nonzero(cumulated < thresholds[..., None], axis=-1)
+    return ranks
+
+
+def class_f1(hits: Floats, present: Floats, predicted: Floats) -> Floats:
+    """Return the F1 of each class from how many of its faces are recognised, exist, and are predicted."""
+    return _ratio(2 * hits, present + predicted, empty=0.0)
 
 
 def _error_metrics(name: str, sums_of_bin: Floats, counts: Floats) -> Metrics:
@@ -235,7 +279,7 @@ def _class_metrics(name: str, confusion: Floats) -> Metrics:
     """Metrics of a classified output, from its confusion counts."""
     accuracy: Floats = np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
     per_class = {f"{name}_{end}": values for end, values in _per_class(confusion).items()}
-    return {f"{name}_accuracy": accuracy, f"{name}_macro_f1": macro_f1(confusion), **per_class}
+    return {f"{name}_accuracy": accuracy, f"{name}_macro_f1": per_class[f"{name}_f1"].mean(axis=-1), **per_class}
 
 
 def _per_class(confusion: Floats) -> dict[str, Floats]:
@@ -245,7 +289,7 @@ def _per_class(confusion: Floats) -> dict[str, Floats]:
     return {
         "recall": _ratio(hits, present),
         "precision": _ratio(hits, predicted, empty=0.0),
-        "f1": _ratio(2 * hits, present + predicted, empty=0.0),
+        "f1": class_f1(hits, present, predicted),
     }
 
 

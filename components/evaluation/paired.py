@@ -16,9 +16,9 @@ difference averaged over the seeds; for correct answers its distribution is stil
 and equals McNemar's when there is one seed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from components.dataset.outputs import OUTPUTS
+from components.evaluation.blocks import row_blocks
 from components.evaluation.catalogue import Metric, Test
-from components.evaluation.frame import macro_f1
+from components.evaluation.frame import class_f1
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -86,84 +87,155 @@ def sign_flip_exact(differences: npt.NDArray[np.integer]) -> float:
     return float(min(1.0, distribution[np.abs(sums) >= abs(int(differences.sum()))].sum()))
 
 
-def random_swaps(faces: int, permutations: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Return which faces are swapped in each permutation, shape ``[permutations, faces]``, chance ½ each."""
-    return np.random.default_rng(seed).integers(0, 2, (permutations, faces), dtype=np.int8).astype(bool)
+def random_swaps(faces: int, permutations: int, seed: int) -> Iterator[npt.NDArray[np.int8]]:
+    """Yield which faces are swapped, 1 or 0 with chance ½ each, in blocks of shape ``[permutations, faces]``."""
+    generator = np.random.default_rng(seed)
+    for rows in row_blocks(permutations, faces):
+        yield generator.integers(0, 2, (rows.stop - rows.start, faces), dtype=np.int8)
 
 
-def permute_mean(differences: Floats, swaps: npt.NDArray[np.bool_]) -> float:
-    """Return the two-sided permutation p-value of a mean of paired differences.
+@dataclass(frozen=True)
+class Exchange:
+    """What becomes of a difference between two variants when their answers are swapped on some faces.
+
+    Attributes:
+        moves: What a swap of each face adds to the sums behind the difference, shape ``[faces, sums]``: int8
+            for counts, float64 for other sums.
+        difference: From what was added to the sums, shape ``[permutations, sums]``, to the difference, shape
+            ``[permutations]``.
+    """
+
+    moves: npt.NDArray[np.int8] | Floats
+    difference: Callable[[Floats], Floats]
+
+    @property
+    def precision(self) -> type[np.floating[Any]]:
+        """Number type in which the moves can be added up: counts below 2^24 are exact in float32."""
+        return np.float32 if self.moves.dtype == np.int8 and len(self.moves) < 2**24 else np.float64
+
+
+def permutation_p_values(exchanges: Sequence[Exchange], swaps: Iterable[npt.NDArray[np.int8]]) -> list[float]:
+    """Return the two-sided permutation p-value of each difference, all from the same swaps.
+
+    A p-value is (1 + permutations at least as extreme) / (1 + permutations), never 0 (Phipson and Smyth 2010).
 
     Args:
-        differences: One variant's values minus the other's, shape ``[faces]``.
+        exchanges: Of variants on the same faces.
         swaps: From :func:`random_swaps`.
     """
-    differing = np.flatnonzero(differences)
-    part = differences[differing]
-    statistics = part.sum() - 2 * (swaps[:, differing].astype(np.float64) @ part)
-    return _share_as_extreme(statistics, part.sum())
+    observed = [abs(float(each.difference(np.zeros((1, each.moves.shape[1])))[0])) for each in exchanges]
+    # Equal sums taken in a different order differ by rounding; such ties count as extreme.
+    thresholds = [size - 1e-9 * max(1.0, size) for size in observed]
+    extreme, permutations = [0] * len(exchanges), 0
+    for block in swaps:
+        permutations += len(block)
+        factors = {precision: block.astype(precision) for precision in {each.precision for each in exchanges}}
+        for place, each in enumerate(exchanges):
+            moved = factors[each.precision] @ each.moves.astype(each.precision)
+            differences = np.abs(each.difference(moved.astype(np.float64)))
+            extreme[place] += int(np.count_nonzero(differences >= thresholds[place]))
+    return [(1 + count) / (1 + permutations) for count in extreme]
 
 
-def permute_macro_f1(
+def exchange_means(differences: Floats) -> Exchange:
+    """Return the exchange of a sum of paired differences, one variant's values minus the other's, ``[faces]``."""
+    total = differences.sum()
+    return Exchange(differences[:, None], lambda moved: total - 2 * moved[:, 0])
+
+
+def exchange_macro_f1(
     truth: npt.NDArray[np.integer],
     a_predicted: npt.NDArray[np.integer],
     b_predicted: npt.NDArray[np.integer],
     classes: int,
-    swaps: npt.NDArray[np.bool_],
-) -> float:
-    """Return the two-sided permutation p-value of a difference in macro F1, averaged over seeds.
+) -> Exchange:
+    """Return the exchange of a difference in macro F1, averaged over seeds; a face is swapped for all seeds at once.
 
     Args:
         truth: True class of each face, shape ``[faces]``.
         a_predicted: One variant's classes, shape ``[seeds, faces]``.
         b_predicted: The other's, same shape.
         classes: Number of classes.
-        swaps: From :func:`random_swaps`. A face is swapped for all seeds at once.
     """
-    pairs = np.eye(classes * classes)
-    differing = np.flatnonzero((a_predicted != b_predicted).any(axis=0))
-    # Counts below 2^24 are exact in float32, and this product dominates the cost of the test.
-    swapped = swaps[:, differing].astype(np.float32)
-    statistics, observed = np.zeros(len(swaps)), 0.0
-    for a, b in zip(a_predicted, b_predicted, strict=True):
-        a_pairs, b_pairs = pairs[truth * classes + a], pairs[truth * classes + b]
-        moved = swapped @ (b_pairs - a_pairs)[differing].astype(np.float32)
-        shape = (len(swaps), classes, classes)
-        a_counts = (a_pairs.sum(axis=0) + moved).astype(np.float64).reshape(shape)
-        b_counts = (b_pairs.sum(axis=0) - moved).astype(np.float64).reshape(shape)
-        statistics += (macro_f1(a_counts) - macro_f1(b_counts)) / len(a_predicted)
-        a_whole, b_whole = (side.sum(axis=0).reshape(classes, classes) for side in (a_pairs, b_pairs))
-        observed += float(macro_f1(a_whole) - macro_f1(b_whole)) / len(a_predicted)
-    return _share_as_extreme(statistics, observed)
+    names = np.arange(classes)
+    present = np.bincount(truth, minlength=classes).astype(np.float64)
+
+    def count(predicted: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
+        """Mark the class predicted, if right and in any case, shape ``[faces, seeds, 2, classes]``."""
+        of_class = predicted.T[..., None] == names
+        return np.stack([of_class & (truth[:, None] == names)[:, None], of_class], axis=2).astype(np.int8)
+
+    a, b = count(a_predicted), count(b_predicted)
+    a_sums, b_sums = (side.sum(axis=0, dtype=np.float64) for side in (a, b))
+
+    def macro_f1(sums: Floats) -> Floats:
+        """From sums ``[permutations, seeds, 2, classes]`` to the mean over classes and seeds."""
+        means: Floats = class_f1(sums[:, :, 0], present, sums[:, :, 1]).mean(axis=(1, 2))
+        return means
+
+    def difference(moved: Floats) -> Floats:
+        moves = moved.reshape(-1, *a_sums.shape)
+        return macro_f1(a_sums + moves) - macro_f1(b_sums - moves)
+
+    return Exchange((b - a).reshape(len(truth), -1), difference)
 
 
-def paired_test(
-    metric: Metric, a: Sequence[Predictions], b: Sequence[Predictions], swaps: npt.NDArray[np.bool_]
-) -> PairedTest:
-    """Test one metric between two variants.
+@dataclass(frozen=True)
+class Pairing:
+    """Two variants to test on one metric.
 
-    Args:
+    Attributes:
         metric: One of :data:`~components.evaluation.catalogue.TESTED`.
         a: One variant's predictions, one per common seed, aligned by face.
         b: The other's, in the same order of seeds.
-        swaps: From :func:`random_swaps`, shared by all tests of a report.
     """
-    output = OUTPUTS[metric.output]
-    if metric.test is Test.MEAN:
-        a_errors, b_errors = (np.mean([np.abs(run.errors(output)) for run in side], axis=0) for side in (a, b))
-        return PairedTest("permutation", permute_mean(a_errors - b_errors, swaps))
-    truth = a[0].faces[output.name].to_numpy(np.int64)
-    a_predicted, b_predicted = (
-        np.stack([run.faces[output.predicted].to_numpy(np.int64) for run in side]) for side in (a, b)
-    )
-    if metric.test is Test.MACRO_F1:
-        classes = len(a[0].labels.names(output.name))
-        return PairedTest("permutation", permute_macro_f1(truth, a_predicted, b_predicted, classes, swaps))
+
+    metric: Metric
+    a: Sequence[Predictions]
+    b: Sequence[Predictions]
+
+
+def paired_tests(pairings: Sequence[Pairing], permutations: int, seed: int) -> list[PairedTest]:
+    """Test each pairing; the permutation tests share their swaps.
+
+    Args:
+        pairings: All predictions are for the same faces in the same order.
+        permutations: Permutations behind a p-value.
+        seed: Seed of the swaps.
+    """
+    if not pairings:
+        return []
+    exact = {place: _test_correct(pair) for place, pair in enumerate(pairings) if pair.metric.test is Test.CORRECT}
+    permuted = {place: _exchange(pair) for place, pair in enumerate(pairings) if place not in exact}
+    swaps = random_swaps(len(pairings[0].a[0]), permutations, seed)
+    p_values = permutation_p_values(list(permuted.values()), swaps)
+    tests = {place: PairedTest("permutation", p) for place, p in zip(permuted, p_values, strict=True)}
+    return [test for _, test in sorted((exact | tests).items())]
+
+
+def _exchange(pair: Pairing) -> Exchange:
+    output = OUTPUTS[pair.metric.output]
+    if pair.metric.test is Test.MEAN:
+        a, b = (np.mean([np.abs(run.errors(output)) for run in side], axis=0) for side in (pair.a, pair.b))
+        return exchange_means(a - b)
+    truth, a_predicted, b_predicted = _classes(pair)
+    return exchange_macro_f1(truth, a_predicted, b_predicted, len(pair.a[0].labels.names(output.name)))
+
+
+def _test_correct(pair: Pairing) -> PairedTest:
+    truth, a_predicted, b_predicted = _classes(pair)
     a_correct, b_correct = a_predicted == truth, b_predicted == truth
-    by_seed = {str(run.seed): mcnemar_exact(*right) for run, *right in zip(a, a_correct, b_correct, strict=True)}
-    if len(a) == 1:
-        return PairedTest("mcnemar_exact", by_seed[str(a[0].seed)].p, by_seed)
+    by_seed = {str(run.seed): mcnemar_exact(*right) for run, *right in zip(pair.a, a_correct, b_correct, strict=True)}
+    if len(pair.a) == 1:
+        return PairedTest("mcnemar_exact", by_seed[str(pair.a[0].seed)].p, by_seed)
     return PairedTest("sign_flip_exact", sign_flip_exact(a_correct.sum(axis=0) - b_correct.sum(axis=0)), by_seed)
+
+
+def _classes(pair: Pairing) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """True classes ``[faces]``, and those that each variant predicts ``[seeds, faces]``."""
+    output = OUTPUTS[pair.metric.output]
+    a, b = (np.stack([run.faces[output.predicted].to_numpy(np.int64) for run in side]) for side in (pair.a, pair.b))
+    return pair.a[0].faces[output.name].to_numpy(np.int64), a, b
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -171,10 +243,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     if not p_values:
         return []
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
-
-
-def _share_as_extreme(statistics: Floats, observed: float) -> float:
-    """(1 + permutations at least as extreme) / (1 + permutations), never 0 (Phipson and Smyth 2010)."""
-    # Equal sums taken in a different order differ by rounding; such ties count as extreme.
-    threshold = abs(observed) - 1e-9 * max(1.0, abs(observed))
-    return float((1 + (np.abs(statistics) >= threshold).sum()) / (1 + len(statistics)))

@@ -49,7 +49,7 @@ class Predictions:
     """What one trained network predicts for the test faces.
 
     Attributes:
-        faces: One row per test face, the columns of :data:`SCHEMA`.
+        faces: One row per test face, the columns of :data:`SCHEMA`; a column of lists is Arrow's own.
         variant: Name of the variant that was trained.
         seed: Seed of the training run.
     """
@@ -94,7 +94,9 @@ class Predictions:
 
     def probabilities(self, output: Output) -> npt.NDArray[np.float64]:
         """Return the probabilities of a categorical output, shape ``[faces, classes]``."""
-        return np.array(self.faces[output.probability].tolist(), dtype=np.float64)
+        numbers = self.faces[output.probability].list.flatten()
+        probabilities: npt.NDArray[np.float64] = numbers.to_numpy(np.float64).reshape(len(self), -1)
+        return probabilities
 
     def with_probabilities(
         self, output: Output, probabilities: npt.NDArray[np.floating], variant: str
@@ -141,11 +143,14 @@ class Predictions:
             raise _fault(path, "image_id", "lists a face twice")
         self._check_codes(path, "age_bin", "age_bin")
         for output in OUTPUTS.values():
-            classes = len(self.labels.names(output.name)) if output.is_classified else 0
-            if output.kind is Kind.CATEGORICAL and (faces[output.probability].map(len) != classes).any():
-                raise _fault(path, output.probability, f"needs {classes} numbers per face, one per class")
             column = output.probability if output.is_classified else output.predicted
-            if not np.isfinite(np.array(faces[column].tolist(), np.float64)).all():
+            scores = faces[column]
+            if output.kind is Kind.CATEGORICAL:
+                classes = len(self.labels.names(output.name))
+                if (scores.list.len() != classes).any():
+                    raise _fault(path, column, f"needs {classes} numbers per face, one per class")
+                scores = scores.list.flatten()
+            if not np.isfinite(scores.to_numpy(np.float64, na_value=np.nan)).all():
                 raise _fault(path, column, "has values that are not finite", remedy="train this variant again")
             if output.is_classified:
                 self._check_codes(path, output.name, output.name)
@@ -170,7 +175,15 @@ def _predicted_columns(output: Output, scores: npt.NDArray[Any]) -> dict[str, An
     if output.kind is Kind.BINARY:
         return {output.probability: scores.astype(np.float32), output.predicted: (scores >= 0.5).astype(np.int8)}
     predicted = scores.argmax(axis=1).astype(np.int8)
-    return {output.probability: list(scores.astype(np.float32)), output.predicted: predicted}
+    return {output.probability: _lists(scores), output.predicted: predicted}
+
+
+def _lists(table: npt.NDArray[Any]) -> pd.arrays.ArrowExtensionArray:
+    """Return the rows of a table as a column of lists, without an object per face."""
+    rows, width = table.shape
+    ends = pa.array(np.arange(0, (rows + 1) * width, width, dtype=np.int32))
+    lists = pa.ListArray.from_arrays(ends, pa.array(table.astype(np.float32).ravel()))
+    return pd.arrays.ArrowExtensionArray(lists)
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:
@@ -192,7 +205,8 @@ def align(predictions: Sequence[Predictions]) -> list[Predictions]:
         positions = pd.Index(run.faces["image_id"]).get_indexer(order)
         if len(run) != len(first) or (positions < 0).any():
             raise DataError(f"{subject} are for different faces", remedy="evaluate all runs on the same test set")
-        faces = run.faces.iloc[positions].reset_index(drop=True)
+        is_in_order = (positions == np.arange(len(run))).all()
+        faces = run.faces if is_in_order else run.faces.iloc[positions].reset_index(drop=True)
         for column in _TRUTH:
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
                 raise DataError(f"{subject} differ in the true {column}", remedy="evaluate on one test set")

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from components.evaluation.bootstrap import Weighting, percentile_interval
-from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED
 from components.evaluation.frame import MetricFrame
 from components.evaluation.predictions import Predictions
 
@@ -109,6 +109,14 @@ class Scored:
             low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
         return Estimate(value, low, high)
 
+    def with_tested_replicates(self) -> "Scored":
+        """Return the row with no replicates but those of the tested metrics, a few percent of all."""
+        kept = {
+            seed: MetricFrame({metric: frame.overall[metric] for metric in TESTED})
+            for seed, frame in self.replicates.items()
+        }
+        return replace(self, replicates=kept)
+
     def _faces(self, metric: str, view: View) -> npt.NDArray[np.int64]:
         """Return the number of test faces behind each value of a share, in the share's shape."""
         faces, labels, per = self.first.faces, self.first.labels, CATALOGUE[metric].per
@@ -140,8 +148,11 @@ def score_seeds(
         confidence: Share that intervals cover.
     """
     by_seed = {run.seed: run for run in sorted(predictions, key=lambda run: run.seed)}
-    estimates = {seed: observed.score(run, shares).at(0) for seed, run in by_seed.items()}
-    replicates = {seed: resampled.score(run, shares).without_confusions() for seed, run in by_seed.items()}
+    estimates = {seed: next(observed.score(run, shares)).at(0) for seed, run in by_seed.items()}
+    replicates = {
+        seed: MetricFrame.joined(frame.without_confusions() for frame in resampled.score(run, shares))
+        for seed, run in by_seed.items()
+    }
     return Scored(by_seed, estimates, replicates, confidence)
 
 

@@ -50,18 +50,8 @@ def simulate_predictions(
     right = generator.random(len(faces)) < gender_skill
     gender = np.where(right, faces["gender"], 1 - faces["gender"])
     ages = np.clip(faces["age"] + generator.normal(0, age_error, len(faces)), 1, labels.max_age)
-    return Predictions(
-        faces.assign(
-            predicted_age=ages.astype(np.float32),
-            female_probability=np.where(gender == 1, 0.9, 0.1).astype(np.float32),
-            predicted_gender=gender.astype(np.int8),
-            ethnicity_probabilities=list(probabilities.astype(np.float32)),
-            predicted_ethnicity=probabilities.argmax(axis=1).astype(np.int8),
-        ),
-        labels,
-        variant,
-        seed,
-    )
+    scores = {"age": ages, "gender": np.where(gender == 1, 0.9, 0.1), "ethnicity": probabilities}
+    return Predictions.from_scores(faces, labels, scores, variant, seed)
 
 
 def simulate_manifest(faces, *, labels=None, priors=None, seed=0):

@@ -12,6 +12,7 @@ from components.compare.contract import Comparison, RunPlace
 from components.compare.provenance import describe_tuning
 from components.compare.settings import CompareSettings
 from components.errors import DataError
+from components.evaluation import blocks
 from components.evaluation.catalogue import SCALARS
 from components.evaluation.frame import score
 from components.evaluation.paired import mcnemar_exact
@@ -172,6 +173,13 @@ def test_the_same_runs_in_any_order_give_the_same_numbers(comparison, runs, data
     again = _compare([shuffled[0], *shuffled[:0:-1]], data, expected=expected)
     for name, row in comparison.variants.items():
         assert again.variants[name] == row
+
+
+@pytest.mark.parametrize("block_size", [3000, 10_000])
+def test_memory_is_walked_in_blocks_whose_size_changes_nothing(runs, data, monkeypatch, block_size):
+    whole = _compare(runs[:4], data)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", block_size)
+    assert _compare(runs[:4], data) == whole
 
 
 def test_another_seed_draws_other_resamples(comparison, runs, data):

@@ -1,5 +1,7 @@
 """Bootstrap intervals, against a naive loop and against scipy."""
 
+import tempfile
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,9 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from components.dataset.labels import Labels
-from components.evaluation.bootstrap import Weighting, percentile_interval, resample_counts
-from components.evaluation.frame import score
+from components.evaluation import blocks
+from components.evaluation.bootstrap import StoredDraws, Strata, Weighting, percentile_interval
+from components.evaluation.frame import MetricFrame, score
 from components.evaluation.scoring import View, common_seeds, difference, exact_limit, score_seeds
 
 SHARES = np.full(64, 1 / 64)
@@ -18,7 +21,53 @@ SHARES = np.full(64, 1 / 64)
 
 def _scored(predictions, resamples=200):
     observed = Weighting.observed(predictions[0])
-    return score_seeds(predictions, observed, Weighting.bootstrap(predictions[0], resamples, 5), SHARES, 0.95)
+    with Weighting.bootstrap(predictions[0], resamples, 5) as resampled:
+        return score_seeds(predictions, observed, resampled, SHARES, 0.95)
+
+
+def _replicates(predictions, resamples, seed, shares=SHARES):
+    with Weighting.bootstrap(predictions, resamples, seed) as resampled:
+        return MetricFrame.joined(resampled.score(predictions, shares))
+
+
+def resample_counts(cells, resamples, seed):
+    """Return how often each face counts in each resample, as stored, the faces in their own order."""
+    strata = Strata.of(cells, Labels())
+    with tempfile.TemporaryFile() as file:
+        draws = np.concatenate(list(StoredDraws(file, strata, resamples, seed)))
+    counts = np.empty(draws.shape)
+    counts[:, strata.order] = draws * np.repeat(strata.sizes / np.maximum(strata.sizes - 1, 1), strata.sizes)
+    return counts
+
+
+def counts_at_once(cells, resamples, seed):
+    """Return the same from one call of the generator per cell."""
+    generator, counts = np.random.default_rng(seed), np.ones((resamples, len(cells)))
+    for cell in np.unique(cells):
+        members = np.flatnonzero(cells == cell)
+        size = len(members)
+        if size > 1:
+            draws = generator.multinomial(size - 1, np.full(size, 1 / size), resamples)
+            counts[:, members] = draws * (size / (size - 1))
+    return counts
+
+
+@pytest.mark.parametrize("block_size", [1, 700, 2500, 2**20])
+def test_draws_are_the_same_in_blocks_of_any_size(monkeypatch, block_size):
+    cells = np.random.default_rng(0).permutation(np.repeat([0, 1, 5, 9], [300, 1, 7, 80]))
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", block_size)
+    assert (resample_counts(cells, 50, 3) == counts_at_once(cells, 50, 3)).all()
+
+
+@pytest.mark.parametrize("block_size", [1, 3000])
+def test_replicates_are_the_same_in_blocks_of_any_size(monkeypatch, predict, block_size):
+    predictions = predict(per_cell=3)
+    whole = _replicates(predictions, 30, 3)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", block_size)
+    in_blocks = _replicates(predictions, 30, 3)
+    for part in ("overall", "by_group", "natural"):
+        for name, values in getattr(whole, part).items():
+            np.testing.assert_allclose(getattr(in_blocks, part)[name], values, rtol=1e-13, atol=1e-13, err_msg=name)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 9))
@@ -49,9 +98,8 @@ def test_a_face_alone_in_its_cell_counts_once():
 
 def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
     predictions = predict(per_cell=3, priors=[0.6, 0.2, 0.03, 0.17])
-    weighting = Weighting.bootstrap(predictions, 15, 3)
-    replicates = weighting.score(predictions, SHARES)
-    for place, counts in enumerate(weighting.counts):
+    replicates = _replicates(predictions, 15, 3)
+    for place, counts in enumerate(counts_at_once(predictions.cells(), 15, 3)):
         # Of three faces two are drawn, each counting 1.5: doubled, the counts are whole.
         repeats = np.rint(2 * counts).astype(int)
         drawn = predictions.faces.loc[np.repeat(np.arange(len(predictions)), repeats)].reset_index(drop=True)
@@ -75,7 +123,7 @@ def test_the_interval_of_a_mean_agrees_with_scipy_when_there_is_one_stratum(pred
         predicted_age=(5 + generator.exponential(6, 200)).astype(np.float32),
     )  # fmt: skip
     predictions = type(predictions)(faces, one_cell, "one", 0)
-    replicates = Weighting.bootstrap(predictions, 9999, 1).score(predictions, np.ones(1))
+    replicates = _replicates(predictions, 9999, 1, np.ones(1))
     ours = percentile_interval(replicates.overall["age_mae"], 0.95)
     errors = (faces["predicted_age"] - 5).to_numpy(float)
     theirs = stats.bootstrap((errors,), np.mean, n_resamples=9999, method="percentile", rng=2).confidence_interval
@@ -135,10 +183,9 @@ def test_a_difference_is_paired_by_face(predict):
 
 def test_seeds_are_averaged_within_each_resample(predict):
     networks = [predict(seed=seed) for seed in (4, 2)]
-    weighting = Weighting.bootstrap(networks[0], 200, 5)
     scored = _scored(networks)
     assert scored.seeds == [2, 4]
-    draws = [weighting.score(network, SHARES).overall["ethnicity_macro_f1"] for network in networks]
+    draws = [_replicates(network, 200, 5).overall["ethnicity_macro_f1"] for network in networks]
     np.testing.assert_allclose(scored.mean_replicates("ethnicity_macro_f1"), np.mean(draws, axis=0))
     values = [score(each).overall["ethnicity_macro_f1"] for each in networks]
     assert scored.estimate("ethnicity_macro_f1").value == pytest.approx(np.mean(values))

@@ -40,7 +40,7 @@ def test_the_dummy_predicts_the_training_shares_and_writes_as_predictions(tmp_pa
 
 
 def _natural(predictions, population):
-    natural = Weighting.observed(predictions).score(predictions, population.shares).natural
+    natural = next(Weighting.observed(predictions).score(predictions, population.shares)).natural
     return {name: float(natural[name][0]) for name in SCALARS}
 
 

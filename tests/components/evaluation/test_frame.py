@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 
 from components.dataset.labels import Labels
 from components.evaluation.catalogue import CATALOGUE, GROUPED, SCALARS, Better
-from components.evaluation.frame import MetricFrame, error_quantiles, frame_from_sums, score
+from components.evaluation.frame import ErrorQuantiles, MetricFrame, frame_from_sums, score
 
 CLASSES = [0, 1, 2, 3]
 
@@ -150,7 +150,7 @@ def test_leading_axes_are_carried_along():
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 80, width=32), st.integers(0, 5)), min_size=1, max_size=40).filter(
+    st.lists(st.tuples(st.floats(0, 80, width=32), st.integers(0, 5)), min_size=1, max_size=200).filter(
         lambda pairs: sum(count for _, count in pairs) > 0
     )
 )
@@ -160,9 +160,20 @@ def test_quantiles_equal_those_of_the_repeated_errors(pairs):
     repeated = np.repeat(errors, counts)
     features = np.zeros((len(errors), 9))
     features[:, 0] = errors
-    found = error_quantiles(features, counts[None, :], Labels())
+    [found] = ErrorQuantiles(features, Labels()).of(counts[None, :], [np.ones(len(errors))])
     assert found["age_error_median"][0] == np.quantile(repeated, 0.5, method="inverted_cdf")
     assert found["age_error_p90"][0] == np.quantile(repeated, 0.9, method="inverted_cdf")
+
+
+def test_quantiles_of_many_weightings_are_the_first_errors_whose_cumulated_weight_reaches_the_share():
+    generator = np.random.default_rng(2)
+    features, counts, worth = generator.random((1000, 9)), generator.poisson(1, (50, 1000)), generator.random(1000)
+    order = np.argsort(features[:, 0])
+    cumulated = np.cumsum((counts * worth)[:, order], axis=1)
+    _, found = ErrorQuantiles(features, Labels()).of(counts, [np.ones(1000), worth])
+    for name, share in (("age_error_median", 0.5), ("age_error_p90", 0.9)):
+        expected = features[order[(cumulated < share * cumulated[:, -1:]).sum(axis=1)], 0]
+        np.testing.assert_array_equal(found[name], expected)
 
 
 def test_the_worst_group_is_the_highest_error_the_lowest_accuracy_and_the_largest_bias():

@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score
 
+from components.evaluation import blocks
 from components.evaluation.catalogue import TESTED
 from components.evaluation.paired import (
+    Pairing,
+    exchange_macro_f1,
+    exchange_means,
     holm,
     mcnemar_exact,
-    paired_test,
-    permute_macro_f1,
-    permute_mean,
+    paired_tests,
+    permutation_p_values,
     random_swaps,
     sign_flip_exact,
 )
@@ -57,7 +60,7 @@ def test_the_sign_flip_distribution_equals_full_enumeration(differences):
 def test_the_permutation_of_a_mean_agrees_with_scipy():
     generator = np.random.default_rng(0)
     a, b = generator.exponential(8, 120), generator.exponential(8, 120) + 1.5
-    ours = permute_mean(a - b, random_swaps(120, 9999, 1))
+    [ours] = permutation_p_values([exchange_means(a - b)], random_swaps(120, 9999, 1))
     theirs = stats.permutation_test(
         (a, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples", vectorized=True,
         n_resamples=9999, rng=2,
@@ -72,7 +75,7 @@ def test_the_permutation_of_macro_f1_equals_a_loop_over_the_same_swaps():
     a, b = (
         np.where(generator.random((seeds, 120)) < share, truth, generator.integers(0, 4, 120)) for share in (0.8, 0.7)
     )
-    swaps = random_swaps(120, 199, 4)
+    swaps = np.concatenate(list(random_swaps(120, 199, 4))).astype(bool)
 
     def statistic(one, other):
         scores = [[f1_score(truth, seed, average="macro") for seed in side] for side in (one, other)]
@@ -80,20 +83,27 @@ def test_the_permutation_of_macro_f1_equals_a_loop_over_the_same_swaps():
 
     observed = abs(statistic(a, b))
     extreme = sum(abs(statistic(np.where(swap, b, a), np.where(swap, a, b))) >= observed - 1e-12 for swap in swaps)
-    assert permute_macro_f1(truth, a, b, 4, swaps) == pytest.approx((1 + extreme) / 200)
+    [found] = permutation_p_values([exchange_macro_f1(truth, a, b, 4)], random_swaps(120, 199, 4))
+    assert found == pytest.approx((1 + extreme) / 200)
+
+
+@pytest.mark.parametrize("block_size", [1, 1500, 2**20])
+@pytest.mark.parametrize("faces", [7, 120])
+def test_swaps_are_the_same_in_blocks_of_any_size(monkeypatch, block_size, faces):
+    at_once = np.random.default_rng(4).integers(0, 2, (99, faces), dtype=np.int8)
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", block_size)
+    assert (np.concatenate(list(random_swaps(faces, 99, 4))) == at_once).all()
 
 
 def test_equal_networks_give_a_p_of_one(predict):
-    network = predict()
-    swaps = random_swaps(len(network), 199, 0)
-    for metric in TESTED.values():
-        assert paired_test(metric, [network], [network], swaps).p == 1
+    pairings = [Pairing(metric, [predict()], [predict()]) for metric in TESTED.values()]
+    assert [test.p for test in paired_tests(pairings, 199, 0)] == [1] * len(TESTED)
 
 
 def test_p_values_are_uniform_or_larger_when_nothing_differs():
     generator = np.random.default_rng(5)
-    swaps = random_swaps(60, 499, 6)
-    found = np.array([permute_mean(generator.normal(size=60), swaps) for _ in range(400)])
+    differences = [exchange_means(generator.normal(size=60)) for _ in range(400)]
+    found = np.array(permutation_p_values(differences, random_swaps(60, 499, 6)))
     for level in (0.05, 0.2, 0.5):
         assert (found <= level).mean() == pytest.approx(level, abs=3.5 * np.sqrt(level * (1 - level) / 400))
 
@@ -101,14 +111,13 @@ def test_p_values_are_uniform_or_larger_when_nothing_differs():
 def test_a_better_network_is_found_better_in_every_metric(predict):
     better = predict("good", 1, age_error=4, gender_skill=0.95, signal=4)
     worse = predict("poor", 1, age_error=12, gender_skill=0.75, signal=1)
-    swaps = random_swaps(len(better), 999, 0)
-    for metric in TESTED.values():
-        assert paired_test(metric, [better], [worse], swaps).p <= 0.001
+    pairings = [Pairing(metric, [better], [worse]) for metric in TESTED.values()]
+    assert all(test.p <= 0.001 for test in paired_tests(pairings, 999, 0))
 
 
 def test_several_seeds_are_tested_together_and_each_has_its_mcnemar(predict):
     ours, theirs = [predict("a", seed) for seed in (1, 2)], [predict("b", seed) for seed in (1, 2)]
-    found = paired_test(TESTED["gender_accuracy"], ours, theirs, random_swaps(640, 99, 0))
+    [found] = paired_tests([Pairing(TESTED["gender_accuracy"], ours, theirs)], 99, 0)
     assert (found.test, list(found.by_seed)) == ("sign_flip_exact", ["1", "2"])
     right = [[(each.faces["predicted_gender"] == each.faces["gender"]).to_numpy() for each in side]
              for side in (ours, theirs)]  # fmt: skip
@@ -126,5 +135,5 @@ def test_holm_is_the_step_down_procedure(p_values):
     assert holm(p_values) == pytest.approx(expected)
 
 
-def test_holm_of_no_test_is_empty():
-    assert holm([]) == []
+def test_no_pairings_are_no_tests():
+    assert paired_tests([], 99, 0) == holm([]) == []
