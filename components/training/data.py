@@ -3,6 +3,7 @@
 import os
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -46,21 +47,29 @@ class TrainingData:
 
 
 def load_training_data(
-    images_path: str | os.PathLike[str], train: Manifest, validation: Manifest, variant: Variant, recipe: Recipe
+    images_path: str | os.PathLike[str],
+    train: Manifest,
+    validation: Manifest,
+    variant: Variant,
+    recipe: Recipe,
+    *,
+    decoded: Path | None = None,
 ) -> TrainingData:
     """Load the faces of one variant from a directory of image shards, and plan its training.
 
     Weights, priors, densities and draws come from ``train`` alone. ``validation`` is only
-    used for scoring.
+    used for scoring. If ``decoded`` names a directory, the decoded images are kept there, and opened
+    if they are already there: several processes then share them.
     """
+    train_file, validation_file = (decoded and decoded / f"{part}.uint8" for part in ("train", "validation"))
     age_scale = AgeScale(recipe.model.age_target, train.labels.max_age)
     plan = prepare(variant, recipe.imbalance, train, age_scale)
     kept = train.subset(np.asarray(plan.rows))
     targets = _targets(kept, age_scale)
     return TrainingData(
-        train=Faces(load_images(images_path, kept, recipe.model.image_size), targets, plan.sample_weights),
+        train=Faces(load_images(images_path, kept, recipe.model.image_size, train_file), targets, plan.sample_weights),
         validation=Faces(
-            load_images(images_path, validation, recipe.model.image_size),
+            load_images(images_path, validation, recipe.model.image_size, validation_file),
             _targets(validation, age_scale),
             dict.fromkeys(OUTPUTS, _selection_weights(validation, recipe.training)),
         ),
@@ -71,11 +80,13 @@ def load_training_data(
     )
 
 
-def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: int) -> npt.NDArray[np.uint8]:
-    """Decode the images of a manifest into one array backed by a temporary file.
+def load_images(
+    images_path: str | os.PathLike[str], manifest: Manifest, size: int, file: Path | None = None
+) -> npt.NDArray[np.uint8]:
+    """Decode the images of a manifest into one array backed by a file, or open it if it exists.
 
-    The file is deleted at once and its space is freed with the array, so decoded images fill the page
-    cache, which the kernel can empty, and not the process's memory.
+    Decoded images fill the page cache, which the kernel can empty, and not the process's memory. Without
+    ``file`` a temporary one is used, which is deleted at once and whose space is freed with the array.
 
     Returns:
         Pixels in the manifest's order, shape ``[faces, size, size, 3]``.
@@ -85,8 +96,10 @@ def load_images(images_path: str | os.PathLike[str], manifest: Manifest, size: i
         return tf.map_fn(lambda encoded: decode_and_resize(encoded, size), batch, tf.uint8, parallel_iterations=16)
 
     decode = tf.function(decode_batch, input_signature=[tf.TensorSpec([None], tf.string)], jit_compile=False)
-    with tempfile.TemporaryFile() as storage:
-        shape = (len(manifest), size, size, 3)
+    shape = (len(manifest), size, size, 3)
+    if file is not None and file.exists():
+        return np.memmap(file, np.uint8, "r", shape=shape)
+    with tempfile.TemporaryFile() if file is None else file.open("w+b") as storage:
         storage.truncate(max(1, int(np.prod(shape))))
         images = np.memmap(storage, np.uint8, "r+", shape=shape)
     start = 0
