@@ -52,6 +52,7 @@ def search_in_parallel(search: Search) -> keras_tuner.Oracle:
     search.load_data()
     tuner = keras_tuner.BayesianOptimization(_Space(search.settings.space), **search.arguments())
     search.log_progress(tuner.oracle)
+    tuner.oracle.verbose = 0
     tuner.save()
     with _served(tuner.oracle) as port:
         _Workers(search, tuner.oracle, port, gpus).run(workers)

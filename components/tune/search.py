@@ -140,6 +140,9 @@ class _LoneTuner(_Tuner):
 class _WorkingTuner(_Tuner):
     """Seeds each trial by its number: which worker runs it makes no difference."""
 
+    def _populate_initial_space(self) -> None:
+        """Build no network to learn what is searched: the chief knows."""
+
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         settings, recipe = self.hypermodel.settings, self.hypermodel.recipe
         seed_everything(settings.seed + int(trial.trial_id), deterministic=recipe.training.deterministic)
