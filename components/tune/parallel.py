@@ -51,7 +51,7 @@ def search_in_parallel(search: Search) -> keras_tuner.Oracle:
     gpus = _gpus(workers)
     search.load_data()
     tuner = keras_tuner.BayesianOptimization(_Space(search.settings.space), **search.arguments())
-    search.log_progress(tuner.oracle)
+    search.resume(tuner.oracle)
     tuner.oracle.verbose = 0
     tuner.save()
     with _served(tuner.oracle) as port:

@@ -71,8 +71,12 @@ class Search(Section):
             "max_consecutive_failed_trials": self.settings.trials + 1,
         }
 
-    def log_progress(self, oracle: keras_tuner.Oracle) -> None:
-        """Log how much of an interrupted search is done."""
+    def resume(self, oracle: keras_tuner.Oracle) -> None:
+        """Take up an interrupted search where it stopped."""
+        # KerasTuner saves a trial that ends as still going on: without this it would be repeated.
+        for tuner, trial in list(oracle.ongoing_trials.items()):
+            if trial.status != "RUNNING":
+                del oracle.ongoing_trials[tuner]
         if ended := len(oracle.end_order):
             _log.info("%s: resuming the search after %d of %d trials", self.variant, ended, self.settings.trials)
 
@@ -81,7 +85,7 @@ def search_here(search: Search) -> keras_tuner.Oracle:
     """Run the trials one after the other in this process, and return the oracle that knows them."""
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
     tuner = _LoneTuner(search.load_trial(), **search.arguments())
-    search.log_progress(tuner.oracle)
+    search.resume(tuner.oracle)
     tuner.search(verbose=0)
     return tuner.oracle
 

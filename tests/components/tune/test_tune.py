@@ -118,8 +118,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_net
 
 
 def start_search(*args):
-    multiprocessing.set_start_method("spawn", force=True)
-    process = multiprocessing.Process(target=search, args=args)
+    process = multiprocessing.get_context("spawn").Process(target=search, args=args)
     process.start()
     return process
 
