@@ -23,7 +23,8 @@ from components.suggestion import did_you_mean
 from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuneSettings
-from pipeline.platforms.resources import ResourcesSettings
+from pipeline.platforms.prices import Prices
+from pipeline.platforms.resources import ACCELERATOR_COUNTS, ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
 
 
@@ -51,6 +52,7 @@ class Settings(Section):
     resources: ResourcesSettings = Field(
         default_factory=ResourcesSettings, description="What each stage is given on a cluster."
     )
+    prices: Prices | None = Field(None, description="What machines cost, for an estimate; None for no sum.")
     platform: PlatformSettings = Field(default_factory=PlatformSettings, description="Where the pipeline runs.")
 
     @model_validator(mode="after")
@@ -72,6 +74,19 @@ class Settings(Section):
                 f"The setting compare.reference is '{self.compare.reference}', which is not among the variants "
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_parallel_trial_has_a_gpu(self) -> Self:
+        trials, given = self.tune.parallel_trials, self.resources.tune
+        if given.accelerator is not None and trials > given.accelerator_count:
+            enough = next((count for count in ACCELERATOR_COUNTS if count >= trials), None)
+            more = "lower it" if enough is None else f"set resources.tune.accelerator_count to {enough}"
+            raise SettingError(
+                f"The setting tune.parallel_trials is {trials}, but resources.tune.accelerator_count is "
+                f"{given.accelerator_count}, and each trial needs a GPU of its own",
+                remedy=f"{more}, or resources.tune.accelerator to null where there are no GPUs",
             )
         return self
 

@@ -221,3 +221,16 @@ def _normal(rng: np.random.Generator, count: int) -> Floats:
 def _uniform(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
     """Return a uniformly distributed number for each face, shape ``[faces, 1, 1]``."""
     return np.float32(low) + np.float32(high - low) * rng.random((count, 1, 1), np.float32)
+
+
+def draw_labels(settings: SyntheticSettings) -> Codes:
+    """Return age, gender and class code of every sound file, copies included, without drawing pictures.
+
+    Returns:
+        Shape ``[files, 3]``, in no particular order.
+    """
+    plan = _make_plan(settings, np.random.default_rng((settings.seed, 0)))
+    sound, copied = plan.fault < 0, plan.copied
+    originals = np.stack([plan.age, plan.gender, plan.race], axis=-1)[sound]
+    copies = np.stack([plan.copy_age, plan.copy_gender, plan.race], axis=-1)[copied]
+    return np.concatenate([originals, copies])

@@ -1,6 +1,7 @@
 """What happens at the end of every epoch: a score and a line in the log."""
 
 import logging
+import math
 
 import keras
 
@@ -22,6 +23,15 @@ class ValidationScore(keras.callbacks.Callback):
         if logs is not None:
             signs = {"min": 1, "max": -1}
             logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in SELECTION_METRICS.items())
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that never takes a loss that is not a number for the best one so far."""
+
+    def get_monitor_value(self, logs: dict[str, float] | None) -> float | None:
+        """Return the watched quantity, infinite where it is not a number."""
+        value: float | None = super().get_monitor_value(logs)
+        return math.inf if value is not None and math.isnan(value) else value
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +44,19 @@ class TrainingData:
 
 
 def load_training_data(
-    images_path: str | os.PathLike[str], train: Manifest, validation: Manifest, variant: Variant, recipe: Recipe
+    images_path: str | os.PathLike[str],
+    train: Manifest,
+    validation: Manifest,
+    variant: Variant,
+    recipe: Recipe,
+    *,
+    decoded: Path | None = None,
 ) -> TrainingData:
     """Load the faces of one variant from a directory of image shards, and plan its training.
 
     Weights, priors, densities and draws come from ``train`` alone. ``validation`` is only
-    used for scoring.
+    used for scoring. If ``decoded`` names a directory, the decoded images are kept there, and opened
+    if they are already there: several processes then share them.
     """
     age_scale = AgeScale(recipe.model.age_target, train.labels.max_age)
     plan = prepare(variant, recipe.imbalance, train, age_scale)
@@ -58,7 +66,8 @@ def load_training_data(
     # Both sets or neither: the shares of the free memory are those of the faces.
     memory = recipe.training.decoded_memory_share * free_memory_bytes() / (len(kept) + len(validation))
     train_images, validation_images = (
-        load_images(images_path, faces, size, memory * len(faces)) for faces in (kept, validation)
+        load_images(images_path, faces, size, memory * len(faces), decoded and decoded / f"{part}.uint8")
+        for part, faces in (("train", kept), ("validation", validation))
     )
     if isinstance(train_images, EncodedImages):
         _log.info("the decoded images would take too much memory: every batch is decoded anew")

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from components.imbalance.plan import TrainingPlan
 from components.training.batches import training_batches, validation_batches
-from components.training.callbacks import ValidationScore
+from components.training.callbacks import EarlyStopping, ValidationScore
 from components.training.data import TrainingData
 from components.training.recipe import Recipe
 from components.training.selection import watched_metric
@@ -44,7 +44,7 @@ def fit_network(
         deferred_weights=plan.deferred_weights,
         deferred_from_epoch=first_deferred_epoch(plan, training.epochs),
     )
-    stopping = keras.callbacks.EarlyStopping(
+    stopping = EarlyStopping(
         monitor=watched_metric(training), mode="min", patience=training.patience, restore_best_weights=True
     )
     watching = [ValidationScore(), *([stopping] if plan.deferred_weights is None else [])]

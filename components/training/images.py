@@ -1,5 +1,6 @@
 """The pixels of many faces, decoded once where they fit into memory, or again for every batch."""
 
+import math
 import os
 import tempfile
 from collections.abc import Iterable
@@ -37,7 +38,11 @@ class Images(Protocol):
 
 
 def load_images(
-    images_path: str | os.PathLike[str], manifest: Manifest, size: int, memory_bytes: float = float("inf")
+    images_path: str | os.PathLike[str],
+    manifest: Manifest,
+    size: int,
+    memory_bytes: float = float("inf"),
+    file: Path | None = None,
 ) -> Images:
     """Return the images of a manifest, in its order.
 
@@ -47,22 +52,18 @@ def load_images(
         size: Side of an image, in pixels.
         memory_bytes: Memory that decoded images may take. Where they need more they stay encoded, which takes a
             thirtieth, and every batch is decoded anew: the same pixels, for more work.
+        file: Where to keep decoded images for other processes; if it exists, they are there already. Without it they
+            are kept in a temporary file, which is deleted at once and whose space is freed with the images.
     """
+    shape = (len(manifest), size, size, 3)
+    if file is not None and file.exists():
+        return np.memmap(file, np.uint8, "r", shape=shape)
     encoded = read_encoded(images_path, manifest)
-    if len(manifest) * size * size * 3 > memory_bytes:
+    if math.prod(shape) > memory_bytes:
         return EncodedImages(encoded, size)
-    return _decoded(encoded, len(manifest), size)
-
-
-def _decoded(encoded: Iterable[bytes], count: int, size: int) -> npt.NDArray[np.uint8]:
-    """Decode images into one array backed by a temporary file.
-
-    The file is deleted at once and its space is freed with the array, so decoded images fill the page
-    cache, which the kernel can empty, and not the process's memory.
-    """
-    with tempfile.TemporaryFile() as storage:
-        shape = (count, size, size, 3)
-        storage.truncate(max(1, int(np.prod(shape))))
+    # In a file they fill the page cache, which the kernel can empty, and not the process's memory.
+    with tempfile.TemporaryFile() if file is None else file.open("w+b") as storage:
+        storage.truncate(max(1, math.prod(shape)))
         images = np.memmap(storage, np.uint8, "r+", shape=shape)
     start = 0
     for batch in batched(encoded, _IMAGES_AT_ONCE):

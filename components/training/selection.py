@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components.dataset.outputs import OUTPUTS
+from components.errors import DataError
 from components.imbalance.plan import TrainingPlan
 from components.training.settings import TrainingSettings
 
@@ -18,7 +19,15 @@ def watched_metric(training: TrainingSettings) -> str:
 
 
 def kept_epoch(history: Mapping[str, Sequence[float]], plan: TrainingPlan, training: TrainingSettings) -> int:
-    """Return the epoch, from 1, whose weights :func:`~components.training.fit.fit_network` left in the network."""
+    """Return the epoch, from 1, whose weights :func:`~components.training.fit.fit_network` left in the network.
+
+    Raises:
+        DataError: If what decides is not a number in any epoch.
+    """
     if plan.deferred_weights is not None:
         return len(history["loss"])
-    return int(np.argmin(history[watched_metric(training)])) + 1
+    watched = np.asarray(history[watched_metric(training)], np.float64)
+    if np.isnan(watched).all():
+        problem = f"Training diverged: {watched_metric(training)} is not a number in any epoch"
+        raise DataError(problem, remedy="lower the learning rates of tune.space, or the one of tune.fixed")
+    return int(np.nanargmin(watched)) + 1

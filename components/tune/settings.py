@@ -41,6 +41,12 @@ class TuneSettings(Section):
     initial_points: int = Field(5, ge=1, description="Random trials before the Gaussian process takes over.")
     trials: int = Field(20, ge=1, description="Total number of trials, including the initial points.")
     epochs: int = Field(25, ge=1, description="Maximum number of epochs per trial.")
+    parallel_trials: int = Field(
+        1,
+        ge=1,
+        description="Trials that run at once, each in a process with a GPU of its own, or with its share of the "
+        "cores. Above 1, what is tried next depends on which trial ends first.",
+    )
     seed: int = Field(42, ge=0, description="Seed of the search and of its networks.")
     space: SearchSpace = Field(default_factory=SearchSpace, description="What is searched.")
 

@@ -4,27 +4,21 @@ import hashlib
 import json
 import logging
 import tempfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import keras
-import keras_tuner
 import pandas as pd
-import tensorflow as tf
 
 from components.dataset.manifest import Manifest
+from components.errors import DataError
 from components.files import atomic_path
-from components.imbalance.registry import find_variant
-from components.model.settings import Hyperparameters
-from components.training.callbacks import EpochLog
-from components.training.compiled import build_compiled
-from components.training.data import TrainingData, load_training_data
-from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
-from components.training.selection import SELECTION_METRICS, kept_epoch
-from components.tune.settings import SearchSpace, TuneSettings
+from components.training.selection import SELECTION_METRICS
+from components.tune.parallel import search_in_parallel
+from components.tune.search import OUT_OF_MEMORY, Search, search_here
+from components.tune.settings import TuneSettings
+from components.tune.trial import read_hyperparameters
+from components.tune.trial_log import no_trials
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +38,8 @@ def tune(
     """Choose the hyperparameters of one variant.
 
     The objectives are the selection metric of each output, log-age MAE, gender accuracy and ethnicity
-    macro F1, all on the validation faces. A trial is judged by the epoch that a training run would keep.
+    macro F1, all on the validation faces. A trial is judged by the epoch that a training run would keep. A
+    trial that fails is recorded with its reason, and the search goes on.
 
     Args:
         images_path: Directory of image shards.
@@ -60,10 +55,13 @@ def tune(
 
     Returns:
         The chosen values and the number of trials.
+
+    Raises:
+        DataError: If every trial failed.
     """
     if settings.fixed is not None:
         result = SearchResult(variant=variant, values=settings.fixed, source="fixed by the settings", trials=0)
-        trials = _no_trials()
+        trials = no_trials()
     else:
         result, trials = _search(images_path, train_path, validation_path, variant, settings, recipe, state_path)
     result.write(hyperparameters_path)
@@ -85,32 +83,28 @@ def _search(
 ) -> tuple[SearchResult, pd.DataFrame]:
     train, validation = Manifest.read(train_path), Manifest.read(validation_path)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": settings.epochs})})
-    seed_everything(settings.seed, deterministic=recipe.training.deterministic)
-    data = load_training_data(images_path, train, validation, find_variant(variant), recipe)
-    search_key = _search_key(variant, train, validation, settings, recipe)
+    run = search_in_parallel if settings.parallel_trials > 1 else search_here
     with tempfile.TemporaryDirectory() as scratch:
-        directory = f"{state_path.rstrip('/')}/tune" if state_path else scratch
-        tuner = _Tuner(
-            _Trial(data, settings, recipe, f"{directory}/{search_key}/epochs", variant),
-            objective=[keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
-            max_trials=settings.trials,
-            num_initial_points=settings.initial_points,
-            seed=settings.seed,
-            directory=directory,
-            project_name=search_key,
-            overwrite=False,
+        search = Search(
+            images_path=str(images_path),
+            train_path=str(train_path),
+            validation_path=str(validation_path),
+            variant=variant,
+            settings=settings,
+            recipe=recipe,
+            directory=f"{state_path.rstrip('/')}/tune" if state_path else f"{scratch}/tune",
+            name=_search_key(variant, train, validation, settings, recipe),
+            decoded=scratch if settings.parallel_trials > 1 else None,
         )
-        finished = [trial for trial in tuner.oracle.trials.values() if trial.status == "COMPLETED"]
-        if finished:
-            _log.info("%s: resuming the search after %d of %d trials", variant, len(finished), settings.trials)
-        tuner.search(verbose=0)
-        best = tuner.oracle.get_best_trials(1)[0]
-        trials = _read_trials(f"{directory}/{search_key}/epochs")
-    number = int(best.trial_id) + 1
+        oracle = run(search)
+        trials = search.log.read()
+    best = oracle.get_best_trials(1)[0]
+    if best.status != "COMPLETED":
+        raise _all_failed(trials, search)
     result = SearchResult(
         variant=variant,
-        values=_hyperparameters(best.hyperparameters, settings.space),
-        source=f"trial {number} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
+        values=read_hyperparameters(best.hyperparameters, settings.space),
+        source=f"trial {int(best.trial_id) + 1} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
         trials=settings.trials,
         score=best.score,
         objectives=SELECTION_METRICS,
@@ -118,6 +112,17 @@ def _search(
         budget=settings.model_dump(include={"trials", "initial_points", "epochs"}),
     )
     return result, trials
+
+
+def _all_failed(trials: pd.DataFrame, search: Search) -> DataError:
+    reasons = trials.groupby("trial")["reason"].first()
+    if (reasons == OUT_OF_MEMORY).all():
+        remedy = "lower training.batch_size or model.image_size"
+    else:
+        remedy = "lower the rates of tune.space.learning_rate, or, if memory ran out, training.batch_size"
+    shown = "; ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
+    again = f", or delete {search.directory}/{search.name} to try the same search again"
+    return DataError(f"All {len(reasons)} trials of the search failed ({shown})", remedy=remedy + again)
 
 
 def _search_key(variant: str, train: Manifest, validation: Manifest, settings: TuneSettings, recipe: Recipe) -> str:
@@ -130,76 +135,3 @@ def _search_key(variant: str, train: Manifest, validation: Manifest, settings: T
         [settings.to_parameter(), *recipe.to_parameter().values()],
     ]
     return f"{variant}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"
-
-
-def _hyperparameters(values: keras_tuner.HyperParameters, space: SearchSpace) -> Hyperparameters:
-    return Hyperparameters(
-        learning_rate=values.Float("learning_rate", *space.learning_rate, sampling="log"),
-        dense_layers=values.Choice("dense_layers", list(space.dense_layers)),
-        dense_units=values.Choice("dense_units", list(space.dense_units)),
-        dropout=round(values.Float("dropout", *space.dropout, step=0.1), 6),
-    )
-
-
-@dataclass(eq=False)
-class _Trial(keras_tuner.HyperModel):
-    """One trial: a network built from its hyperparameters and trained like any other."""
-
-    data: TrainingData
-    settings: TuneSettings
-    recipe: Recipe
-    log_directory: str
-    variant: str
-    trial_id: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        return build_compiled(self.data, self.recipe, _hyperparameters(hp, self.settings.space))
-
-    def fit(
-        self,
-        hp: keras_tuner.HyperParameters,
-        model: keras.Model,
-        *_: Any,
-        callbacks: list[keras.callbacks.Callback],
-        **__: Any,
-    ) -> Any:
-        values = _hyperparameters(hp, self.settings.space).model_dump()
-        rows: list[dict[str, Any]] = []
-
-        def remember(epoch: int, logs: dict[str, float]) -> None:
-            rows.append({"trial": self.trial_id, "epoch": epoch + 1, **values, **logs})
-            tf.io.gfile.makedirs(self.log_directory)
-            with tf.io.gfile.GFile(f"{self.log_directory}/{self.trial_id}.json", "w") as file:
-                file.write(json.dumps(rows))
-
-        title = f"tuning {self.variant}, trial {self.trial_id} of {self.settings.trials}"
-        log = EpochLog(title, self.recipe.training.epochs)
-        callbacks = [*callbacks, log, keras.callbacks.LambdaCallback(on_epoch_end=remember)]
-        history = fit_network(model, self.data, self.recipe, self.settings.seed, callbacks)
-        # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.
-        kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
-        history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
-        return history
-
-
-class _Tuner(keras_tuner.BayesianOptimization):
-    """Bayesian optimisation that tells its hypermodel which trial is running."""
-
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
-        self.hypermodel.trial_id = f"{int(trial.trial_id) + 1}"
-        return super().run_trial(trial, *args, **kwargs)
-
-
-def _no_trials() -> pd.DataFrame:
-    return pd.DataFrame({"trial": pd.Series(dtype="str"), "epoch": pd.Series(dtype="int64")})
-
-
-def _read_trials(directory: str) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for name in sorted(tf.io.gfile.glob(f"{directory}/*.json"), key=lambda path: int(Path(path).stem)):
-        with tf.io.gfile.GFile(name) as file:
-            rows.extend(json.loads(file.read()))
-    return pd.DataFrame(rows) if rows else _no_trials()

@@ -53,6 +53,9 @@ def run(
     image: Annotated[
         str | None, typer.Option(help="Image of the containers.", show_default="platform.docker.image")
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Print what the run will take, and start nothing.")
+    ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
@@ -60,6 +63,11 @@ def run(
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
     settings = options.read(source)
     faces = options.require_source(settings, "folder or archive")
+    if estimate:
+        from pipeline.estimate.estimate import estimate_here
+
+        estimate_here(faces, settings)
+        return
     fingerprint = faces.fingerprint()
 
     from pipeline.definition import build_pipeline

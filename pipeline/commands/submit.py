@@ -26,6 +26,9 @@ def submit(
         str | None, typer.Option(help="Name of the run.", show_default="evenface-<preset>-<time>")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit with 1 if it fails.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Print what the run will take, and send nothing.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
 ) -> None:
     """Run the pipeline on Kubeflow or Vertex AI.
@@ -38,6 +41,11 @@ def submit(
 
     settings = options.read(options.source, image=options.image)
     faces = options.require_source(settings)
+    if estimate:
+        from pipeline.estimate.estimate import estimate_on
+
+        estimate_on(target, faces, settings)
+        return
     with compiled_to_send(settings, target, faces) as compiled:
         fingerprint = source_fingerprint or _fingerprint(faces)
         name = run_name or _name_run(options.preset)

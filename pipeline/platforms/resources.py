@@ -16,6 +16,9 @@ _LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
 ACCELERATORS = ("nvidia-t4", "nvidia-l4", "nvidia-v100", "nvidia-a100-40gb", "nvidia-a100-80gb", "nvidia-h100-80gb")
 """GPU models by the name that the settings use; each platform knows its own names for all of them."""
 
+ACCELERATOR_COUNTS = (1, 2, 4, 8, 16)
+"""How many GPUs a stage may have."""
+
 
 class StageResources(Section):
     """What one stage may use."""

@@ -1,15 +1,28 @@
 import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
 
+import keras
+import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
+from components.errors import DataError
+from components.model import network
 from components.model.settings import Hyperparameters, ModelSettings
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
 from components.training.settings import AugmentationSettings, TrainingSettings
+from components.tune import trial
 from components.tune.gather import gather_hyperparameters
+from components.tune.search import _Tuner
 from components.tune.settings import SearchSpace, TuneSettings
-from components.tune.tune import _Tuner, tune
+from components.tune.tune import tune
 
 RECIPE = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
@@ -35,34 +48,117 @@ def search(data, folder, settings=SEARCH, state=""):
     return json.loads(hyperparameters.read_text()), pd.read_parquet(trials)
 
 
-def test_an_interrupted_search_resumes_where_it_stopped(small_data, tmp_path, monkeypatch):
-    state, finished_trials = tmp_path / "state", []
-    run_trial = _Tuner.run_trial
+@pytest.fixture
+def small_network(monkeypatch):
+    """Replace the backbone by one that is built and traced in a moment."""
+
+    def build(settings):
+        images = keras.Input((settings.image_size, settings.image_size, 3))
+        return keras.Model(images, keras.layers.GlobalAveragePooling2D()(images / 255.0))
+
+    monkeypatch.setattr(network, "_build_backbone", build)
+
+
+def test_an_interrupted_search_has_the_trials_of_an_uninterrupted_one(small_data, small_network, tmp_path, monkeypatch):
+    settings = SEARCH.model_copy(update={"trials": 4})
+    expected = search(small_data, tmp_path, settings)
+    state, started, run_trial = tmp_path / "state", [], _Tuner.run_trial
 
     def interrupted(self, trial, *args, **kwargs):
-        if trial.trial_id != "0":
+        if trial.trial_id == "2":
             raise KeyboardInterrupt
-        finished_trials.append(trial.trial_id)
         return run_trial(self, trial, *args, **kwargs)
-
-    monkeypatch.setattr(_Tuner, "run_trial", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        search(small_data, tmp_path, state=state)
-    assert not (tmp_path / "hyperparameters.json").exists()
 
     def watched(self, trial, *args, **kwargs):
-        finished_trials.append(trial.trial_id)
+        started.append(trial.trial_id)
         return run_trial(self, trial, *args, **kwargs)
 
+    (tmp_path / "hyperparameters.json").unlink()
+    monkeypatch.setattr(_Tuner, "run_trial", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(small_data, tmp_path, settings, state)
+    assert not (tmp_path / "hyperparameters.json").exists()
     monkeypatch.setattr(_Tuner, "run_trial", watched)
-    chosen, trials = search(small_data, tmp_path, state=state)
-    assert finished_trials == ["0", "1"]
-    assert trials["trial"].tolist() == ["1", "2"]
-    assert {"val_age_mae", "val_gender_accuracy", "val_ethnicity_macro_f1", "learning_rate"} <= set(trials.columns)
-    best = trials.loc[
-        (trials["val_age_mae"] - trials["val_gender_accuracy"] - trials["val_ethnicity_macro_f1"]).idxmin()
-    ]
-    assert chosen["values"]["learning_rate"] == pytest.approx(best["learning_rate"])
+    chosen, trials = search(small_data, tmp_path, settings, state)
+    assert started == ["2", "3"]
+    assert trials["trial"].tolist() == ["1", "2", "3", "4"]
+    assert chosen == expected[0]
+    pd.testing.assert_frame_equal(trials, expected[1], check_exact=True)
+    score = trials["val_age_mae"] - trials["val_gender_accuracy"] - trials["val_ethnicity_macro_f1"]
+    assert chosen["values"]["learning_rate"] == pytest.approx(trials.loc[score.idxmin(), "learning_rate"])
+
+
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_network, tmp_path, monkeypatch):
+    build = trial.build_compiled
+    # KerasTuner builds one network before the first trial, to learn what is searched.
+    bad = iter([None, "diverges", "runs out of memory", None, None, None, None])
+
+    def build_badly(*args):
+        how, built = next(bad), build(*args)
+        if how == "diverges":
+            built.set_weights([np.full_like(weights, np.nan) for weights in built.get_weights()])
+        if how == "runs out of memory":
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nwith shape[64]")
+        return built
+
+    monkeypatch.setattr(trial, "build_compiled", build_badly)
+    chosen, trials = search(small_data, tmp_path, SEARCH.model_copy(update={"trials": 3, "epochs": 2}))
+    assert chosen["source"].startswith("trial 3 of 3")
+    table = trials[["trial", "epoch", "status"]].to_numpy().tolist()
+    # A network that has diverged is not trained any further.
+    assert table == [["1", 1, "failed"], ["2", 0, "failed"], ["3", 1, "completed"], ["3", 2, "completed"]]
+    assert "not a number" in trials["reason"][0]
+    assert trials["reason"][1] == "out of memory"
+    assert trials["learning_rate"].notna().all()
+
+    monkeypatch.setattr(trial, "build_compiled", lambda *args: next(bad) or (_ for _ in ()).throw(MemoryError()))
+    bad = iter(["before the trials", None, None])
+    with pytest.raises(DataError, match=r"All 2 trials of the search failed \(2 × out of memory\).*batch_size"):
+        search(small_data, tmp_path)
+
+
+def start_search(*args):
+    process = multiprocessing.get_context("spawn").Process(target=search, args=args)
+    process.start()
+    return process
+
+
+def wait_for(condition):
+    while not condition():
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_parallel_search_survives_a_killed_worker_and_a_killed_stage(small_data, tmp_path):
+    settings, state = SEARCH.model_copy(update={"trials": 3, "parallel_trials": 2}), tmp_path / "state"
+    stage = start_search(small_data, tmp_path, settings, state)
+
+    def trials(status):
+        files = state.glob("tune/*/trial_*/trial.json")
+        return {
+            file.parent.name: file.stat().st_mtime_ns for file in files if f'"status": "{status}"' in file.read_text()
+        }
+
+    wait_for(lambda: len(trials("RUNNING")) == 2)
+    workers = [int(pid) for pid in Path(f"/proc/{stage.pid}/task/{stage.pid}/children").read_text().split()]
+    workers = [pid for pid in workers if b"components.tune.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    wait_for(lambda: trials("COMPLETED"))
+    assert len(trials("FAILED")) == 1
+    stage.kill()
+    stage.join()
+    wait_for(lambda: not Path(f"/proc/{workers[1]}").exists())
+    finished = trials("COMPLETED") | trials("FAILED")
+
+    chosen, table = search(small_data, tmp_path, settings, state)
+    assert finished.items() <= (trials("COMPLETED") | trials("FAILED")).items()
+    assert sorted(table["trial"].unique()) == ["1", "2", "3"]
+    assert table["status"].value_counts().to_dict() == {"completed": 2, "failed": 1}
+    assert table["reason"].dropna().str.contains("ended by signal 9").all()
+    best = table[table["status"] == "completed"]
+    score = best["val_age_mae"] - best["val_gender_accuracy"] - best["val_ethnicity_macro_f1"]
+    assert chosen["source"].startswith(f"trial {best.loc[score.idxmin(), 'trial']} of 3")
 
 
 def test_fixed_values_are_passed_on_without_a_search(small_data, tmp_path):

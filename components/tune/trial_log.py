@@ -1,0 +1,68 @@
+"""What happened in every trial of a search: one JSON file per trial, from which the table of trials is made."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tensorflow as tf
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialLog:
+    """The epochs of the trials, kept where the search is kept, so that a resumed search has them all.
+
+    Attributes:
+        directory: Local directory or ``gs://`` URI.
+    """
+
+    directory: str
+
+    def write(self, trial: int, rows: Sequence[Row]) -> None:
+        """Keep the epochs of a trial so far, in place of those kept before."""
+        tf.io.gfile.makedirs(self.directory)
+        with tf.io.gfile.GFile(self._path(trial), "w") as file:
+            file.write(json.dumps(rows))
+
+    def fail(self, trial: int, values: Row, reason: str) -> None:
+        """Keep why a trial failed; one that did so before its first epoch gets a row with epoch 0."""
+        path = self._path(trial)
+        rows = _read(path) if tf.io.gfile.exists(path) else []
+        rows = rows or [{"trial": str(trial), "epoch": 0, **values}]
+        self.write(trial, [{**row, "reason": reason} for row in rows])
+
+    def read(self) -> pd.DataFrame:
+        """Return the table of trials, one row per trial and epoch.
+
+        Returns:
+            Columns ``trial`` and ``epoch`` (both from 1), ``status`` (``completed`` or ``failed``), ``reason`` (of
+            a failure), the trial's hyperparameters and its logs. A trial that failed before its first epoch
+            has one row, with epoch 0.
+        """
+        paths = sorted(tf.io.gfile.glob(f"{self.directory}/*.json"), key=lambda path: int(Path(path).stem))
+        rows = [row for path in paths for row in _read(path)]
+        if not rows:
+            return no_trials()
+        table = pd.DataFrame(rows)
+        reasons = table.pop("reason") if "reason" in table else pd.Series(None, index=table.index)
+        table.insert(2, "status", ["completed" if missing else "failed" for missing in reasons.isna()])
+        table.insert(3, "reason", reasons.astype("str"))
+        return table
+
+    def _path(self, trial: int) -> str:
+        return f"{self.directory}/{trial}.json"
+
+
+def no_trials() -> pd.DataFrame:
+    """Return the table of a search that had no trials."""
+    return pd.DataFrame({"trial": pd.Series(dtype="str"), "epoch": pd.Series(dtype="int64")})
+
+
+def _read(path: str) -> list[dict[str, Any]]:
+    with tf.io.gfile.GFile(path) as file:
+        rows: list[dict[str, Any]] = json.loads(file.read())
+        return rows

@@ -1,0 +1,142 @@
+"""How many faces a run will have, told from the names of the source's files: no image is opened."""
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.errors import RequestError
+from components.sources.archive import is_archive_name
+from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source
+from components.sources.source_file import IMAGE_SUFFIXES
+from components.sources.synthetic_settings import SyntheticSettings
+from components.sources.utkface import NameLabels, parse_name
+from pipeline.estimate.constants import Sizes
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+File = tuple[str, int]
+"""Name and size in bytes."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What a run will read, train on and test on.
+
+    Attributes:
+        files: Files of the source.
+        megabytes: Their size.
+        test: Faces of the balanced test set.
+        validation: Faces that every training run validates on.
+        train: Faces that a training run trains on, by the resampling of its variant; ``none`` for all.
+        notes: What the user should know about these numbers.
+    """
+
+    files: int
+    megabytes: float
+    test: int
+    validation: int
+    train: dict[str, int]
+    notes: list[str] = field(default_factory=list)
+
+
+def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
+    """Count the faces of a run.
+
+    Copies and files that can't be decoded are counted as faces: only their content tells.
+
+    Raises:
+        RequestError: If the source can't be seen from here.
+        DataError: If a bucket can't be read.
+    """
+    if not source.is_visible_here:
+        raise RequestError(
+            f"The source {source.name} can't be seen from here, so its faces can't be counted",
+            remedy="check --source, or estimate where it can be seen",
+        )
+    notes: list[str] = []
+    if isinstance(source, (FolderSource, ArchiveSource, BucketSource)):
+        files = list(_list_files(source))
+        if isinstance(source, BucketSource) and is_archive_name(source.uri.path):
+            size = files[0][1]
+            count = max(1, round(size / sizes.file_bytes))
+            notes.append(f"{source.name} is not read for an estimate: about {count:,} files, by its size.")
+            table, total = _drawn(SyntheticSettings(faces=max(count, 400))), size
+        else:
+            table = _labelled(files, settings.preprocess.max_plausible_age)
+            count, total = len(files), sum(size for _, size in files)
+    else:
+        synthetic = settings.preprocess.synthetic
+        table = _drawn(synthetic)
+        count = len(table) + 5 * synthetic.broken_files
+        total = round(count * sizes.picture_bytes.at(synthetic.image_side))
+    return _divide(table, settings, count, total / 1e6, notes)
+
+
+def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator[File]:
+    if isinstance(source, BucketSource):
+        from components.sources.bucket import list_blobs
+
+        yield from ((blob.name, blob.size) for blob in list_blobs(source.uri))
+    elif isinstance(source, FolderSource):
+        for folder, _, names in os.walk(source.path):
+            yield from ((name, (Path(folder) / name).lstat().st_size) for name in names)
+    elif source.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(source.path) as archive:
+            yield from ((info.filename, info.file_size) for info in archive.infolist() if not info.is_dir())
+    else:
+        with tarfile.open(source.path, "r|*") as tar:
+            yield from ((member.name, member.size) for member in tar if not member.isdir())
+
+
+def _labelled(files: list[File], max_plausible_age: int) -> "pd.DataFrame":
+    import pandas as pd
+
+    named = [parse_name(name, max_plausible_age) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES)]
+    labels = [(label.age, label.gender, label.race) for label in named if isinstance(label, NameLabels)]
+    return pd.DataFrame(labels, columns=["age", "gender", "race"])
+
+
+def _drawn(settings: SyntheticSettings) -> "pd.DataFrame":
+    import pandas as pd
+
+    from components.sources.synthetic import draw_labels
+
+    return pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
+
+
+def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: float, notes: list[str]) -> Faces:
+    """Send the labels through the drops of preprocess, the test set and the split."""
+    import numpy as np
+
+    from components.dataset.labels import ETHNICITIES
+    from components.preprocess import selection
+
+    section = settings.preprocess
+    faces = table.assign(file_name="", content_hash=np.arange(len(table)).astype(str))
+    faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities).index)
+    faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
+    removed = selection.undersampled(faces, section.undersample, section.floor_per_cell, section.labels, section.seed)
+    faces = faces.drop(index=removed.index)
+    codes = [ETHNICITIES.index(name) for name in section.kept_ethnicities]
+    ethnicity = faces["race"].map({race: code for code, race in enumerate(codes)}).to_numpy()
+    age_bin = section.labels.age_bin(faces["age"].to_numpy())
+    columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}
+    cells = np.bincount(section.labels.cells(columns), minlength=section.labels.cell_count)
+    wanted = settings.build_test_set.faces_per_cell
+    if (short := int((cells < wanted).sum())) and not settings.build_test_set.allow_shortfall:
+        notes.append(f"{short} of {len(cells)} cells have fewer than {wanted} faces: the test set can't be built.")
+    tested = np.minimum(cells, wanted)
+    pool = cells - tested
+    validation = round(settings.split.validation_fraction * int(pool.sum()))
+    train = int(pool.sum()) - validation
+    by_class = pool.reshape(section.labels.cell_shape).sum(axis=(0, 2))
+    share = float(by_class.max() / max(1, by_class.sum()))
+    removed_share: float = settings.imbalance.model_dump()["downsample"]["fraction"]
+    kept = train - int(removed_share * round(share * train))
+    return Faces(files, megabytes, int(tested.sum()), validation, {"none": train, "downsample": kept}, notes)
