@@ -7,12 +7,11 @@ import tensorflow as tf
 
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
-from components.errors import RequestError
 from components.model.network import NETWORK_NAME, build_network
 from components.model.settings import Hyperparameters
 from components.training.augmentation import Augmentation, no_changes
 from components.training.data import TrainingData
-from components.training.devices import compile_with_xla, distribution, fastest_precision
+from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
 from components.training.macro_f1 import MacroF1
 from components.training.recipe import Recipe
 
@@ -29,16 +28,9 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
 
     Returns:
         A model from the arguments of :func:`~components.training.augmentation.augment` to the network's outputs.
-
-    Raises:
-        RequestError: If a batch does not divide evenly among the devices.
     """
     strategy = distribution()
-    devices, faces = strategy.num_replicas_in_sync, recipe.training.faces_per_step
-    if faces % devices:
-        nearest = f"{faces // devices * devices or devices} or {-(-faces // devices) * devices}"
-        problem = f"A batch of {faces} faces does not divide evenly among the {devices} GPUs"
-        raise RequestError(problem, remedy=f"set training.batch_size to {nearest}")
+    devices = strategy.num_replicas_in_sync
     with strategy.scope():
         model = _build(data, recipe, hyperparameters, replicas=devices)
         if devices == 1:
@@ -70,7 +62,8 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         "brightness": keras.Input((), dtype="float32", name="brightness"),
     }
     model = keras.Model(inputs, network(Augmentation(name="augmentation")(**inputs)), name="evenface_training")
-    steps = math.ceil(len(data.train.images) / training.faces_per_step)
+    faces = len(data.train.images)
+    steps = math.ceil(faces / shared_batch(faces, training.faces_per_step))
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps)

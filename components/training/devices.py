@@ -11,6 +11,19 @@ def distribution() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy()
 
 
+def shared_batch(faces: int, wanted: int) -> int:
+    """Return the largest batch up to ``wanted`` that the devices share evenly, with something for each in the last one.
+
+    Args:
+        faces: Number of faces in an epoch.
+        wanted: Faces per batch that the settings ask for.
+    """
+    devices: int = distribution().num_replicas_in_sync
+    # Keras builds a model from a first batch in equal parts, and an empty part has no shape.
+    sizes = range(min(wanted, faces) // devices * devices, 0, -devices)
+    return next((size for size in sizes if faces % size == 0 or faces % size >= devices), devices)
+
+
 def compile_with_xla() -> bool:
     """Return whether XLA pays off for the network: on a GPU it does; on a CPU it made this one 8 times slower.
 

@@ -7,6 +7,7 @@ from components.imbalance.plan import TrainingPlan
 from components.training.batches import training_batches, validation_batches
 from components.training.callbacks import EarlyStopping, ValidationScore
 from components.training.data import TrainingData
+from components.training.devices import shared_batch
 from components.training.recipe import Recipe
 from components.training.selection import watched_metric
 
@@ -34,10 +35,10 @@ def fit_network(
         seed: Fixes the order of the faces and the augmentation.
         callbacks: More callbacks, run after those that watch the validation.
     """
-    training, plan = recipe.training, data.plan
+    training, plan, wanted = recipe.training, data.plan, recipe.training.faces_per_step
     batches, steps = training_batches(
         data.train,
-        training.faces_per_step,
+        shared_batch(len(data.train.images), wanted),
         recipe.augmentation,
         seed,
         probabilities=plan.probabilities,
@@ -52,16 +53,10 @@ def fit_network(
         batches,
         epochs=training.epochs,
         steps_per_epoch=steps,
-        validation_data=validation_batches(data.validation, _validation_batch(data, training.faces_per_step)),
+        validation_data=validation_batches(data.validation, shared_batch(len(data.validation.images), wanted)),
         callbacks=[*watching, *callbacks],
         verbose=0,
     )
-
-
-def _validation_batch(data: TrainingData, faces_per_step: int) -> int:
-    """Return the size of a validation batch: Keras needs the first batch to divide evenly among the devices."""
-    devices = tf.distribute.get_strategy().num_replicas_in_sync
-    return max(devices, min(faces_per_step, len(data.validation.images)) // devices * devices)
 
 
 def first_deferred_epoch(plan: TrainingPlan, epochs: int) -> int:

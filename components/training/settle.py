@@ -38,7 +38,7 @@ def settle(recipe: Recipe, data: TrainingData, hyperparameters: Hyperparameters)
 
 
 def _largest_fitting_batch(recipe: Recipe, data: TrainingData, hyperparameters: Hyperparameters) -> int:
-    devices = distribution().num_replicas_in_sync
+    devices: int = distribution().num_replicas_in_sync
     largest = min(_LARGEST_BATCH, len(data.train.images) // _FEWEST_STEPS) // devices
     for share in (1 << power for power in range(max(1, largest).bit_length() - 1, -1, -1)):
         size = share * devices

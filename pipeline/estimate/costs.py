@@ -207,14 +207,20 @@ class _Planner:
             shared=training + Range(decoded, decoded),
             training=training,
             side=self.side,
-            memory_gb=self._batch_memory(self.settings.training.batch_size) * max(1, parts),
+            memory_gb=self._batch_memory() * max(1, parts),
             disk_gb=largest * 3 * self.side**2 / 1e9,
             kept_gb=kept_gb,
             parts=parts,
         )
 
-    def _batch_memory(self, batch_size: int) -> float:
-        return self.sizes.network_memory_gb + batch_size * self.side**2 / 1e6 * self.sizes.batch_memory_gb
+    @property
+    def _batch_size(self) -> int:
+        size = self.settings.training.batch_size
+        # What is found automatically is known only where it runs.
+        return 64 if size == "auto" else size
+
+    def _batch_memory(self) -> float:
+        return self.sizes.network_memory_gb + self._batch_size * self.side**2 / 1e6 * self.sizes.batch_memory_gb
 
     def _fit(self, variant: str, epochs: int) -> "_Fit":
         cures = find_variant(variant)
@@ -225,7 +231,7 @@ class _Planner:
         run = Range(epochs if deferred else min(epochs, training.patience + 1), epochs)
         seconds = faces * self.constants.training.at(self.side)
         seconds += self.faces.validation * self.constants.validation.at(self.side)
-        steps = math.ceil(faces / training.batch_size)
+        steps = math.ceil(faces / self._batch_size)
         return _Fit(faces, run * steps, run * (faces + self.faces.validation), run * seconds)
 
 

@@ -1,8 +1,11 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from components.training import devices as module
 
 SCRIPT = """
 import json, sys
@@ -33,12 +36,20 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["
     with strategy.scope():
         model = build_compiled(data, recipe, Hyperparameters(dense_units=8, dropout=0.0))
         batches, _ = training_batches(data.train, 64, recipe.augmentation, 3)
-        step = model.fit(batches.take(1), verbose=0).history
+        step = model.fit(batches, steps_per_epoch=1, verbose=0).history
         moving = [np.asarray(v).sum() for v in model.non_trainable_variables if "moving" in v.path]
         epoch = fit_network(model, data, recipe, 3, []).history
     found.append({"step": step, "moving": np.float64(moving).tolist(), "epoch": epoch})
 print(json.dumps(found))
 """
+
+
+@pytest.mark.parametrize(
+    ("faces", "wanted", "devices", "size"), [(221, 64, 1, 64), (55, 64, 2, 52), (100, 64, 3, 63), (40, 64, 1, 40)]
+)
+def test_devices_share_a_batch_evenly_and_none_goes_without(monkeypatch, faces, wanted, devices, size):
+    monkeypatch.setattr(module, "distribution", lambda: SimpleNamespace(num_replicas_in_sync=devices))
+    assert module.shared_batch(faces, wanted) == size
 
 
 def test_two_devices_that_share_a_batch_take_the_step_of_one(small_data):
