@@ -207,7 +207,7 @@ class _Planner:
             shared=training + Range(decoded, decoded),
             training=training,
             side=self.side,
-            memory_gb=self._batch_memory() * max(1, parts),
+            memory_gb=self._batch_memory(self._batch_size) * max(1, parts),
             disk_gb=largest * 3 * self.side**2 / 1e9,
             kept_gb=kept_gb,
             parts=parts,
@@ -219,8 +219,8 @@ class _Planner:
         # What is found automatically is known only where it runs.
         return 64 if size == "auto" else size
 
-    def _batch_memory(self) -> float:
-        return self.sizes.network_memory_gb + self._batch_size * self.side**2 / 1e6 * self.sizes.batch_memory_gb
+    def _batch_memory(self, batch_size: int) -> float:
+        return self.sizes.network_memory_gb + batch_size * self.side**2 / 1e6 * self.sizes.batch_memory_gb
 
     def _fit(self, variant: str, epochs: int) -> "_Fit":
         cures = find_variant(variant)
