@@ -41,10 +41,13 @@ def compare(
         report: All facts, for people.
         report_summary: The results table.
     """
-    from components.compare.compare import Inputs
-    from components.compare.compare import compare as run
-    from components.compare.settings import CompareSettings
+    from components.imports import lasting_imports
     from components.logs import log_to_console
+
+    with lasting_imports():
+        from components.compare.compare import Inputs
+        from components.compare.compare import compare as run
+        from components.compare.settings import CompareSettings
 
     log_to_console()
     inputs = Inputs(

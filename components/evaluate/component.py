@@ -25,10 +25,13 @@ def evaluate(
         gender_metrics: Gender confusion matrix that they draw.
         ethnicity_metrics: Ethnicity confusion matrix that they draw.
     """
-    from components.evaluate.evaluate import evaluate as run
-    from components.evaluate.settings import EvaluateSettings
     from components.files import write_json
+    from components.imports import lasting_imports
     from components.logs import log_to_console
+
+    with lasting_imports():
+        from components.evaluate.evaluate import evaluate as run
+        from components.evaluate.settings import EvaluateSettings
 
     log_to_console()
     scores = run(images.path, test.path, model.path, EvaluateSettings.from_parameter(settings), predictions.path)

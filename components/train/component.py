@@ -25,9 +25,12 @@ def train(
         recipe: The sections `model`, `training`, `augmentation` and `imbalance` of the settings.
         model: SavedModel with `variant.json` and the training history.
     """
+    from components.imports import lasting_imports
     from components.logs import log_to_console
-    from components.train.train import train as run
-    from components.training.recipe import Recipe
+
+    with lasting_imports():
+        from components.train.train import train as run
+        from components.training.recipe import Recipe
 
     log_to_console()
     record = run(

@@ -9,6 +9,7 @@ from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.model.network import NETWORK_NAME, build_network
 from components.model.settings import Hyperparameters
+from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
 from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
@@ -72,7 +73,7 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=FusedAdam(rate),
         loss={name: data.plan.losses.get(name) or _plain_loss(output) for name, output in OUTPUTS.items()},
         loss_weights=training.loss_weights.model_dump(),
         metrics=None if weighted else metrics,

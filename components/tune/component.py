@@ -29,10 +29,13 @@ def tune(
         hyperparameters: The best trial's values.
         trials: One row per trial and epoch.
     """
+    from components.imports import lasting_imports
     from components.logs import log_to_console
-    from components.training.recipe import Recipe
-    from components.tune.settings import TuneSettings
-    from components.tune.tune import tune as run
+
+    with lasting_imports():
+        from components.training.recipe import Recipe
+        from components.tune.settings import TuneSettings
+        from components.tune.tune import tune as run
 
     log_to_console()
     facts = run(

@@ -72,14 +72,17 @@ def run(
 
     from pipeline.definition import build_pipeline
     from pipeline.platforms.local.run_locally import run_locally
+    from pipeline.platforms.local.threads import share_processors
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / options.preset)
     settings = _with_absolute_weights(settings)
+    runs, searches = len(settings.runs()), len(settings.tuned_variants())
+    share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
     comparison = run_locally(
-        build_pipeline(settings, executor.image),
+        build_pipeline(settings, executor.image, share),
         faces.absolute(),
         fingerprint,
         folder,
