@@ -148,7 +148,6 @@ def _served(oracle: keras_tuner.Oracle) -> Iterator[int]:
 
 
 def _tuner_id(index: int) -> str:
-    # The same after a restart: a worker then takes up the trial that it had begun.
     return f"worker{index}"
 
 

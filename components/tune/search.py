@@ -78,11 +78,10 @@ class Search(Section):
 
     def resume(self, oracle: keras_tuner.Oracle) -> None:
         """Take up an interrupted search where it stopped."""
-        # KerasTuner saves a trial that ends as still going on: without this it would be repeated.
-        for tuner, trial in list(oracle.ongoing_trials.items()):
-            if trial.status != "RUNNING":
-                del oracle.ongoing_trials[tuner]
-        if ended := len(oracle.end_order):
+        # KerasTuner repeats what its last save calls going on, which may have ended since.
+        begun = [name for name, trial in oracle.trials.items() if trial.status == "RUNNING"]
+        oracle._retry_queue = begun[::-1]  # It takes the last one first.
+        if ended := len(oracle.trials) - len(begun):
             _log.info("%s: resuming the search after %d of %d trials", self.variant, ended, self.settings.trials)
 
 

@@ -72,7 +72,7 @@ def show_pods(faces: Faces, costs: list[PodCost], target: str, constants: Consta
 def _faces(faces: Faces) -> str:
     counts = f"{faces.train['none']:,} train, {faces.validation:,} validation, {faces.test:,} test"
     files = f"{faces.files:,} files ({faces.megabytes:,.0f} MB)"
-    return f"Faces: at most {counts}, of {files}; copies and damaged files are told only once they are read."
+    return f"Faces: {counts}, of {files}; copies and damaged files are told only once they are read."
 
 
 def _show_notes(console: Console, faces: Faces) -> None:

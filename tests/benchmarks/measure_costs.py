@@ -98,6 +98,7 @@ def reading(folder, source):
 def networks(folder):
     """Return the costs of decoding, training, validating, exporting and evaluating, and the memory of a batch."""
     import keras
+    import numpy as np
 
     from components.dataset.images import read_encoded
     from components.dataset.manifest import Manifest
@@ -129,10 +130,10 @@ def networks(folder):
     seed_everything(1, deterministic=True)
     faces = Manifest.read(folder / "train")
     points = {name: {} for name in ("decode", "training", "validation", "evaluation")}
-    fixed = {name: [] for name in ("build", "export", "load")}
+    fixed, memory = {name: [] for name in ("build", "export", "load")}, {}
     for side in SIDES:
-        count = 512 if side < 200 else 256
-        train, validation = faces.subset(range(count)), faces.subset(range(count, 2 * count))
+        count = 400 if side < 200 else 200
+        train, validation = faces.subset(np.arange(count)), faces.subset(np.arange(count, 2 * count))
         model = ModelSettings(image_size=side, backbone_weights="none")
         recipe = Recipe(model=model, training=TrainingSettings(epochs=4 if side < 200 else 2))
         started = time.process_time()
@@ -144,19 +145,22 @@ def networks(folder):
         fit_network(network, data, recipe, 1, [clock])
         points["training"][side] = min(clock.training[1:]) / count
         points["validation"][side] = min(clock.validation[1:]) / count
+        memory[side] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         fixed["build"].append(built + clock.training[0] + clock.validation[0] - clock.training[1] - clock.validation[1])
         started = time.process_time()
         export(network, data.age_scale, side, folder / f"model{side}")
         fixed["export"].append(time.process_time() - started)
         started = time.process_time()
         served = ServedModel(folder / f"model{side}")
-        served.predict(read_encoded(folder / "images", train.subset(range(64))), 64)
+        served.predict(read_encoded(folder / "images", train.subset(np.arange(64))), 64)
         loaded = time.process_time()
         served.predict(read_encoded(folder / "images", validation), 64)
         points["evaluation"][side] = (time.process_time() - loaded) / count
         fixed["load"].append(loaded - started - 64 * points["evaluation"][side])
     seconds = {f"{name}_seconds": round(sorted(values)[1], 1) for name, values in fixed.items()}
-    return {name: linear(sizes) for name, sizes in points.items()} | seconds
+    batch = (memory[SIDES[-1]] - memory[SIDES[0]]) / (64 * (SIDES[-1] ** 2 - SIDES[0] ** 2) / 1e6)
+    sizes = {"network_memory_gb": round(memory[SIDES[0]], 2), "batch_memory_gb": round(batch, 3)}
+    return {name: linear(sizes) for name, sizes in points.items()} | seconds | {"sizes": sizes}
 
 
 def comparing():
