@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock schemas image clean
+.PHONY: help install run test test-long lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,6 +27,9 @@ run: install ## Run the whole pipeline on synthetic faces and write runs/demo/re
 
 test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
+
+test-long: install ## Run the tests that take minutes each
+	$(BIN)/python -m pytest -m long
 
 lint: install ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo

@@ -11,6 +11,7 @@ from components.errors import RequestError
 from components.files import atomic_path
 from components.gs_uri import is_gs_uri
 from pipeline.definition import build_pipeline
+from pipeline.platforms.resources import ACCELERATOR_COUNTS
 from pipeline.platforms.submission import Platform, Submission
 from pipeline.platforms.targets import Target, ignored_settings, load_platform
 from pipeline.settings import Settings
@@ -52,6 +53,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
             f"'{image}' is not an image reference",
             remedy="write REGISTRY/NAME:TAG or, better, REGISTRY/NAME@sha256:DIGEST",
         )
+    _check_parallel_trials(settings)
     platform = load_platform(target, settings.resources, settings.platform)
     notes = platform.notes()
     if ignored := ignored_settings(target, settings.platform):
@@ -63,6 +65,20 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
     with atomic_path(output) as draft:
         Compiler().compile(pipeline, str(draft))
     return Compiled(output, platform, pinned, notes)
+
+
+def _check_parallel_trials(settings: Settings) -> None:
+    """Check that every parallel trial has a GPU of its own where trials have GPUs at all."""
+    trials, given = settings.tune.parallel_trials, settings.resources.tune
+    if given.accelerator is None or trials <= given.accelerator_count:
+        return
+    enough = next((count for count in ACCELERATOR_COUNTS if count >= trials), None)
+    more = "lower it" if enough is None else f"set resources.tune.accelerator_count to {enough}"
+    raise RequestError(
+        f"The setting tune.parallel_trials is {trials}, but resources.tune.accelerator_count is "
+        f"{given.accelerator_count}, and each trial needs a GPU of its own",
+        remedy=f"{more}, or resources.tune.accelerator to null where there are no GPUs",
+    )
 
 
 def prepare_submission(

@@ -24,7 +24,7 @@ from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuneSettings
 from pipeline.platforms.prices import Prices
-from pipeline.platforms.resources import ACCELERATOR_COUNTS, ResourcesSettings
+from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
 
 
@@ -74,19 +74,6 @@ class Settings(Section):
                 f"The setting compare.reference is '{self.compare.reference}', which is not among the variants "
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _every_parallel_trial_has_a_gpu(self) -> Self:
-        trials, given = self.tune.parallel_trials, self.resources.tune
-        if given.accelerator is not None and trials > given.accelerator_count:
-            enough = next((count for count in ACCELERATOR_COUNTS if count >= trials), None)
-            more = "lower it" if enough is None else f"set resources.tune.accelerator_count to {enough}"
-            raise SettingError(
-                f"The setting tune.parallel_trials is {trials}, but resources.tune.accelerator_count is "
-                f"{given.accelerator_count}, and each trial needs a GPU of its own",
-                remedy=f"{more}, or resources.tune.accelerator to null where there are no GPUs",
             )
         return self
 

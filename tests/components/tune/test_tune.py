@@ -128,6 +128,7 @@ def wait_for(condition):
         time.sleep(0.1)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_parallel_search_survives_a_killed_worker_and_a_killed_stage(small_data, tmp_path):
     settings, state = SEARCH.model_copy(update={"trials": 3, "parallel_trials": 2}), tmp_path / "state"
