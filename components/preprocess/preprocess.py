@@ -16,7 +16,8 @@ from components.dataset.summaries import Correlation, Distributions, PreprocessS
 from components.errors import DataError
 from components.files import atomic_path
 from components.preprocess import selection
-from components.preprocess.reading import Reading, read_faces
+from components.preprocess.examination import examine_source
+from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def preprocess(
             a class has no face left. Nothing is written then.
     """
     with atomic_path(images_path) as draft:
-        reading = read_faces(source, settings, draft)
+        reading = pack(examine_source(source, settings), source, settings, draft)
         faces, removed, steps = _select(reading, settings)
         manifest = _manifest(faces, reading.fingerprint, settings)
         _check(manifest)

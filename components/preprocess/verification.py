@@ -1,7 +1,6 @@
 """Full decoding of an image, so that no later stage meets one that it can't read."""
 
 import io
-import re
 import struct
 import zlib
 
@@ -13,7 +12,7 @@ _FORMATS = ("JPEG", "PNG")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _JPEG_END = 0xD9
 # Escaped 0xFF bytes and restart markers are part of the pixel data.
-_JPEG_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])")
+_JPEG_NO_SEGMENT = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _DECODE_ERRORS = (
     OSError,
     SyntaxError,  # What Pillow raises for a broken PNG chunk.
@@ -80,9 +79,15 @@ def _decoding_fault(image: Image.Image, content: bytes) -> Fault | None:
 def _reaches_jpeg_end(content: bytes) -> bool:
     """Return whether walking from marker to marker, over their segments, reaches the end marker."""
     position = 2
-    while marker := _JPEG_MARKER.search(content, position):
-        if marker[1][0] == _JPEG_END:
+    # The last byte can't start a marker.
+    while (start := content.find(0xFF, position, -1)) >= 0:
+        code = content[start + 1]
+        if code == _JPEG_END:
             return True
-        length = int.from_bytes(content[marker.end() : marker.end() + 2], "big")
-        position = marker.end() + max(length, 2)
+        if code == 0xFF:  # Any number of these may precede a marker's code.
+            position = start + 1
+        elif code in _JPEG_NO_SEGMENT:
+            position = start + 2
+        else:
+            position = start + 2 + max(int.from_bytes(content[start + 2 : start + 4], "big"), 2)
     return False

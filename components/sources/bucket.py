@@ -1,7 +1,8 @@
 """Faces in a Google Cloud Storage bucket: every object below a prefix, or one archive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import requests
@@ -12,10 +13,9 @@ from google.cloud import storage
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.gs_uri import GsUri
-from components.sources.archive import is_archive_name, read_archive
+from components.sources.archive import is_archive_name, list_archive
 from components.sources.limits import SourceLimits
-from components.sources.ordered_map import map_in_order
-from components.sources.source_file import SourceFile, foreign_fault, too_large_fault
+from components.sources.source_file import ListedFile, SourceFile, foreign_fault, too_large_fault
 
 _CHUNK_BYTES = 8 << 20
 _LISTED_FIELDS = "items(name,bucket,generation,size,crc32c),nextPageToken"
@@ -47,11 +47,11 @@ def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
                 yield blob
 
 
-def read_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[SourceFile]:
+def list_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[ListedFile]:
     """Yield every file that a URI names.
 
-    Objects below a prefix are downloaded by several threads and arrive sorted by name; an archive
-    is read as a stream. The client verifies checksums and retries transient errors.
+    Objects below a prefix arrive sorted by name and can be read in any order and in any thread; an archive is
+    read as a stream. The client verifies checksums and retries transient errors.
 
     Raises:
         DataError: If the bucket or the archive does not exist or can't be read, or if the archive is refused.
@@ -61,17 +61,24 @@ def read_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[SourceFile]:
         if is_archive_name(uri.path):
             # Raw: an object stored with gzip encoding would otherwise be decompressed without the limits.
             with next(blobs).open("rb", chunk_size=_CHUNK_BYTES, raw_download=True) as stream:
-                yield from read_archive(stream, str(uri), limits)
+                for file in list_archive(stream, str(uri), limits):
+                    yield ListedFile(file.name, file.size, partial(_read, uri, file.read))
             return
         start = len(_folder(uri.path))
-        yield from map_in_order(lambda blob: _download(blob, start, limits), blobs, limits.download_workers)
+        for blob in blobs:
+            name = blob.name[start:]
+            if fault := foreign_fault(name) or too_large_fault(blob.size, limits):
+                yield ListedFile.faulty(name, fault)
+            else:
+                yield ListedFile(name, blob.size, partial(_read, uri, partial(_download, blob, name)))
 
 
-def _download(blob: Any, start: int, limits: SourceLimits) -> SourceFile:
-    """Return one object as a file; its name in the source is the object's without the prefix."""
-    name = blob.name[start:]
-    if fault := foreign_fault(name) or too_large_fault(blob.size, limits):
-        return SourceFile(name, fault=fault)
+def _read(uri: GsUri, read: Callable[[], SourceFile]) -> SourceFile:
+    with _failure_explained(uri):
+        return read()
+
+
+def _download(blob: Any, name: str) -> SourceFile:
     try:
         return SourceFile(name, blob.download_as_bytes(if_generation_match=blob.generation))
     except NotFound:
