@@ -9,9 +9,10 @@ from google.cloud import storage
 from components.dataset.reasons import Reason
 from components.errors import DataError
 from components.gs_uri import GsUri
-from components.sources.bucket import list_blobs, read_bucket
+from components.sources.bucket import list_blobs
 from components.sources.limits import SourceLimits
 from components.sources.source import parse_source
+from components.sources.synthetic_settings import SyntheticSettings
 
 FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
 
@@ -39,7 +40,9 @@ def upload(bucket):
 
 
 def read(source, **limits):
-    return {file.name: file for file in read_bucket(GsUri.parse(source), SourceLimits(**limits))}
+    source, limits = parse_source(source), SourceLimits(**limits)
+    files = source.fetch(source.list_files(limits, SyntheticSettings()), limits)
+    return {file.name: file.read() for file in files}
 
 
 def test_a_prefix_gives_every_object_below_it_in_order(upload):
