@@ -9,7 +9,7 @@ from components.dataset.reasons import Fault
 from components.preprocess.settings import PreprocessSettings
 from components.preprocess.verification import image_fault
 from components.sources.ordered_map import map_in_order
-from components.sources.source import parse_source
+from components.sources.source import Source, parse_source
 from components.sources.source_file import ListedFile
 from components.sources.utkface import NameLabels, parse_name
 
@@ -43,9 +43,19 @@ def examine_source(source: str, settings: PreprocessSettings) -> Iterator[Examin
         settings: The stage's settings.
     """
     origin = parse_source(source)
-    files = origin.fetch(origin.list_files(settings.limits, settings.synthetic), settings.limits)
+    return examine_files(origin, origin.list_files(settings.limits, settings.synthetic), settings)
+
+
+def examine_files(origin: Source, files: Iterable[ListedFile], settings: PreprocessSettings) -> Iterator[Examined]:
+    """Yield some files of a source, examined.
+
+    Args:
+        origin: The source.
+        files: What it lists, or some of it.
+        settings: The stage's settings.
+    """
     examine = partial(_examine_batch, settings)
-    for batch in map_in_order(examine, _batches(files), settings.workers):
+    for batch in map_in_order(examine, _batches(origin.fetch(files, settings.limits)), settings.workers):
         yield from batch
 
 
@@ -67,9 +77,10 @@ def _examine_batch(settings: PreprocessSettings, files: list[ListedFile]) -> lis
 
 
 def _examine(listed: ListedFile, settings: PreprocessSettings) -> Examined:
-    name, content, fault = (file := listed.read()).name, file.content, file.fault
-    if fault is not None:
-        return Examined(name, "", fault, b"")
+    file = listed.read()
+    name, content = file.name, file.content
+    if file.fault is not None:
+        return Examined(name, "", file.fault, b"")
     verdict = parse_name(name, settings.max_plausible_age)
     if isinstance(verdict, NameLabels):
         verdict = image_fault(content, settings.min_side, settings.max_pixels) or verdict

@@ -82,9 +82,8 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     faces, rejects = TableBuilder(_FACES), TableBuilder(_REJECTS)
     names: set[str] = set()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
-        for count, (name, content_hash, verdict, content) in enumerate(files, 1):
-            if name in names and isinstance(verdict, NameLabels):
-                verdict = _REPEATED
+        for count, (name, content_hash, examined, content) in enumerate(files, 1):
+            verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
                 rejects.add((name, content_hash, verdict.reason, verdict.detail))

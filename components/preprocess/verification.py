@@ -50,9 +50,7 @@ def image_fault(content: bytes, min_side: int, max_pixels: int) -> Fault | None:
     return _fault(content, min_side, max_pixels, lambda image: None)
 
 
-def _fault(
-    content: bytes, min_side: int, max_pixels: int, prepare: Callable[[Image.Image], None]
-) -> Fault | None:
+def _fault(content: bytes, min_side: int, max_pixels: int, prepare: Callable[[Image.Image], None]) -> Fault | None:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             return _size_fault(image, min_side, max_pixels) or _decoding_fault(image, content, prepare)

@@ -65,7 +65,7 @@ def _listed(root: Path, entry: os.DirEntry[str], name: str, limits: SourceLimits
 
 def _read(path: str, name: str) -> SourceFile:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path of each file costs as much as reading it
+        with open(path, "rb", buffering=0) as file:  # A Path of each file costs as much as reading it.
             return SourceFile(name, file.read())
     except OSError as error:
         return SourceFile(name, fault=_unreadable(error))
