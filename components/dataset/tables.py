@@ -50,10 +50,11 @@ class TableBuilder:
         self._rows = []
 
     def build(self) -> pa.Table:
-        """Return the table."""
+        """Return the table, and begin a new one, so that the memory is the caller's alone."""
         if self._rows:
             self._finish_block()
-        return pa.Table.from_batches(self._blocks, self._schema)
+        blocks, self._blocks = self._blocks, []
+        return pa.Table.from_batches(blocks, self._schema)
 
 
 def write_described(

@@ -32,12 +32,15 @@ def list_folder(folder: Path, limits: SourceLimits) -> Iterator[ListedFile]:
 
 
 def _list(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Return a folder's entries, the first one last."""
     with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name)
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
 def _walk(root: Path, entries: list[os.DirEntry[str]], above: str, limits: SourceLimits) -> Iterator[ListedFile]:
-    for entry in entries:
+    # Taken off the list, because an entry keeps what it was asked: its status is larger than a row of the manifest.
+    while entries:
+        entry = entries.pop()
         name = above + entry.name
         try:
             inner = _list(entry.path) if entry.is_dir(follow_symlinks=False) else None
