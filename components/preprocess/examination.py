@@ -43,7 +43,7 @@ def examine_source(source: str, settings: PreprocessSettings) -> Iterator[Examin
         settings: The stage's settings.
     """
     origin = parse_source(source)
-    return examine_files(origin, origin.list_files(settings.limits, settings.synthetic), settings)
+    yield from examine_files(origin, origin.list_files(settings.limits, settings.synthetic), settings)
 
 
 def examine_files(origin: Source, files: Iterable[ListedFile], settings: PreprocessSettings) -> Iterator[Examined]:

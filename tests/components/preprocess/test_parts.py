@@ -16,7 +16,7 @@ SETTINGS = PreprocessSettings(
     undersample={"Asian": 0.5},
     floor_per_cell=1,
     max_reject_fraction=0.1,
-    shard_megabytes=0.05,  # Several shards.
+    shard_megabytes=0.02,  # Several shards.
 )
 PARTS = 3
 
