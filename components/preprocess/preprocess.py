@@ -128,7 +128,8 @@ def _prepare(
 
 def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
-    faces = reading.faces
+    # The drops look at names, contents and labels alone; the places in the shards need not be copied with each drop.
+    faces = reading.faces[["file_name", "content_hash", "age", "gender", "race"]]
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
         _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
@@ -137,9 +138,10 @@ def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFram
     for name, why, choose in _drops(settings):
         lost = choose(faces)
         removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
-        faces = faces.drop(index=lost.index)
+        if len(lost):
+            faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
-    return faces.reset_index(drop=True), pd.concat(removed), steps
+    return reading.faces.loc[faces.index].reset_index(drop=True), pd.concat(removed), steps
 
 
 def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
