@@ -8,7 +8,7 @@ from kfp import dsl
 from components.build_test_set.component import build_test_set
 from components.compare.component import compare
 from components.evaluate.component import evaluate
-from components.preprocess.component import preprocess
+from components.preprocess.component import merge_parts, preprocess, read_part
 from components.split.component import split
 from components.train.component import train
 from components.tune.component import gather_hyperparameters, tune
@@ -48,16 +48,20 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         A KFP pipeline: compile it, or call it to run it locally.
     """
 
-    def outputs_of(stage: Callable[..., Any], title: str, **arguments: Any) -> dict[str, Any]:
+    def outputs_of(
+        stage: Callable[..., Any], title: str, resources_of: str | None = None, **arguments: Any
+    ) -> dict[str, Any]:
         component = dsl.component(stage, base_image=image, install_kfp_package=False)
         task = component(**arguments).set_display_name(title)
-        configure(task, stage.__name__)
+        configure(task, resources_of or stage.__name__)
         outputs: dict[str, Any] = task.outputs
         return outputs
 
     # Every default is a value, not a reference: a compiled pipeline stands alone.
     sections = {**dict(settings), "recipe": settings.recipe}
     default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
+
+    part_count = settings.preprocess.parts
 
     @dsl.pipeline(
         name="evenface", description="Train one face model with several cures for imbalance and compare them."
@@ -78,7 +82,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
     ) -> Outputs:
         """Train one face model with several cures for class imbalance and say which one to ship.
 
-        1. Preprocess: read the source, verify, label, drop, undersample and pack the faces.
+        1. Preprocess: read the source, verify, label, drop, undersample and pack the faces; where the settings ask
+           for parts, read and verify them in parallel, then merge them.
         2. Build the test set: the same number of faces in every gender x ethnicity x age-bin cell.
         3. Split what remains into training and validation faces, keeping copies of a face together.
         4. Tune: search the hyperparameters of each variant to be tuned; gather the results.
@@ -100,13 +105,19 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             evaluate_settings: Section `evaluate`.
             compare_settings: Section `compare`.
         """
-        faces = outputs_of(
-            preprocess,
-            "Preprocess faces",
-            source=source,
-            source_fingerprint=source_fingerprint,
-            settings=preprocess_settings,
-        )
+        origin: dict[str, Any] = {
+            "source": source,
+            "source_fingerprint": source_fingerprint,
+            "settings": preprocess_settings,
+        }
+        if part_count == 1:
+            faces = outputs_of(preprocess, "Preprocess faces", **origin)
+        else:
+            with dsl.ParallelFor(list(range(part_count)), name="read-parts") as part:
+                read = outputs_of(
+                    read_part, "Read a part of the source", "preprocess", part=part, parts=part_count, **origin
+                )
+            faces = outputs_of(merge_parts, "Preprocess faces", parts=dsl.Collected(read["faces"]), **origin)
         balanced = outputs_of(
             build_test_set, "Build balanced test set", manifest=faces["manifest"], settings=build_test_set_settings
         )

@@ -85,23 +85,24 @@ def draw_test_set(manifest: Manifest, settings: BuildTestSetSettings) -> Draw:
     cells = manifest.cells()
     groups = manifest.faces["duplicate_group"].to_numpy()
     by_group = pd.Series(cells).groupby(groups)
-    undivided = by_group.transform("nunique").to_numpy() == 1
+    undivided = (by_group.transform("min") == by_group.transform("max")).to_numpy()
     size = by_group.transform("size").to_numpy()
     size_of = by_group.size()
     in_test = np.zeros(len(manifest), bool)
+    drawable = np.bincount(cells[undivided], minlength=manifest.labels.cell_count)
     taken = np.zeros(manifest.labels.cell_count, np.int64)
-    for cell in range(manifest.labels.cell_count):
+    by_cell = np.flatnonzero(undivided)
+    by_cell = by_cell[np.argsort(cells[by_cell], kind="stable")]
+    for cell, inside in enumerate(np.split(by_cell, np.cumsum(drawable)[:-1])):
         rng = np.random.default_rng((settings.seed, cell))
-        inside = (cells == cell) & undivided
-        single = rng.permutation(np.flatnonzero(inside & (size == 1)))
-        copied = pd.unique(groups[inside & (size > 1)])
+        single = rng.permutation(inside[size[inside] == 1])
+        copied = pd.unique(groups[inside[size[inside] > 1]])
         shuffled = rng.permutation(copied)
         sizes = dict(zip(shuffled.tolist(), size_of.loc[shuffled].tolist(), strict=True))
         chosen = _choose_groups(sizes, len(single), settings.faces_per_cell)
-        in_test[np.isin(groups, chosen)] = True
+        in_test[inside[np.isin(groups[inside], chosen)]] = True
         in_test[single[: settings.faces_per_cell - sum(sizes[group] for group in chosen)]] = True
         taken[cell] = int(in_test[inside].sum())
-    drawable = np.bincount(cells[undivided], minlength=manifest.labels.cell_count)
     return Draw(in_test, drawable, taken)
 
 

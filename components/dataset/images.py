@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,18 @@ def read_encoded(images_path: str | os.PathLike[str], manifest: Manifest) -> Ite
             yield spool.read(length)
 
 
+def read_shards(images_path: str | os.PathLike[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the image_id and bytes of every image in a folder of shards, in the order in which they were added.
+
+    Raises:
+        ArtifactError: If a shard is damaged.
+    """
+    for path in sorted(Path(images_path).glob("*.parquet")):
+        with _damage_explained(path):
+            rows = np.arange(pq.read_metadata(path).num_rows)
+        yield from _read_rows(path, rows)
+
+
 def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
     for shard, faces in places.groupby("shard", sort=True):
         path = folder / str(shard)
@@ -56,22 +69,27 @@ def _read_in_shard_order(folder: Path, places: pd.DataFrame) -> Iterator[bytes]:
 
 def _read_rows(path: Path, rows: np.ndarray) -> Iterator[tuple[str, bytes]]:
     """Yield image_id and bytes of the given rows of a shard, ascending; row groups with none of them are skipped."""
+    with _damage_explained(path), pq.ParquetFile(path) as shard:
+        check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
+        total, last = shard.metadata.num_rows, rows[-1]
+        if last >= total:
+            problem = f"{path} has {total} rows, but the manifest names row {last}"
+            raise ArtifactError(problem, remedy="run preprocess again")
+        start = 0
+        for group in range(shard.num_row_groups):
+            stop = start + shard.metadata.row_group(group).num_rows
+            wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)] - start
+            if len(wanted):
+                images = shard.read_row_group(group, columns=SHARD_SCHEMA.names)
+                for row in wanted.tolist():
+                    yield images["image_id"][row].as_py(), images["jpeg"][row].as_py()
+            start = stop
+
+
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as shard:
-            check_schema(path, shard.schema_arrow, SHARD_SCHEMA)
-            total, last = shard.metadata.num_rows, rows[-1]
-            if last >= total:
-                problem = f"{path} has {total} rows, but the manifest names row {last}"
-                raise ArtifactError(problem, remedy="run preprocess again")
-            start = 0
-            for group in range(shard.num_row_groups):
-                stop = start + shard.metadata.row_group(group).num_rows
-                wanted = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)] - start
-                if len(wanted):
-                    images = shard.read_row_group(group, columns=SHARD_SCHEMA.names)
-                    for row in wanted.tolist():
-                        yield images["image_id"][row].as_py(), images["jpeg"][row].as_py()
-                start = stop
+        yield
     except FileNotFoundError:
         raise ArtifactError(f"The image shard {path} does not exist", remedy="run preprocess again") from None
     except (pa.ArrowInvalid, OSError) as error:

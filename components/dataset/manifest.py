@@ -81,8 +81,9 @@ class Manifest:
         """
         absent: list[str] = []
         for output in CLASSIFIED:
-            present = set(self.faces[output])
-            absent += [name for code, name in enumerate(self.labels.names(output)) if code not in present]
+            names = self.labels.names(output)
+            counts = np.bincount(self.faces[output], minlength=len(names))
+            absent += [name for name, count in zip(names, counts, strict=True) if count == 0]
         if absent:
             raise DataError(f"No face of {' or '.join(absent)} {predicate}", remedy=remedy)
 

@@ -50,6 +50,12 @@ _PLANNED = frozenset(
     {Reason.DUPLICATE, Reason.CONFLICTING_DUPLICATE, Reason.DROPPED_CLASS, Reason.ABOVE_MAX_AGE, Reason.UNDERSAMPLED}
 )
 
+CANDIDATES = frozenset(reason for reason in Reason if reason.is_candidate)
+"""Reasons of the files that could have been faces."""
+
+FAULTS = frozenset(reason for reason in Reason if reason.is_fault)
+"""Reasons of the files that are themselves faulty."""
+
 NAME_FAULTS = frozenset(
     {
         Reason.MISSING_FIELD,

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,7 +63,8 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
 
     def _flush(self) -> None:
         if self._writer is not None and self._image_ids:
-            self._writer.write_table(pa.table([self._image_ids, self._contents], schema=SHARD_SCHEMA))
+            columns = [pa.array(self._image_ids, pa.string()), _binary_array(self._contents)]
+            self._writer.write_table(pa.table(columns, schema=SHARD_SCHEMA))
             self._image_ids, self._contents, self._buffered = [], [], 0
 
     def _finish_shard(self) -> None:
@@ -76,3 +78,12 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
     def __exit__(self, *exception: object) -> None:
         """Finish the last shard."""
         self._finish_shard()
+
+
+def _binary_array(contents: list[bytes]) -> pa.BinaryArray:
+    """Return the same as ``pa.array(contents)``, but copy each content once, not each time that a buffer grows."""
+    ends = np.cumsum([0, *map(len, contents)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(b"".join(contents))]
+    array = pa.Array.from_buffers(pa.binary(), len(contents), buffers)
+    array.validate()
+    return array

@@ -14,6 +14,49 @@ from components.files import atomic_path
 _DESCRIPTION_KEY = b"evenface"
 
 
+class TableBuilder:
+    """A table that grows row by row and takes little more memory than the finished table.
+
+    Args:
+        schema: Columns and their types.
+
+    Example:
+        >>> builder = TableBuilder(pa.schema([("file_name", pa.string()), ("age", pa.int64())]))
+        >>> builder.add(("25_0_0_1.jpg", 25))
+        >>> builder.build().num_rows
+        1
+    """
+
+    _BLOCK = 4096
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._blocks: list[pa.RecordBatch] = []
+        self._rows: list[tuple[Any, ...]] = []
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._blocks) * self._BLOCK + len(self._rows)
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Add one row, its values in the order of the schema."""
+        self._rows.append(row)
+        if len(self._rows) == self._BLOCK:
+            self._finish_block()
+
+    def _finish_block(self) -> None:
+        columns = [list(column) for column in zip(*self._rows, strict=True)]
+        self._blocks.append(pa.record_batch(columns, schema=self._schema))
+        self._rows = []
+
+    def build(self) -> pa.Table:
+        """Return the table, and begin a new one, so that the memory is the caller's alone."""
+        if self._rows:
+            self._finish_block()
+        blocks, self._blocks = self._blocks, []
+        return pa.Table.from_batches(blocks, self._schema)
+
+
 def write_described(
     path: str | os.PathLike[str], rows: pd.DataFrame, schema: pa.Schema, description: dict[str, Any]
 ) -> None:

@@ -1,6 +1,8 @@
 """KFP interface of stage 1."""
 
-from kfp.dsl import Artifact, Dataset, Output
+from typing import List
+
+from kfp.dsl import Artifact, Dataset, Input, Output
 
 
 def preprocess(
@@ -30,4 +32,64 @@ def preprocess(
     log_to_console()
     section = PreprocessSettings.from_parameter(settings)
     facts = run(source, section, images.path, manifest.path, rejects.path, summary.path)
+    manifest.metadata.update(facts, source_fingerprint=source_fingerprint)
+
+
+def read_part(
+    part: int,
+    parts: int,
+    source: str,
+    source_fingerprint: str,
+    settings: dict,
+    faces: Output[Dataset],
+) -> None:
+    """Read and verify every n-th file of the source, one of several parts.
+
+    Args:
+        part: Number of the part, from 0.
+        parts: Number of parts.
+        source: Folder, archive, gs:// URI of either, or "synthetic".
+        source_fingerprint: Identity of the source's content; part of the cache key.
+        settings: The settings section `preprocess`.
+        faces: The part: a table of its files, and the image bytes of its readable faces.
+    """
+    from components.logs import log_to_console
+    from components.preprocess.parts import read_part as run
+    from components.preprocess.settings import PreprocessSettings
+
+    log_to_console()
+    facts = run(source, PreprocessSettings.from_parameter(settings), part, parts, faces.path)
+    faces.metadata.update(facts, source_fingerprint=source_fingerprint)
+
+
+def merge_parts(
+    parts: Input[List[Dataset]],
+    source: str,
+    source_fingerprint: str,
+    settings: dict,
+    images: Output[Dataset],
+    manifest: Output[Dataset],
+    rejects: Output[Dataset],
+    summary: Output[Artifact],
+) -> None:
+    """Join the parts of the source, then drop and undersample faces and pack the images.
+
+    Args:
+        parts: All parts of the source.
+        source: The source that they were read from.
+        source_fingerprint: Identity of the source's content; part of the cache key.
+        settings: The settings section `preprocess`.
+        images: Parquet shards with the image bytes as received.
+        manifest: One row per face.
+        rejects: Every input file that was not used, and why.
+        summary: Counts and distributions, step by step.
+    """
+    from components.logs import log_to_console
+    from components.preprocess.preprocess import merge_parts as run
+    from components.preprocess.settings import PreprocessSettings
+
+    log_to_console()
+    section = PreprocessSettings.from_parameter(settings)
+    outputs = images.path, manifest.path, rejects.path, summary.path
+    facts = run([part.path for part in parts], source, section, *outputs)
     manifest.metadata.update(facts, source_fingerprint=source_fingerprint)

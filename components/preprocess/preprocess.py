@@ -1,7 +1,7 @@
 """From a source of image files to packed images, a manifest and the list of rejects."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,9 @@ from components.dataset.summaries import Correlation, Distributions, PreprocessS
 from components.errors import DataError
 from components.files import atomic_path
 from components.preprocess import selection
-from components.preprocess.reading import Reading, read_faces
+from components.preprocess.examination import Examined, examine_source
+from components.preprocess.parts import read_parts
+from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
 
 _log = logging.getLogger(__name__)
@@ -54,8 +56,54 @@ def preprocess(
         DataError: If the source is refused or damaged, has no faces or too many faulty files, or if
             a class has no face left. Nothing is written then.
     """
+    outputs = images_path, manifest_path, rejects_path, summary_path
+    return _prepare(examine_source(source, settings), source, settings, *outputs)
+
+
+def merge_parts(
+    parts: Sequence[str],
+    source: str,
+    settings: PreprocessSettings,
+    images_path: str,
+    manifest_path: str,
+    rejects_path: str,
+    summary_path: str,
+) -> dict[str, Any]:
+    """Join the parts of a source, and from there on do what :func:`preprocess` does, with the same bytes as result.
+
+    Args:
+        parts: What :func:`components.preprocess.parts.read_part` wrote, all parts in any order.
+        source: The source that they were read from.
+        settings: As for :func:`preprocess`, like all that follows.
+        images_path: Directory of shards to write.
+        manifest_path: Manifest to write.
+        rejects_path: Rejects to write.
+        summary_path: JSON to write.
+
+    Returns:
+        As :func:`preprocess`.
+
+    Raises:
+        ArtifactError: If a part is missing or damaged, or if the parts listed different files. Nothing is written then.
+        DataError: If the source has no faces or too many faulty files, or if a class has no face left. Nothing
+            is written then.
+    """
+    outputs = images_path, manifest_path, rejects_path, summary_path
+    return _prepare(read_parts(parts), source, settings, *outputs)
+
+
+def _prepare(
+    files: Iterable[Examined],
+    source: str,
+    settings: PreprocessSettings,
+    images_path: str,
+    manifest_path: str,
+    rejects_path: str,
+    summary_path: str,
+) -> dict[str, Any]:
+    """Pack and select the faces among the examined files of a source."""
     with atomic_path(images_path) as draft:
-        reading = read_faces(source, settings, draft)
+        reading = pack(files, source, settings, draft)
         faces, removed, steps = _select(reading, settings)
         manifest = _manifest(faces, reading.fingerprint, settings)
         _check(manifest)
@@ -80,7 +128,8 @@ def preprocess(
 
 def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
-    faces = reading.faces
+    # The drops look at names, contents and labels alone; the places in the shards need not be copied with each drop.
+    faces = reading.faces[["file_name", "content_hash", "age", "gender", "race"]]
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
         _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
@@ -89,9 +138,10 @@ def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFram
     for name, why, choose in _drops(settings):
         lost = choose(faces)
         removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
-        faces = faces.drop(index=lost.index)
+        if len(lost):
+            faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
-    return faces.reset_index(drop=True), pd.concat(removed), steps
+    return reading.faces.loc[faces.index].reset_index(drop=True), pd.concat(removed), steps
 
 
 def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:

@@ -1,30 +1,33 @@
-"""Reading a source into shards: memory holds one row of text per file, never all images."""
+"""Packing examined files into shards: memory holds one row of text per file, never all images."""
 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
-from components.dataset.reasons import NAME_FAULTS, Fault, Reason
+from components.dataset.reasons import CANDIDATES, FAULTS, NAME_FAULTS, Fault, Reason
 from components.dataset.shards import ShardWriter
+from components.dataset.tables import TableBuilder
 from components.errors import DataError
+from components.preprocess.examination import Examined
 from components.preprocess.settings import PreprocessSettings
-from components.preprocess.verification import image_fault
-from components.sources.ordered_map import map_in_order
-from components.sources.source import parse_source
-from components.sources.source_file import IMAGE_SUFFIXES, SourceFile
-from components.sources.utkface import NAME_PATTERN, NameLabels, parse_name
+from components.sources.source_file import IMAGE_SUFFIXES
+from components.sources.utkface import NAME_PATTERN, NameLabels
 
 _log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 2000
 _REPEATED = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
-_FACE_COLUMNS = ["file_name", "content_hash", "image_id", "shard", "row", "age", "gender", "race"]
-_REJECT_COLUMNS = ["file_name", "content_hash", "reason", "detail"]
+_FACES = pa.schema(
+    [(name, pa.string()) for name in ("file_name", "content_hash", "image_id", "shard")]
+    + [(name, pa.int64()) for name in ("row", "age", "gender", "race")]
+)
+_REJECTS = pa.schema([(name, pa.string()) for name in ("file_name", "content_hash", "reason", "detail")])
 
 
 @dataclass(frozen=True)
@@ -49,74 +52,54 @@ class Reading:
     @property
     def faults(self) -> pd.DataFrame:
         """The rejects that are themselves faulty."""
-        return self.rejects.loc[[Reason(reason).is_fault for reason in self.rejects["reason"]]]
+        return self.rejects[self.rejects["reason"].isin(FAULTS)]
 
     @property
     def fingerprint(self) -> str:
         """The identity of the data: SHA-256 over the name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
-        candidates = self.rejects.loc[[Reason(reason).is_candidate for reason in self.rejects["reason"]]]
-        files = pd.concat([self.faces[columns], candidates[columns]])
+        candidates = self.rejects[self.rejects["reason"].isin(CANDIDATES)]
+        files = pd.concat([self.faces[columns], candidates[columns]]).sort_values(columns)
         digest = hashlib.sha256()
-        for file_name, content_hash in sorted(files.itertuples(index=False, name=None)):
+        for file_name, content_hash in files.itertuples(index=False, name=None):
             digest.update(f"{file_name}\0{content_hash}\n".encode())
         return digest.hexdigest()
 
 
-def read_faces(source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
-    """Read, verify and pack every file of a source.
+def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
+    """Pack every readable face of a source and note every other file.
 
     Args:
-        source: See :func:`components.sources.source.parse_source`.
+        files: Every file of the source, in its order.
+        source: Its name, for messages.
         settings: The stage's settings.
         images_folder: Directory of the shards to write. They hold every readable face in order of
             arrival, including those dropped later: it is not yet known which they are.
 
     Raises:
-        RequestError: If the source does not exist.
-        DataError: If the source holds no faces or too many faulty files, or can't be read.
+        DataError: If the source holds no faces or too many faulty files.
     """
-    faces: list[tuple[str | int, ...]] = []
-    rejects: list[tuple[str | Reason, ...]] = []
+    faces, rejects = TableBuilder(_FACES), TableBuilder(_REJECTS)
     names: set[str] = set()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
-        for count, (file, content_hash, examined) in enumerate(_examine_all(source, settings), 1):
-            name = file.name
+        for count, (name, content_hash, examined, content) in enumerate(files, 1):
             verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
-                rejects.append((name, content_hash, verdict.reason, verdict.detail))
+                rejects.add((name, content_hash, verdict.reason, verdict.detail))
             else:
                 image_id = _image_id(name, content_hash)
-                place = shards.add(image_id, file.content)
-                faces.append((name, content_hash, image_id, *place, verdict.age, verdict.gender, verdict.race))
+                place = shards.add(image_id, content)
+                faces.add((name, content_hash, image_id, *place, verdict.age, verdict.gender, verdict.race))
             if count % _PROGRESS_EVERY == 0:
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
+    del names
     reading = Reading(
-        pd.DataFrame(faces, columns=_FACE_COLUMNS).sort_values("file_name", ignore_index=True),
-        pd.DataFrame(rejects, columns=_REJECT_COLUMNS).sort_values(["file_name", "content_hash"], ignore_index=True),
+        faces.build().sort_by("file_name").to_pandas(),
+        rejects.build().sort_by([("file_name", "ascending"), ("content_hash", "ascending")]).to_pandas(),
     )
     _check(reading, source, settings)
     return reading
-
-
-_Examined = tuple[SourceFile, str, NameLabels | Fault]
-"""A file, the hash of its content, and its labels or its fault."""
-
-
-def _examine_all(source: str, settings: PreprocessSettings) -> Iterator[_Examined]:
-    """Yield each file of the source, examined; Pillow releases the interpreter lock while decoding."""
-
-    def examine(file: SourceFile) -> _Examined:
-        if file.fault is not None:
-            return file, "", file.fault
-        verdict = parse_name(file.name, settings.max_plausible_age)
-        if isinstance(verdict, NameLabels):
-            verdict = image_fault(file.content, settings.min_side, settings.max_pixels) or verdict
-        return file, hashlib.sha256(file.content).hexdigest(), verdict
-
-    files = parse_source(source).read(settings.limits, settings.synthetic)
-    return map_in_order(examine, files, settings.workers)
 
 
 def _image_id(file_name: str, content_hash: str) -> str:

@@ -49,6 +49,14 @@ class PreprocessSettings(Section):
     )
     shard_megabytes: float = Field(64.0, gt=0, le=1024, description="Approximate size of the images in one shard.")
     workers: int = Field(4, ge=1, le=128, description="Number of images decoded in parallel.")
+    # Decides the shape of the pipeline and nothing about the faces: it is no part of a cache key or of a manifest.
+    parts: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        exclude=True,
+        description="Number of parts in which a source is read, each by a task of its own; the result is the same.",
+    )
     seed: int = Field(0, ge=0, description="Seed that determines which faces undersampling keeps.")
     limits: SourceLimits = Field(default_factory=SourceLimits, description="Limits on what is read from a source.")
     synthetic: SyntheticSettings = Field(

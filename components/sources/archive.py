@@ -7,13 +7,15 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, Self
 
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.sources.limits import SourceLimits
-from components.sources.source_file import SourceFile, foreign_fault, printable
+from components.sources.source_file import ListedFile, SourceFile, foreign_fault, printable
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of an archive's name, in upper or lower case."""
@@ -32,11 +34,12 @@ def is_archive_name(name: str) -> bool:
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+def list_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[ListedFile]:
     """Yield every file in an archive, in the archive's own order, leaving out folders.
 
     Links, devices and pipes are faults and never followed. A ``.tar`` may be gzip-compressed
-    or not, whatever its name says.
+    or not, whatever its name says. An archive is a stream: a file can be read only until the next one is listed.
+    The limits and the checksum of a compressed tar hold for files that are passed over, too.
 
     Args:
         stream: The archive, seekable, at its start.
@@ -47,16 +50,12 @@ def read_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[
         DataError: If a member's path is absolute or has a ``..`` part, if a limit is exceeded, or if
             the archive is damaged. The archive is then refused as a whole.
     """
-    read = _read_zip if name.lower().endswith(".zip") else _read_tar
-    try:
-        yield from read(stream, name, limits)
-    except _DAMAGE as error:
-        raise DataError(
-            f"The archive {name} can't be read to the end ({error})", remedy="download or pack it again"
-        ) from error
+    members = _list_zip if name.lower().endswith(".zip") else _list_tar
+    with _damage_explained(name):
+        yield from members(stream, name, limits)
 
 
-def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+def _list_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[ListedFile]:
     total = 0
     with zipfile.ZipFile(stream) as archive:
         # Sorted by offset, the members are read in one pass, even over a network.
@@ -66,18 +65,18 @@ def _read_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
             if member.is_dir():
                 continue
             if kind not in (0, stat.S_IFREG):
-                yield SourceFile(member_name, fault=_NOT_REGULAR)
+                yield ListedFile.faulty(member_name, _NOT_REGULAR)
             elif fault := foreign_fault(member_name):
-                yield SourceFile(member_name, fault=fault)
+                yield ListedFile.faulty(member_name, fault)
             else:
                 _check_size(member_name, member.file_size, name, limits)
                 total += member.file_size
                 _check_total(total, name, limits)
                 _check_ratio(member.file_size, member.compress_size, name, limits)
-                yield SourceFile(member_name, archive.read(member))
+                yield _listed(member_name, member.file_size, partial(archive.read, member), name)
 
 
-def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[SourceFile]:
+def _list_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[ListedFile]:
     bounded = _BoundedStream(stream, name, limits)
     with _StreamedTar.open(fileobj=bounded, mode="r|") as archive:
         while (member := archive.next()) is not None:
@@ -86,13 +85,31 @@ def _read_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Sou
                 continue
             content = archive.extractfile(member) if member.isreg() else None
             if content is None:
-                yield SourceFile(member_name, fault=_NOT_REGULAR)
+                yield ListedFile.faulty(member_name, _NOT_REGULAR)
             elif fault := foreign_fault(member_name):
-                yield SourceFile(member_name, fault=fault)
+                yield ListedFile.faulty(member_name, fault)
             else:
                 _check_size(member_name, member.size, name, limits)
-                yield SourceFile(member_name, content.read())
+                yield _listed(member_name, member.size, content.read, name)
         _check_nothing_follows(archive)
+
+
+def _listed(member_name: str, size: int, content: Callable[[], bytes], archive_name: str) -> ListedFile:
+    def read() -> SourceFile:
+        with _damage_explained(archive_name):
+            return SourceFile(member_name, content())
+
+    return ListedFile(member_name, size, read)
+
+
+@contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise DataError(
+            f"The archive {name} can't be read to the end ({error})", remedy="download or pack it again"
+        ) from error
 
 
 class _StrictMember(tarfile.TarInfo):

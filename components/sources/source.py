@@ -9,15 +9,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from components.errors import RequestError
 from components.gs_uri import GsUri, is_gs_uri
-from components.sources.archive import ARCHIVE_SUFFIXES, is_archive_name, read_archive
-from components.sources.folder import read_folder
+from components.sources.archive import ARCHIVE_SUFFIXES, is_archive_name, list_archive
+from components.sources.folder import list_folder
 from components.sources.limits import SourceLimits
-from components.sources.source_file import SourceFile
+from components.sources.ordered_map import map_in_order
+from components.sources.source_file import ListedFile, SourceFile
 from components.sources.synthetic_settings import SyntheticSettings
 
 
@@ -79,8 +81,10 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
         """Yield every file, always in the same order; those that aren't images or can't be delivered carry a fault.
+
+        A file can be read only until the next one is listed, unless it passes through :meth:`fetch`.
 
         Args:
             limits: Limits on what is read.
@@ -91,6 +95,20 @@ class Source(ABC):
             DataError: If it can't be read, is refused or is damaged.
         """
 
+    def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
+        """Yield listed files so that any thread can read each of them at any time and soon.
+
+        Args:
+            files: What :meth:`list_files` yields, or some of it. Only a few are taken ahead.
+            limits: Limits on what is read.
+        """
+        return iter(files)
+
+    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+        """Yield the files of :meth:`list_files`, each of them read."""
+        for file in self.list_files(limits, synthetic):
+            yield file.read()
+
 
 class SyntheticSource(Source):
     """Faces made on the spot. The settings determine them, and every cache key includes the settings anyway."""
@@ -99,12 +117,12 @@ class SyntheticSource(Source):
         """Return the source's name."""
         return self.name
 
-    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
         """Yield the files that the settings describe."""
         from components.sources.synthetic import generate
 
         for name, content in generate(synthetic):
-            yield SourceFile(name, content)
+            yield ListedFile(name, len(content), partial(SourceFile, name, content))
 
 
 @dataclass(frozen=True)
@@ -122,11 +140,17 @@ class BucketSource(Source):
             digest.update(f"{blob.name}\0{blob.generation}\0{blob.crc32c}\0".encode())
         return digest.hexdigest()
 
-    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
-        """Download the objects, or read the archive as a stream."""
-        from components.sources.bucket import read_bucket
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
+        """Yield the objects, sorted by name, or the files of the archive."""
+        from components.sources.bucket import list_bucket
 
-        return read_bucket(self.uri, limits)
+        return list_bucket(self.uri, limits)
+
+    def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
+        """Download several objects at once; read an archive as the stream that it is."""
+        if is_archive_name(self.uri.path):
+            return (file.fetched() for file in files)
+        return map_in_order(ListedFile.fetched, files, limits.download_workers)
 
 
 class _LocalSource(Source):
@@ -172,10 +196,10 @@ class FolderSource(_LocalSource):
 
     _type = stat.S_IFDIR
 
-    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
         """Yield the files, sorted by name."""
         self._check()
-        return read_folder(self.path, limits)
+        return list_folder(self.path, limits)
 
     def _files(self) -> Iterable[Path]:
         return sorted(item for item in self.path.rglob("*") if item.is_file())
@@ -186,13 +210,17 @@ class ArchiveSource(_LocalSource):
 
     _type = stat.S_IFREG
 
-    def read(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[SourceFile]:
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
         """Yield the files in the archive's own order."""
         self._check()
         with _failure_explained(self.path):
             stream = self.path.open("rb")
         with stream:
-            yield from read_archive(stream, self.name, limits)
+            yield from list_archive(stream, self.name, limits)
+
+    def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
+        """Read the stream."""
+        return (file.fetched() for file in files)
 
     def _files(self) -> Iterable[Path]:
         return [self.path]

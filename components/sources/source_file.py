@@ -1,7 +1,7 @@
 """One file of a source, as every kind of source delivers it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from components.dataset.reasons import Fault, Reason
 from components.sources.limits import SourceLimits
@@ -12,7 +12,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file of a source, or why it could not be delivered.
 
@@ -27,10 +27,36 @@ class SourceFile:
     fault: Fault | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file that a source has listed but not read.
+
+    Attributes:
+        name: Path inside the source, with ``/`` between its parts.
+        size: Bytes that reading it will bring into memory, as listed.
+        read: Reads it; :meth:`components.sources.source.Source.list_files` says until when that is possible.
+    """
+
+    name: str
+    size: int
+    read: Callable[[], SourceFile]
+
+    @classmethod
+    def faulty(cls, name: str, fault: Fault) -> "ListedFile":
+        """Return a file that is not going to be read."""
+        file = SourceFile(name, fault=fault)
+        return cls(name, 0, lambda: file)
+
+    def fetched(self) -> "ListedFile":
+        """Read the file now, so that it can be read again at any time."""
+        file = self.read()
+        return ListedFile(file.name, len(file.content), lambda: file)
+
+
 def foreign_fault(name: str) -> Fault | None:
     """Return why a file can't be a face, judged by its path alone so that it need not be read, or None."""
-    for part in PurePosixPath(name).parts:
-        if part.startswith(".") or part.lower() in _SYSTEM_NAMES:
+    for part in name.split("/"):
+        if (part.startswith(".") and part != ".") or part.lower() in _SYSTEM_NAMES:
             return Fault(Reason.SYSTEM_FILE, f"'{part}' belongs to the operating system or a tool")
     if not name.lower().endswith(IMAGE_SUFFIXES):
         return Fault(Reason.OTHER_FILE, f"the name does not end in {', '.join(IMAGE_SUFFIXES)}")

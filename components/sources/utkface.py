@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from components.dataset.labels import ETHNICITIES, GENDERS
 from components.dataset.reasons import Fault, Reason
@@ -36,7 +35,7 @@ def parse_name(file_name: str, max_plausible_age: int) -> NameLabels | Fault:
         >>> parse_name("UTKFace/26_1_2_20170116174525125.jpg.chip.jpg", 116)
         NameLabels(age=26, gender=1, race=2)
     """
-    fields = PurePosixPath(file_name).name.partition(".")[0].split("_")
+    fields = file_name.rpartition("/")[2].partition(".")[0].split("_")
     if len(fields) > len(_FIELDS):
         return Fault(Reason.EXTRA_FIELD, f"{len(fields)} fields, {NAME_PATTERN} has {len(_FIELDS)}")
     if len(fields) < len(_FIELDS) or not all(fields):

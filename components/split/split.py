@@ -103,11 +103,19 @@ def _place_groups(
     validates = np.zeros(len(cells), bool)
     seen = np.zeros(len(quota))
     placed = np.zeros(len(quota), np.int64)
+    # Sorted by group, each group is a slice of its faces and, counted by cell, a slice of its cells.
     rows = np.flatnonzero(copied)
-    members = [group.index.to_numpy() for _, group in pd.Series(groups[rows], index=rows).groupby(groups[rows])]
-    for position in rng.permutation(len(members)):
-        faces = members[position]
-        touched, counts = np.unique(cells[faces], return_counts=True)
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    names, number = np.unique(groups[rows], return_inverse=True)
+    pairs, all_counts = np.unique(number * len(quota) + cells[rows], return_counts=True)
+    all_touched = pairs % len(quota)
+    bounds = np.arange(len(names) + 1)
+    row_bounds = np.searchsorted(number, bounds).tolist()
+    cell_bounds = np.searchsorted(pairs // len(quota), bounds).tolist()
+    for position in rng.permutation(len(names)).tolist():
+        faces = rows[row_bounds[position] : row_bounds[position + 1]]
+        part = slice(cell_bounds[position], cell_bounds[position + 1])
+        touched, counts = all_touched[part], all_counts[part]
         seen[touched] += fraction * counts
         before = seen[touched] - placed[touched]
         nearer = np.square(before - counts).sum() < np.square(before).sum()

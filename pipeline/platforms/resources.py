@@ -70,7 +70,10 @@ _TABLE_STAGE = StageResources(timeout_seconds=1800)
 class ResourcesSettings(Section):
     """What every stage may use."""
 
-    preprocess: StageResources = Field(_IMAGE_STAGE, description="Stage 1.")
+    preprocess: StageResources = Field(_IMAGE_STAGE, description="Stage 1, or each part of it.")
+    merge_parts: StageResources = Field(
+        StageResources(timeout_seconds=2 * 3600), description="End of stage 1, if the source is read in parts."
+    )
     build_test_set: StageResources = Field(_TABLE_STAGE, description="Stage 2.")
     split: StageResources = Field(_TABLE_STAGE, description="Stage 3.")
     tune: StageResources = Field(_gpu_stage(hours=24), description="Stage 4.")

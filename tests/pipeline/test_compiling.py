@@ -258,3 +258,13 @@ def test_the_compiled_pipeline_runs_here(compile_for, tmp_path, capsys):
         pipeline(source="synthetic")
     assert list((tmp_path / "root").rglob("manifest"))
     assert "DataError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("target", "unit"), [("kubeflow", "000M"), ("vertex", "G")])
+def test_a_source_is_read_in_parts_where_asked_each_with_the_resources_of_preprocess(compile_for, target, unit):
+    pipeline, _ = compile_for(
+        target, preprocess__parts=3, resources__preprocess__memory_gb=12, resources__merge_parts__memory_gb=6
+    )
+    assert set(pipeline.stages) == (STAGES - {"preprocess"}) | {"read_part", "merge_parts"}
+    memory = {name: stage.resources["memory limit"] for name, stage in pipeline.stages.items()}
+    assert (memory["read_part"], memory["merge_parts"]) == (f"12{unit}", f"6{unit}")

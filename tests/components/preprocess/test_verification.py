@@ -42,16 +42,34 @@ def test_a_jpeg_that_never_reaches_its_end_mark_is_truncated(picture):
             tf.io.decode_image(damaged)
 
 
+def test_colours_that_no_decoder_can_spread_over_the_pixels_are_noticed(picture):
+    damaged = bytearray(picture())
+    sampling = damaged.index(b"\xff\xc0") + 11
+    damaged[sampling], damaged[sampling + 3] = 0x31, 0x21  # Three columns of luminance to two of colour.
+    assert reason_of(bytes(damaged)) is Reason.DAMAGED
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.io.decode_image(bytes(damaged))
+
+
 def test_size_limits_hold_before_any_pixel_is_decompressed(picture):
     assert reason_of(picture(size=(31, 40))) is Reason.TOO_SMALL
     huge_header_and_nothing_else = picture(size=(101, 100), file_format="PNG")[:60]
     assert reason_of(huge_header_and_nothing_else) is Reason.TOO_MANY_PIXELS
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
-def test_tensorflow_decodes_whatever_passes(picture, file_format):
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("JPEG", {"subsampling": "4:4:4"}),
+        ("JPEG", {"subsampling": "4:2:2", "restart_marker_blocks": 2}),
+        ("PNG", {}),
+    ],
+)
+def test_tensorflow_decodes_whatever_passes(picture, file_format, options):
     rng = np.random.default_rng(0)
-    sound = picture(file_format=file_format)
+    sound = picture(file_format=file_format, **options)
     passed = 0
     for cut in [0] * 60 + list(range(1, 40)):
         damaged = bytearray(sound[: len(sound) - cut])

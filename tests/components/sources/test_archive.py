@@ -9,14 +9,14 @@ import pytest
 
 from components.dataset.reasons import Reason
 from components.errors import DataError
-from components.sources.archive import read_archive
+from components.sources.archive import list_archive
 from components.sources.limits import SourceLimits
 
 FACES = [("UTKFace/20_0_1_7.jpg", b"first"), ("UTKFace/20_0_0_9.jpg", b"second")]
 
 
 def read(content, name, **limits):
-    return list(read_archive(io.BytesIO(content), name, SourceLimits(**limits)))
+    return [file.read() for file in list_archive(io.BytesIO(content), name, SourceLimits(**limits))]
 
 
 @pytest.fixture(params=["faces.tar", "faces.tar.gz", "faces.tgz", "faces.zip"])

@@ -1,5 +1,7 @@
 import hashlib
 import os
+import threading
+import time
 import zipfile
 
 import pytest
@@ -9,9 +11,10 @@ from google.cloud import storage
 from components.dataset.reasons import Reason
 from components.errors import DataError
 from components.gs_uri import GsUri
-from components.sources.bucket import list_blobs, read_bucket
+from components.sources.bucket import list_blobs
 from components.sources.limits import SourceLimits
 from components.sources.source import parse_source
+from components.sources.synthetic_settings import SyntheticSettings
 
 FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
 
@@ -39,7 +42,9 @@ def upload(bucket):
 
 
 def read(source, **limits):
-    return {file.name: file for file in read_bucket(GsUri.parse(source), SourceLimits(**limits))}
+    source, limits = parse_source(source), SourceLimits(**limits)
+    files = source.fetch(source.list_files(limits, SyntheticSettings()), limits)
+    return {file.name: file.read() for file in files}
 
 
 def test_a_prefix_gives_every_object_below_it_in_order(upload):
@@ -65,6 +70,46 @@ def test_archives_are_read_as_streams(upload, tar, zipped):
     )
     for name in ("faces.tar.gz", "faces.tar", "faces.zip"):
         assert {name: file.content for name, file in read(f"gs://faces/data/{name}").items()} == FACES
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Count the downloads that run at the same time; give the list of counts."""
+    running, counts, lock = [0], [], threading.Lock()
+
+    def download(blob, *arguments, original=storage.Blob.download_as_bytes, **options):
+        with lock:
+            running[0] += 1
+            counts.append(running[0])
+        try:
+            time.sleep(0.02)
+            return original(blob, *arguments, **options)
+        finally:
+            with lock:
+                running[0] -= 1
+
+    monkeypatch.setattr(storage.Blob, "download_as_bytes", download)
+    return counts
+
+
+def test_downloads_go_on_while_earlier_files_are_worked_on_and_never_run_far_ahead(upload, at_once):
+    upload(FACES)
+    source, limits = parse_source("gs://faces/UTKFace"), SourceLimits(download_workers=4)
+    files = source.fetch(source.list_files(limits, SyntheticSettings()), limits)
+    first = next(files)
+    time.sleep(0.5)
+    assert len(at_once) == 8
+    assert max(at_once) == 4
+    names = [file.name for file in (first, *files)]
+    assert names == [name.removeprefix("UTKFace/") for name in sorted(FACES)]
+
+
+def test_an_archive_is_downloaded_ahead_of_what_is_read(upload, tar, at_once, monkeypatch):
+    monkeypatch.setattr("components.sources.bucket._CHUNK_BYTES", 5000)
+    monkeypatch.setattr("components.sources.bucket._BUFFER_BYTES", 1000)
+    upload({"faces.tar.gz": tar(FACES.items())})
+    assert {name: file.content for name, file in read("gs://faces/faces.tar.gz").items()} == FACES
+    assert max(at_once) == 2
 
 
 def test_foreign_and_large_objects_are_rejected_without_a_download(upload):

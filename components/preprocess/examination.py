@@ -1,0 +1,89 @@
+"""Examining the files of a source: each is read, hashed and verified by one of several threads."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from components.dataset.reasons import Fault
+from components.preprocess.settings import PreprocessSettings
+from components.preprocess.verification import image_fault
+from components.sources.ordered_map import map_in_order
+from components.sources.source import Source, parse_source
+from components.sources.source_file import ListedFile
+from components.sources.utkface import NameLabels, parse_name
+
+# A task for a thread costs about as much as the work on one small file: a thread takes several files at once,
+# but never so many that the images in memory add up.
+_BATCH_FILES = 32
+_BATCH_BYTES = 1 << 20
+
+
+class Examined(NamedTuple):
+    """What is known about one file.
+
+    Attributes:
+        name: Path inside the source.
+        content_hash: SHA-256 of the content; empty where the content was not read.
+        verdict: The labels in the name of a readable face, or what is wrong with the file.
+        content: The bytes of a readable face; empty for any other file.
+    """
+
+    name: str
+    content_hash: str
+    verdict: NameLabels | Fault
+    content: bytes
+
+
+def examine_source(source: str, settings: PreprocessSettings) -> Iterator[Examined]:
+    """Yield each file of a source, examined, in the source's order.
+
+    Args:
+        source: See :func:`components.sources.source.parse_source`.
+        settings: The stage's settings.
+    """
+    origin = parse_source(source)
+    yield from examine_files(origin, origin.list_files(settings.limits, settings.synthetic), settings)
+
+
+def examine_files(origin: Source, files: Iterable[ListedFile], settings: PreprocessSettings) -> Iterator[Examined]:
+    """Yield some files of a source, examined.
+
+    Args:
+        origin: The source.
+        files: What it lists, or some of it.
+        settings: The stage's settings.
+    """
+    examine = partial(_examine_batch, settings)
+    for batch in map_in_order(examine, _batches(origin.fetch(files, settings.limits)), settings.workers):
+        yield from batch
+
+
+def _batches(files: Iterable[ListedFile]) -> Iterator[list[ListedFile]]:
+    batch: list[ListedFile] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file.size
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _examine_batch(settings: PreprocessSettings, files: list[ListedFile]) -> list[Examined]:
+    return [_examine(file, settings) for file in files]
+
+
+def _examine(listed: ListedFile, settings: PreprocessSettings) -> Examined:
+    file = listed.read()
+    name, content = file.name, file.content
+    if file.fault is not None:
+        return Examined(name, "", file.fault, b"")
+    verdict = parse_name(name, settings.max_plausible_age)
+    if isinstance(verdict, NameLabels):
+        verdict = image_fault(content, settings.min_side, settings.max_pixels) or verdict
+    # Pillow and, from 2 kB on, hashlib release the interpreter lock.
+    content_hash = hashlib.sha256(content).hexdigest()
+    return Examined(name, content_hash, verdict, content if isinstance(verdict, NameLabels) else b"")
