@@ -17,9 +17,9 @@ install: .venv/installed ## Set up .venv from the locked requirements
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "evenface needs Python 3.11 or 3.12: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r docker/requirements-dev.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r docker/requirements-dev.txt
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable .
-	$(BIN)/python -m compileall -q components pipeline
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib components pipeline || true
 	touch $@
 
 run: install ## Run the whole pipeline on synthetic faces and write runs/demo/report.html
