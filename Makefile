@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format lock schemas image clean
+.PHONY: help install run test bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,9 @@ run: install ## Run the whole pipeline on synthetic faces and write runs/demo/re
 
 test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
+
+bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
+	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
 
 lint: install ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo

@@ -68,7 +68,9 @@ def _bench(rows: list[Row], source: str, output: Path, console: Console) -> int:
             machine["load_after"], machine["seconds"] = load(), round(time.monotonic() - started, 1)
             write_json(output, report(machine, results))
     console.print(render(results))
-    console.print(f"{machine['seconds']:.0f} s; load {machine['load_before'][0]} before, {machine['load_after'][0]} after")
+    console.print(
+        f"{machine['seconds']:.0f} s; load {machine['load_before'][0]} before, {machine['load_after'][0]} after"
+    )
     console.print(f"Written to {output}")
     missed = [result.row.name for result in results if not result.holds]
     if missed:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _FIRST_MOMENT = datetime(2019, 5, 1, tzinfo=UTC)
-_DRAWN = 1_000
+_DRAWN = 1_500
 _SIDE = 200
 _SHARD_NAMES = ("images", "manifest.parquet", "rejects.parquet", "summary.json")
 
@@ -62,7 +62,7 @@ def make_faces(folder: Path, source: str) -> Faces:
 
     Args:
         folder: The bench's temporary folder.
-        source: As for ``evenface run``; ``synthetic`` for 1,000 pictures of 200 × 200 pixels, the size of UTKFace's.
+        source: As for ``evenface run``; ``synthetic`` for 1,500 pictures of 200 × 200 pixels, the size of UTKFace's.
     """
     from components.preprocess.preprocess import preprocess
     from components.preprocess.settings import PreprocessSettings

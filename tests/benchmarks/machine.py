@@ -34,7 +34,9 @@ def load() -> list[float]:
 
 def _processor() -> str:
     facts = Path("/proc/cpuinfo")
-    names = [line for line in facts.read_text().splitlines() if line.startswith("model name")] if facts.is_file() else []
+    names = (
+        [line for line in facts.read_text().splitlines() if line.startswith("model name")] if facts.is_file() else []
+    )
     return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
 
 

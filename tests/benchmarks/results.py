@@ -74,17 +74,30 @@ def _constants(results: Iterable[Result]) -> dict[str, Any]:
 def render(results: Sequence[Result]) -> Table:
     """Return the table, one line for each bar."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("row", "what", "measure", "median (range)", "bar", "holds", "CPU, ours / other", "wall, ours / other"):
+    for heading in (
+        "row",
+        "what",
+        "measure",
+        "median (range)",
+        "bar",
+        "holds",
+        "CPU, ours / other",
+        "wall, ours / other",
+    ):
         table.add_column(heading, justify="right" if heading in {"median (range)", "bar"} else "left", no_wrap=True)
     for result in results:
         if not result.pairs:
             state = "skipped" if result.skipped else "failed"
-            table.add_row(result.row.name, result.row.title, state, result.problem or "", "", "" if result.skipped else "no")
+            table.add_row(
+                result.row.name, result.row.title, state, result.problem or "", "", "" if result.skipped else "no"
+            )
             continue
         for place, bar in enumerate(result.row.bars):
             head = ("", "") if place else (result.row.name, result.row.title)
             costs = ("", "") if place else _costs(result)
-            table.add_row(*head, _measure(bar), _spread(bar, result.pairs), bar.limit(), _verdict(bar, result.pairs), *costs)
+            table.add_row(
+                *head, _measure(bar), _spread(bar, result.pairs), bar.limit(), _verdict(bar, result.pairs), *costs
+            )
     return table
 
 

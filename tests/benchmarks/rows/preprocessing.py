@@ -47,10 +47,11 @@ def _check_and_pack(folder: Path, shard: Path) -> None:
     waiting = 0
     schema = pa.schema([("image_id", pa.string()), ("jpeg", pa.binary())])
     with pq.ParquetWriter(shard, schema, compression="none", use_dictionary=False) as writer:
-        for name in sorted(os.listdir(folder)):
-            content = (folder / name).read_bytes()
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            with open(entry.path, "rb") as file:
+                content = file.read()
             content_hash = hashlib.sha256(content).hexdigest()
-            age, gender, race = map(int, name.split("_")[:3])
+            age, gender, race = map(int, entry.name.split("_")[:3])
             if not (0 < age <= 116 and 0 <= gender <= 1 and 0 <= race <= 4):
                 continue
             with Image.open(io.BytesIO(content)) as image:
@@ -59,7 +60,7 @@ def _check_and_pack(folder: Path, shard: Path) -> None:
                 image.load()
             if b"\xff\xd9" not in content[-64:]:
                 continue
-            rows.append((name, content_hash, age, gender, race))
+            rows.append((entry.name, content_hash, age, gender, race))
             names.append(content_hash)
             contents.append(content)
             waiting += len(content)
