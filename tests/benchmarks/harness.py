@@ -8,10 +8,11 @@ once, so that a machine that slows down for a minute slows both.
 import multiprocessing
 import os
 import resource
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -179,13 +180,15 @@ class _Process(AbstractContextManager["_Process"]):
         """End the process, by force where it does not end by itself."""
         self._connection.close()
         self._process.join(0 if any(exception) else _SECONDS_TO_END)
-        if self._process.is_alive():
-            self._process.kill()
+        if self._process.is_alive() and self._process.pid:
+            # With the processes that it started, such as a run of the demo.
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.join()
 
 
 def _serve(way: Way, faces: Faces, connection: Connection, turns: int) -> None:
-    """Run a way in this process; what it prints goes to a log in the bench's folder."""
+    """Run a way in this process, the first of a group; what it prints goes to a log in the bench's folder."""
+    os.setpgrp()
     log = os.open(faces.folder / "ways.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -196,7 +199,10 @@ def _serve(way: Way, faces: Faces, connection: Connection, turns: int) -> None:
     except Exception as error:  # noqa: BLE001 - a row that fails must not end the bench
         traceback.print_exc()
         text = " ".join(str(error).split())[:200]
-        connection.send(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+        with suppress(OSError, EOFError):
+            connection.send(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+            while True:  # Until the bench has read it and hangs up: a pipe closed too early loses it.
+                connection.recv()
 
 
 def _wait_until_quiet() -> float:

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.table import Table
@@ -84,13 +84,12 @@ def render(results: Sequence[Result]) -> Table:
         "CPU, ours / other",
         "wall, ours / other",
     ):
-        table.add_column(heading, justify="right" if heading in {"median (range)", "bar"} else "left", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if heading in {"median (range)", "bar"} else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading != "what", min_width=len(heading))
     for result in results:
         if not result.pairs:
-            state = "skipped" if result.skipped else "failed"
-            table.add_row(
-                result.row.name, result.row.title, state, result.problem or "", "", "" if result.skipped else "no"
-            )
+            state = ("skipped", "") if result.skipped else ("failed", "no")
+            table.add_row(result.row.name, f"{result.row.title}: {result.problem}", state[0], "", "", state[1])
             continue
         for place, bar in enumerate(result.row.bars):
             head = ("", "") if place else (result.row.name, result.row.title)

@@ -60,7 +60,8 @@ def test_memory_is_that_of_the_turn_not_of_the_process_that_started_it(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("way", "message"), [(toys.fail, "ValueError: the disk is full"), (toys.leave, "before its turns were over")]
+    ("way", "message"),
+    [(toys.fail, "ValueError: the disk is full"), (toys.leave, "before its turns were over"), (toys.refuse, "no disk")],
 )
 def test_a_way_that_fails_or_ends_early_is_named(tmp_path, way, message):
     with pytest.raises(WayError, match=message):

@@ -35,3 +35,8 @@ def leave(faces: Faces, turns: Turns) -> None:
     """Take one turn and end."""
     turns.begin()
     turns.end()
+
+
+def refuse(faces: Faces, turns: Turns) -> None:
+    """Raise before the first turn."""
+    raise ValueError("there is no disk")

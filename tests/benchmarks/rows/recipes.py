@@ -77,6 +77,24 @@ def generator_flow(faces: Faces, count: int, side: int = SIDE) -> Any:
     )
 
 
+def fit_generator(network: Any, flow: Any, epochs: int, callback: Any) -> None:
+    """Fit a network to a generator's batches; the targets become a tuple, as Keras wants them."""
+    import keras
+
+    class Tuples(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return len(flow)
+
+        def __getitem__(self, index: int) -> Any:
+            images, targets = flow[index]
+            return images, tuple(targets)
+
+        def on_epoch_end(self) -> None:
+            flow.on_epoch_end()
+
+    network.fit(Tuples(), epochs=epochs, callbacks=[callback], verbose=0)
+
+
 def keras_network(classes: int, side: int = SIDE) -> Any:
     """Return the proof of concept's network as Keras builds and compiles it, XLA off."""
     import keras
@@ -106,7 +124,7 @@ def epoch_turns(turns: Turns) -> Any:
     """Return the callback that makes every epoch of a fit a turn, its validation included."""
     import keras
 
-    class EpochTurns(keras.callbacks.Callback):
+    class EpochTurns(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             turns.begin()
 

@@ -27,7 +27,7 @@ def start_split(faces: Faces, turns: Turns) -> None:
     _import(faces, turns, "components.split.split")
 
 
-def _network(faces: Faces) -> Any:
+def _network(faces: Faces) -> tuple[Any, Any, int]:
     from components.model.settings import Hyperparameters
     from components.training.compiled import build_compiled
 
@@ -58,7 +58,8 @@ def our_scoring(faces: Faces, turns: Turns) -> None:
     from components.model.serving import ServedModel, export
 
     path, manifest = faces.folder / "served", choose(faces, _IMAGES)
-    export(*_network(faces), path)
+    network, age_scale, image_size = _network(faces)
+    export(network, age_scale, image_size, path)
     model = ServedModel(path)
     turns.units = _IMAGES
     for _ in turns:

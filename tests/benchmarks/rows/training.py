@@ -11,6 +11,7 @@ from tests.benchmarks.rows.recipes import (
     DROPOUT,
     SIDE,
     epoch_turns,
+    fit_generator,
     generator_flow,
     keras_network,
     load,
@@ -58,7 +59,7 @@ def generator_training(faces: Faces, turns: Turns) -> None:
     """Train as the proof of concept did: Keras's generator into Keras's own network."""
     flow = generator_flow(faces, _IMAGES)
     turns.units = _IMAGES
-    keras_network(classes=5).fit(flow, epochs=turns.total, callbacks=[epoch_turns(turns)], verbose=0)
+    fit_generator(keras_network(classes=5), flow, turns.total, epoch_turns(turns))
 
 
 def keras_constant_batch(faces: Faces, turns: Turns, side: int = SIDE) -> None:
