@@ -112,7 +112,7 @@ Way = Callable[[Faces, Turns], None]
 
 
 def alternate(
-    ours: Way, other: Way, faces: Faces, *, pairs: int, warm_up: bool = True, fresh: bool = False, limit_seconds: float
+    ours: Way, other: Way, faces: Faces, *, pairs: int, warm_up: int = 1, fresh: bool = False, limit_seconds: float
 ) -> list[Pair]:
     """Measure two ways in turn.
 
@@ -121,7 +121,7 @@ def alternate(
         other: What it is compared with.
         faces: What both work on.
         pairs: Number of pairs; every second one has the other way first.
-        warm_up: Whether each process takes one turn that is not counted.
+        warm_up: Number of turns of each process that are not counted: first calls compile, buffers find their size.
         fresh: Whether every turn gets a new process, for what a process does only once or for its peak of memory.
         limit_seconds: Longest that a turn, with what the way does before it, may take.
 

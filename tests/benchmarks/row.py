@@ -88,7 +88,7 @@ class Row:
         bars: What is read off and, if it has a limit, must hold.
         unit: What a turn is divided by.
         pairs: Number of pairs of turns.
-        warm_up: Whether a first turn of each is not counted.
+        warm_up: Number of first turns of each process that are not counted.
         fresh: Whether every turn gets a new process.
         limit_seconds: Longest that a turn may take.
         constant: Name under which ours' CPU seconds per unit are written for estimates, if they are.
@@ -102,7 +102,7 @@ class Row:
     bars: tuple[Bar, ...]
     unit: str = "run"
     pairs: int = 3
-    warm_up: bool = True
+    warm_up: int = 1
     fresh: bool = False
     limit_seconds: float = 300.0
     constant: str | None = None

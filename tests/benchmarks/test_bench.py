@@ -52,7 +52,7 @@ def test_pairs_alternate_and_each_way_pays_for_itself(tmp_path):
 def test_memory_is_that_of_the_turn_not_of_the_process_that_started_it(tmp_path):
     ballast = bytearray(1) * 400_000_000
     ways = (partial(toys.hold, megabytes=100), partial(toys.hold, megabytes=1))
-    pairs = alternate(*ways, Faces(tmp_path), pairs=1, warm_up=False, fresh=True, limit_seconds=60)
+    pairs = alternate(*ways, Faces(tmp_path), pairs=1, warm_up=0, fresh=True, limit_seconds=60)
     assert len(ballast) == 400_000_000
     assert pairs[0].ours.peak_megabytes - pairs[0].other.peak_megabytes == pytest.approx(99, abs=10)
     assert pairs[0].other.peak_megabytes < 300

@@ -80,7 +80,7 @@ ROWS = (
         partial(our_comparison, tested=7_500),
         bars=(ours_at_most(15.0, "CPU"), ours_at_most(600.0, "memory"), share()),
         pairs=2,
-        warm_up=False,
+        warm_up=0,
         fresh=True,
     ),
     Row(
@@ -90,7 +90,7 @@ ROWS = (
         partial(our_comparison, tested=10_000),
         bars=(ours_at_most(1000.0, "memory"), share()),
         pairs=1,
-        warm_up=False,
+        warm_up=0,
         fresh=True,
     ),
     Row(

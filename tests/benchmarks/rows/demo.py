@@ -57,7 +57,7 @@ ROWS = (
         demo_before,
         bars=(share(0.5, by="wall"), share()),
         pairs=1,
-        warm_up=False,
+        warm_up=0,
         fresh=True,
         limit_seconds=900.0,
         skip=_revision_is_missing,

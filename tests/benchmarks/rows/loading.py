@@ -105,6 +105,7 @@ ROWS = (
         bars=(faster(9.0),),
         unit="image",
         pairs=5,
+        warm_up=2,
         constant="augmentation",
     ),
     Row(
@@ -132,5 +133,6 @@ ROWS = (
         chained_op_epochs,
         bars=(faster(),),
         unit="image",
+        warm_up=2,
     ),
 )

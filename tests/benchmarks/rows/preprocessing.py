@@ -93,7 +93,7 @@ ROWS = (
         bars=(share(1.1, by="memory"),),
         unit="file",
         pairs=2,
-        warm_up=False,
+        warm_up=0,
         fresh=True,
     ),
 )

@@ -85,6 +85,7 @@ ROWS = (
         start_split,
         bars=(share(),),
         unit="process",
+        pairs=2,
         constant="start_up",
     ),
     Row(

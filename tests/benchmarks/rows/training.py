@@ -93,7 +93,7 @@ ROWS = (
         our_constant_batch,
         bars=(faster(0.92),),
         unit="image",
-        pairs=5,
+        pairs=4,
     ),
     Row(
         "batch_norm",
