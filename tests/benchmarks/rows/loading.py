@@ -9,22 +9,22 @@ from tests.benchmarks.harness import Turns
 from tests.benchmarks.row import Row, faster
 from tests.benchmarks.rows.recipes import BATCH, SIDE, choose, consume, generator_flow, load, make_recipe
 
+# Enough that a buffer which tf.data enlarges meanwhile does not count for much.
 _IMAGES = 20 * BATCH
-_WARM_IMAGES = 10 * BATCH
 
 
-def _our_batches(faces: Faces, images: int) -> tuple[Any, int]:
+def _our_batches(faces: Faces) -> tuple[Any, int]:
     from components.training.batches import training_batches
 
     recipe = make_recipe()
-    batches, steps = training_batches(load(faces, images, recipe).train, BATCH, recipe.augmentation, 0)
+    batches, steps = training_batches(load(faces, _IMAGES, recipe).train, BATCH, recipe.augmentation, 0)
     return iter(batches), steps
 
 
 def our_warm_epochs(faces: Faces, turns: Turns) -> None:
     """Iterate over our loader, the images decoded."""
-    batches, steps = _our_batches(faces, _WARM_IMAGES)
-    turns.units = _WARM_IMAGES
+    batches, steps = _our_batches(faces)
+    turns.units = _IMAGES
     for _ in turns:
         consume(batches, steps)
 
@@ -33,13 +33,13 @@ def our_first_epochs(faces: Faces, turns: Turns) -> None:
     """Decode and iterate, from the shards each time."""
     turns.units = _IMAGES
     for _ in turns:
-        consume(*_our_batches(faces, _IMAGES))
+        consume(*_our_batches(faces))
 
 
 def generator_epochs(faces: Faces, turns: Turns) -> None:
     """Iterate over Keras's generator, which reads and decodes the files in every epoch."""
-    flow = generator_flow(faces, _WARM_IMAGES)
-    turns.units = _WARM_IMAGES
+    flow = generator_flow(faces, _IMAGES)
+    turns.units = _IMAGES
     for _ in turns:
         consume(flow, len(flow))
 
@@ -48,7 +48,7 @@ def chained_op_epochs(faces: Faces, turns: Turns) -> None:
     """Iterate over the same affine augmentation done by TensorFlow's own operation for projective transforms."""
     import tensorflow as tf
 
-    images = tf.constant(load(faces, _WARM_IMAGES, make_recipe()).train.images[:])
+    images = tf.constant(load(faces, _IMAGES, make_recipe()).train.images[:])
 
     def augment(rows: tf.Tensor) -> tf.Tensor:
         count = tf.shape(rows)[0]
@@ -66,11 +66,11 @@ def chained_op_epochs(faces: Faces, turns: Turns) -> None:
         )
         return tf.clip_by_value(changed + tf.random.uniform([count, 1, 1, 1], -38.0, 38.0), 0.0, 255.0)
 
-    order = tf.data.Dataset.range(_WARM_IMAGES).shuffle(_WARM_IMAGES).batch(BATCH).repeat()
+    order = tf.data.Dataset.range(_IMAGES).shuffle(_IMAGES).batch(BATCH).repeat()
     batches = iter(order.map(augment, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE))
-    turns.units = _WARM_IMAGES
+    turns.units = _IMAGES
     for _ in turns:
-        consume(batches, _WARM_IMAGES // BATCH)
+        consume(batches, _IMAGES // BATCH)
 
 
 def our_decoding(faces: Faces, turns: Turns) -> None:
