@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long lint format lock schemas image clean
+.PHONY: help install run test test-long bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,8 @@ test: install lint ## Lint, check types and run the tests
 
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
+bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
+	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
 
 lint: install ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo

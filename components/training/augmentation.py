@@ -109,14 +109,18 @@ class Augmentation(keras.layers.Layer):
     """Images as the network takes them: changed while it trains, unchanged otherwise.
 
     The result is float32 even under a mixed policy, which would round the pixels.
+
+    Args:
+        enabled: False never changes them.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, enabled: bool = True, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
+        self.enabled = enabled
 
     def call(self, images: Any, transforms: Any, brightness: Any, training: bool | None = None) -> Any:
         """Return pixels 0 … 255, float32; the arguments are those of :func:`augment`."""
-        if not training:
+        if not (training and self.enabled):
             return ops.cast(images, "float32")
         # Other back ends compile the whole training step.
         compiled = _augment_compiled if keras.backend.backend() == "tensorflow" else augment

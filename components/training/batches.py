@@ -11,6 +11,8 @@ from components.training.augmentation import draw_changes, no_changes
 from components.training.images import Images
 from components.training.settings import AugmentationSettings
 
+_BATCHES_AHEAD = 2
+
 Arrays = Mapping[str, np.ndarray]
 _Columns = tuple[dict[str, tf.Tensor], ...]
 _Batch = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], dict[str, tf.Tensor]]
@@ -91,7 +93,7 @@ def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
 
 
 def _prefetch(make_batch: Callable[..., _Batch], order: tf.data.Dataset) -> tf.data.Dataset:
-    return order.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return order.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_BATCHES_AHEAD)
 
 
 def _shuffled_indices(count: int, batch_size: int, seed: int) -> tf.data.Dataset:

@@ -62,7 +62,8 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         "transforms": keras.Input((6,), dtype="float32", name="transforms"),
         "brightness": keras.Input((), dtype="float32", name="brightness"),
     }
-    model = keras.Model(inputs, network(Augmentation(name="augmentation")(**inputs)), name="evenface_training")
+    augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
+    model = keras.Model(inputs, network(augmentation(**inputs)), name="evenface_training")
     faces = len(data.train.images)
     steps = math.ceil(faces / shared_batch(faces, training.faces_per_step))
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
