@@ -58,19 +58,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
         )
-
-
-def fuse_batch_norm(network: keras.Model) -> keras.Model:
-    """Return a network with the same weights whose batch normalisations are fused.
-
-    Args:
-        network: A functional model.
-    """
-
-    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = BatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)
-        return kind.from_config(layer.get_config())
-
-    fused = keras.models.clone_model(network, clone_function=clone)
-    fused.set_weights(network.get_weights())
-    return fused

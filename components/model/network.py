@@ -11,7 +11,7 @@ from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
-from components.model.batch_norm import fuse_batch_norm
+from components.model.fusing import fuse
 from components.model.heads import StraightThroughClip
 from components.model.settings import Hyperparameters, ModelSettings
 
@@ -47,7 +47,7 @@ def build_network(
     Raises:
         RequestError: If the backbone's weights can't be downloaded or read.
     """
-    backbone = fuse_batch_norm(_build_backbone(settings))
+    backbone = fuse(_build_backbone(settings))
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = settings.batch_norm_momentum

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.model.batch_norm import BatchNormalization, fuse_batch_norm
+from components.model.batch_norm import BatchNormalization
 
 
 def both(**config):
@@ -62,14 +62,3 @@ def test_half_precision_and_other_shapes_go_through():
     assert half(tf.cast(images(), tf.float16), training=True).dtype == tf.float16
     flat = BatchNormalization()
     assert flat(tf.ones((3, 2)), training=True).shape == (3, 2)
-
-
-def test_a_network_keeps_its_weights_names_and_outputs():
-    inputs = keras.Input((8, 8, 3))
-    features = keras.layers.BatchNormalization(name="norm")(keras.layers.Conv2D(4, 3, name="conv")(inputs))
-    network = keras.Model(inputs, features, name="small")
-    fused = fuse_batch_norm(network)
-    assert [layer.name for layer in fused.layers[1:]] == [layer.name for layer in network.layers[1:]]
-    assert isinstance(fused.get_layer("norm"), BatchNormalization)
-    pixels = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(fused(pixels), network(pixels), rtol=1e-5, atol=1e-5)
