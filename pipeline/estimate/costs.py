@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from components.imbalance.registry import find_variant
 from pipeline.estimate.constants import Constants
 from pipeline.estimate.faces import Faces
+from pipeline.platforms.local.threads import SIDE_BY_SIDE
 from pipeline.platforms.prices import Prices
 from pipeline.platforms.resources import StageResources
 from pipeline.settings import Settings
 
 _SIDE = 224
 """Image side at which the speed of GPUs is stated."""
-
-LOCAL_BRANCHES = 2
-"""Iterations of a loop that KFP's local runner has under way at once."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Work:
 
     def local_seconds(self, cores: int) -> Range:
         """Return the time that the stage takes on one machine without a GPU."""
-        at_once = min(self.tasks * self.parts, LOCAL_BRANCHES * self.parts, cores)
+        at_once = min(self.tasks * self.parts, SIDE_BY_SIDE * self.parts, cores)
         return self.shared * (1 / cores) + Range(self.alone / at_once, self.alone / at_once)
 
     def pod_seconds(self, resources: StageResources, constants: Constants) -> Range:

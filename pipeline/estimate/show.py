@@ -5,8 +5,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.estimate.constants import Constants
-from pipeline.estimate.costs import LOCAL_BRANCHES, ZERO, Machine, PodCost, Range, Work, add_up
+from pipeline.estimate.costs import ZERO, Machine, PodCost, Range, Work, add_up
 from pipeline.estimate.faces import Faces
+from pipeline.platforms.local.threads import SIDE_BY_SIDE
 from pipeline.platforms.prices import Prices
 
 
@@ -92,7 +93,7 @@ def _table(title: str) -> Table:
 
 
 def _branches(work: Work) -> int:
-    return min(work.tasks, LOCAL_BRANCHES)
+    return min(work.tasks, SIDE_BY_SIDE)
 
 
 def _machine(cost: PodCost) -> str:

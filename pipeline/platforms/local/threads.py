@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from kfp import dsl
+if TYPE_CHECKING:
+    from kfp import dsl
 
-_SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 2
 """Branches of a loop that KFP's local runner runs at once."""
+
 _VARIABLE = "TF_NUM_INTRAOP_THREADS"
 
 
-def share_processors(branches: Mapping[str, int]) -> Callable[[dsl.PipelineTask, str], None]:
+def share_processors(branches: Mapping[str, int]) -> Callable[["dsl.PipelineTask", str], None]:
     """Return what gives the tasks of a pipeline their share of the processors.
 
     Left alone, every process of TensorFlow starts a thread for each processor, and two of them keep each other waiting:
@@ -23,8 +26,8 @@ def share_processors(branches: Mapping[str, int]) -> Callable[[dsl.PipelineTask,
         A function of a task and its stage's name.
     """
 
-    def configure(task: dsl.PipelineTask, stage: str) -> None:
-        at_once = min(branches.get(stage, 1), _SIDE_BY_SIDE)
+    def configure(task: "dsl.PipelineTask", stage: str) -> None:
+        at_once = min(branches.get(stage, 1), SIDE_BY_SIDE)
         if at_once > 1 and _VARIABLE not in os.environ:
             task.set_env_variable(_VARIABLE, str(max(1, (os.cpu_count() or 1) // at_once)))
 
