@@ -50,6 +50,7 @@ class Constants(Section):
     run_seconds: float = Field(description="What the command line itself takes for a run on this machine.")
     picture: PerImage = Field(description="Drawing a synthetic picture.")
     file_seconds: float = Field(description="Reading, verifying and packing a file.")
+    merge_seconds: float = Field(description="Merging a file that was read in parts.")
     decode: PerImage = Field(description="Decoding and resizing a face, by the network's image side.")
     training: PerImage = Field(description="Augmenting a face, and a step forward and back.")
     validation: PerImage = Field(description="A step forward.")

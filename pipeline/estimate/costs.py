@@ -86,7 +86,8 @@ class Work:
             return (self.shared * (1 / cores) + Range(alone, alone)) * (1 / self.tasks)
         # How many faces a second a GPU takes says how much of a core's second it does in one of its own.
         speed = constants.accelerator_images_per_second[resources.accelerator] * constants.training.at(_SIDE)
-        gpus = resources.accelerator_count if self.parts > 1 else 1
+        # Parallel trials have a GPU each; a training alone shares every batch among all of them.
+        gpus = min(self.parts, resources.accelerator_count) if self.parts > 1 else resources.accelerator_count
         rest = self.shared + self.training * -1
         return (self.training * (1 / (speed * gpus)) + rest * (1 / cores) + Range(alone, alone)) * (1 / self.tasks)
 
@@ -96,6 +97,7 @@ def plan_work(settings: Settings, faces: Faces, constants: Constants) -> list[Wo
     planner = _Planner(settings, faces, constants)
     return [
         planner.preprocess(),
+        *([planner.merge_parts()] if settings.preprocess.parts > 1 else []),
         planner.table_stage("build_test_set"),
         planner.table_stage("split"),
         planner.tune(),
@@ -135,16 +137,22 @@ class _Planner:
         self.side = settings.model.image_size
 
     def preprocess(self) -> Work:
-        files, drawn = self.faces.files, 0.0
+        files, parts, drawn = self.faces.files, self.settings.preprocess.parts, 0.0
         if self.settings.source == "synthetic":
             drawn = self.constants.picture.at(self.settings.preprocess.synthetic.image_side) * files
         read = self.constants.file_seconds * files
         images = Range(files, files)
-        # Synthetic pictures are drawn by one thread.
-        alone = self.constants.start_seconds["preprocess"] + drawn
+        # Synthetic pictures are drawn by one thread, and all of them for every part.
+        alone = (self.constants.start_seconds["preprocess"] + drawn) * parts
         kept = self.faces.megabytes / 1e3
         memory = self.sizes.table_memory_gb
-        return Work("preprocess", 1, ZERO, images, alone, Range(read, read), memory_gb=memory, kept_gb=kept)
+        return Work("preprocess", parts, ZERO, images, alone, Range(read, read), memory_gb=memory, kept_gb=kept)
+
+    def merge_parts(self) -> Work:
+        files = self.faces.files
+        alone = self.constants.start_seconds["preprocess"] + self.constants.merge_seconds * files
+        memory, kept = self.sizes.table_memory_gb, self.faces.megabytes / 1e3
+        return Work("merge_parts", 1, ZERO, Range(files, files), alone, ZERO, memory_gb=memory, kept_gb=kept)
 
     def table_stage(self, stage: str) -> Work:
         alone = self.constants.start_seconds[stage]

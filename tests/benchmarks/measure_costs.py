@@ -105,7 +105,7 @@ def networks(folder):
     from components.imbalance.registry import find_variant
     from components.model.serving import ServedModel, export
     from components.model.settings import Hyperparameters, ModelSettings
-    from components.training.compiled import build_compiled
+    from components.training.compiled import build_compiled, trained_network
     from components.training.data import load_training_data
     from components.training.fit import fit_network, seed_everything
     from components.training.recipe import Recipe
@@ -148,7 +148,7 @@ def networks(folder):
         memory[side] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         fixed["build"].append(built + clock.training[0] + clock.validation[0] - clock.training[1] - clock.validation[1])
         started = time.process_time()
-        export(network, data.age_scale, side, folder / f"model{side}")
+        export(trained_network(network), data.age_scale, side, folder / f"model{side}")
         fixed["export"].append(time.process_time() - started)
         started = time.process_time()
         served = ServedModel(folder / f"model{side}")

@@ -120,6 +120,14 @@ def test_a_platform_costs_what_its_machines_cost():
     }
     assert faster["tune"].seconds.high < tune.seconds.high / 3
     assert faster["tune"].price is None
+    # Parts of the source are read by a pod each, and merged.
+    settings = load_settings("production", source="gs://faces", overrides=["preprocess.parts=4"])
+    parted = {
+        cost.work.stage: cost for cost in plan_pods(settings, plan_work(settings, FACES, CONSTANTS), CONSTANTS, None)
+    }
+    assert parted["preprocess"].work.tasks == 4
+    assert parted["preprocess"].seconds.high < costs["preprocess"].seconds.high
+    assert parted["merge_parts"].work.tasks == 1
     # A GPU without a price makes no sum.
     assert Prices(cpu_core_hour=1, memory_gb_hour=1).per_hour(settings.resources.tune) is None
 
