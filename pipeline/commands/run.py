@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import RequestError
+from components.gs_uri import is_gs_uri
 from pipeline.commands.options import Preset, SettingsOptions, with_options
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -76,7 +77,7 @@ def run(
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / options.preset)
-    settings = _with_absolute_weights(settings)
+    settings = _with_absolute_paths(settings)
     runs, searches = len(settings.runs()), len(settings.tuned_variants())
     share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
     started = time.monotonic()
@@ -90,7 +91,7 @@ def run(
         reads=[
             path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
         ],
-        writes=_downloads(settings),
+        writes=[*_downloads(settings), *_logs(settings)],
         cache=cache,
         show=lambda line: typer.echo(line, file=console),
     )
@@ -109,13 +110,26 @@ def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Execu
     return SubprocessExecutor()
 
 
-def _with_absolute_weights(settings: "Settings") -> "Settings":
-    """Make the path of a weights file absolute, because a stage runs in another folder."""
-    weights = Path(settings.model.backbone_weights)
-    if not weights.is_file():
-        return settings
-    model = settings.model.model_copy(update={"backbone_weights": str(weights.resolve())})
-    return settings.model_copy(update={"model": model})
+def _with_absolute_paths(settings: "Settings") -> "Settings":
+    """Make the paths in the settings absolute, because a stage runs in another folder."""
+    weights, logs = Path(settings.model.backbone_weights), settings.training.tensorboard
+    if weights.is_file():
+        model = settings.model.model_copy(update={"backbone_weights": str(weights.resolve())})
+        settings = settings.model_copy(update={"model": model})
+    if logs is not None and not is_gs_uri(logs):
+        training = settings.training.model_copy(update={"tensorboard": str(Path(logs).resolve())})
+        settings = settings.model_copy(update={"training": training})
+    return settings
+
+
+def _logs(settings: "Settings") -> list[Path]:
+    """Return the directory of TensorBoard's logs, if it is on this machine."""
+    logs = settings.training.tensorboard
+    if logs is None or is_gs_uri(logs):
+        return []
+    # A Docker engine that has to create the folder does so as root.
+    Path(logs).mkdir(parents=True, exist_ok=True)
+    return [Path(logs)]
 
 
 def _downloads(settings: "Settings") -> list[Path]:
