@@ -69,7 +69,7 @@ def render(comparison: Comparison) -> str:
         dataset_charts=dataset_charts(preprocess.before, preprocess.after),
         training_charts=training_charts(trained),
         training_time=timedelta(seconds=round(sum(seconds))),
-        provenance=comparison.provenance.model_dump(mode="json"),
+        provenance=comparison.provenance.model_dump(mode="json", exclude_none=True),
         precision=share_precision(comparison),
         glossary=GLOSSARY,
     )
