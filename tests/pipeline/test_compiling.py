@@ -205,6 +205,10 @@ def test_settings_of_another_platform_are_named_where_they_are_changed(compile_f
         (["--set", "platform.kubeflow.host=kubeflow.example.org"], "write one such as https://"),
         (["--set", "platform.image_pull_policy=Sometimes"], "platform.image_pull_policy"),
         (["-o", "pipeline.json"], "is not the name of a YAML file"),
+        (
+            ["--target", "vertex", "--set", "tune.parallel_trials=3"],
+            "each trial needs a GPU of its own: set resources.tune.accelerator_count to 4, or",
+        ),
     ],
 )
 def test_an_impossible_request_is_refused_in_one_sentence(command, tmp_path, monkeypatch, arguments, sentence):

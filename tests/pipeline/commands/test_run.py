@@ -29,10 +29,6 @@ from tests.components.compare.comparisons import make_comparison
         (["--set", "seeds=[1, 1]"], "The setting seeds repeats a value"),
         (["--set", "seeds=[-1]"], "A seed is -1: use seeds of 0 or more."),
         (["--image", "evenface:1"], "--image applies only to containers: add --runner docker."),
-        (
-            ["--set", "tune.parallel_trials=3"],
-            "each trial needs a GPU of its own: set resources.tune.accelerator_count to 4, or",
-        ),
         (["--set", "prices={cpu_core_hour: 1, memory_gb_hour: 1, accelerator_hour: {t4: 1}}"], "no accelerator 't4'"),
         (["--set", "tune.initial_points=9", "--set", "tune.trials=3"], "initial_points (9) is above trials (3)"),
     ],
