@@ -206,7 +206,7 @@ def test_settings_of_another_platform_are_named_where_they_are_changed(compile_f
         (["--set", "platform.image_pull_policy=Sometimes"], "platform.image_pull_policy"),
         (["-o", "pipeline.json"], "is not the name of a YAML file"),
         (
-            ["--target", "vertex", "--set", "tune.parallel_trials=3"],
+            ["--set", "tune.parallel_trials=3"],
             "each trial needs a GPU of its own: set resources.tune.accelerator_count to 4, or",
         ),
     ],
