@@ -29,11 +29,11 @@ def start_split(faces: Faces, turns: Turns) -> None:
 
 def _network(faces: Faces) -> tuple[Any, Any, int]:
     from components.model.settings import Hyperparameters
-    from components.training.compiled import build_compiled
+    from components.training.compiled import build_compiled, trained_network
 
     recipe = make_recipe()
     data = load(faces, BATCH, recipe)
-    return build_compiled(data, recipe, Hyperparameters()), data.age_scale, recipe.model.image_size
+    return trained_network(build_compiled(data, recipe, Hyperparameters())), data.age_scale, recipe.model.image_size
 
 
 def our_export(faces: Faces, turns: Turns) -> None:
