@@ -1,5 +1,6 @@
 """The faces that the rows work on: made once per bench in a temporary folder."""
 
+import multiprocessing
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,18 +44,25 @@ class Faces:
             return folder
         draft = self.folder / f"linked-{count}.{os.getpid()}"
         draft.mkdir()
-        sources = sorted(self.files.iterdir())
-        for place in range(count):
-            source = sources[place % len(sources)]
-            labels = "_".join(source.name.split("_")[:3])
-            moment = _FIRST_MOMENT + timedelta(seconds=place)
-            os.link(source, draft / f"{labels}_{moment:%Y%m%d%H%M%S}000.jpg.chip.jpg")
+        # In a process of its own: the memory that linking takes is not that of the row.
+        linking = multiprocessing.get_context("spawn").Process(target=_link, args=(self.files, draft, count))
+        linking.start()
+        linking.join()
         try:
             draft.rename(folder)
         except OSError:  # The row's other process was first.
             if not folder.is_dir():
                 raise
         return folder
+
+
+def _link(files: Path, folder: Path, count: int) -> None:
+    sources = sorted(files.iterdir())
+    for place in range(count):
+        source = sources[place % len(sources)]
+        labels = "_".join(source.name.split("_")[:3])
+        moment = _FIRST_MOMENT + timedelta(seconds=place)
+        os.link(source, folder / f"{labels}_{moment:%Y%m%d%H%M%S}000.jpg.chip.jpg")
 
 
 def make_faces(folder: Path, source: str) -> Faces:
