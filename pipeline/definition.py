@@ -88,8 +88,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         3. Split what remains into training and validation faces, keeping copies of a face together.
         4. Tune: search the hyperparameters of each variant to be tuned; gather the results.
         5. Train each variant with each seed, in parallel.
-        6. Evaluate each model, as served, on the test set.
-        7. Compare all runs: intervals, paired tests, report and recommendation.
+        6. Evaluate each model, as served, on the test set and on the validation faces.
+        7. Compare all runs: intervals, tests, report, and a choice on validation confirmed on the test set.
 
         Args:
             source: Folder, archive, gs:// URI of either, or "synthetic".
@@ -146,6 +146,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 evaluate,
                 "Evaluate on the test set",
                 images=faces["images"],
+                validation=parts["validation"],
                 test=balanced["test"],
                 model=trained["model"],
                 settings=evaluate_settings,
@@ -155,6 +156,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             "Compare the variants",
             models=dsl.Collected(trained["model"]),
             predictions=dsl.Collected(scored["predictions"]),
+            validation_predictions=dsl.Collected(scored["validation_predictions"]),
             manifest=faces["manifest"],
             **parts,
             test=balanced["test"],

@@ -29,11 +29,13 @@ _log = logging.getLogger(__name__)
 class Inputs:
     """Where the artifacts of the earlier stages are: path and URI of each model, paths of the rest.
 
-    The predictions are in the order of the models; ``manifest`` lists all faces.
+    The predictions, on the test and on the validation faces, are in the order of the models; ``manifest`` lists all
+    faces.
     """
 
     models: list[tuple[str, str]]
     predictions: list[str]
+    validation_predictions: list[str]
     manifest: str
     train: str
     validation: str
@@ -63,13 +65,16 @@ def compare(
         summary_path: Markdown to write.
 
     Returns:
-        The recommended variant and the reason.
+        The recommended variant, what the recommendation rests on, and the reason.
 
     Raises:
         ArtifactError: If a model and its predictions come from different runs.
     """
     runs = [
-        _read_run(model, predictions) for (model, _), predictions in zip(inputs.models, inputs.predictions, strict=True)
+        _read_run(model, *predictions)
+        for (model, _), *predictions in zip(
+            inputs.models, inputs.predictions, inputs.validation_predictions, strict=True
+        )
     ]
     data = Dataset(
         manifest=Manifest.read(inputs.manifest),
@@ -93,16 +98,22 @@ def compare(
     )
     comparison.write(comparison_path)
     write_report(comparison, report_path, summary_path)
-    name = comparison.recommended.variant or "none"
-    _log.info("recommended: %s", name)
-    return {"variant": name, "because": comparison.recommended.because}
+    recommended = comparison.recommended
+    name = recommended.variant or "none"
+    _log.info("%s: %s", recommended.standing, name)
+    return {"variant": name, "standing": recommended.standing, "because": recommended.because}
 
 
-def _read_run(model: str, predictions_path: str) -> Run:
+def _read_run(model: str, predictions_path: str, validation_path: str) -> Run:
     record = TrainingRecord.read(model)
-    predictions = Predictions.read(predictions_path)
+    tested, validated = (_read_predictions(path, model, record) for path in (predictions_path, validation_path))
+    return Run(tested, validated, record, pd.read_parquet(Path(model) / HISTORY_FILE))
+
+
+def _read_predictions(path: str, model: str, record: TrainingRecord) -> Predictions:
+    predictions = Predictions.read(path)
     if (predictions.variant, predictions.seed) != (record.variant, record.seed):
         predicted, trained = (f"{run.variant}, seed {run.seed}" for run in (predictions, record))
-        problem = f"{predictions_path} holds predictions of {predicted}, but {model} is {trained}"
+        problem = f"{path} holds predictions of {predicted}, but {model} is {trained}"
         raise ArtifactError(problem, remedy="evaluate the model again")
-    return Run(predictions, record, pd.read_parquet(Path(model) / HISTORY_FILE))
+    return predictions

@@ -8,6 +8,7 @@ from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Model, Output
 def compare(
     models: Input[List[Model]],
     predictions: Input[List[Dataset]],
+    validation_predictions: Input[List[Dataset]],
     manifest: Input[Dataset],
     train: Input[Dataset],
     validation: Input[Dataset],
@@ -26,7 +27,8 @@ def compare(
 
     Args:
         models: Every trained model.
-        predictions: Every model's predictions, in the same order.
+        predictions: Every model's predictions on the test set, in the same order.
+        validation_predictions: Every model's predictions on the validation faces, in the same order.
         manifest: Every face.
         train: Training faces.
         validation: Validation faces.
@@ -53,6 +55,7 @@ def compare(
     inputs = Inputs(
         models=[(model.path, model.uri) for model in models],
         predictions=[table.path for table in predictions],
+        validation_predictions=[table.path for table in validation_predictions],
         manifest=manifest.path,
         train=train.path,
         validation=validation.path,

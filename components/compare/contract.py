@@ -188,6 +188,28 @@ class WorstErrors(Contract):
     faces: list[Face]
 
 
+class ReliabilityBin(Contract):
+    """Faces of similar confidence, over the seeds."""
+
+    weight: float
+    confidence: Number
+    accuracy: Number
+
+
+class CalibrationFacts(Contract):
+    """How far the probabilities of one output can be believed: expected calibration errors, means over the seeds."""
+
+    error: Number
+    natural_error: Number
+    """The same in the natural population."""
+    by_group: dict[str, Number]
+    """By gender × ethnicity group."""
+    temperature: Number
+    """Temperature that fits the validation faces best; above 1, the network is too sure of itself."""
+    bins: list[ReliabilityBin]
+    """Of the test faces of all seeds, by ascending confidence."""
+
+
 class Row(RowMetrics):
     """One variant, trained, or adjusted post hoc: its numbers and how they came about."""
 
@@ -202,6 +224,12 @@ class Row(RowMetrics):
     """For a post-hoc row, the variant that was trained."""
     tau: float | None = None
     """For a post-hoc row, the strength of the adjustment."""
+    temperature: Number = None
+    """For a post-hoc row, what its logits were divided by first; the mean over the seeds."""
+    calibration: dict[str, CalibrationFacts]
+    """By classified output."""
+    learned: dict[str, bool]
+    """By output: whether these networks are better than the constant predictor, beyond the interval over faces."""
     difference_to_reference: Differences | None
     """Null for the reference itself, and if there is no common seed."""
     age_error_by_age: ErrorByAge
@@ -218,7 +246,7 @@ class Row(RowMetrics):
     parameters: int
     hyperparameters: Hyperparameters
     class_priors: dict[str, Number]
-    """Shares of the classes in training; for a post-hoc row, those that were divided out."""
+    """Shares of the classes in training; for a post-hoc row, those that were divided out, means over the seeds."""
     statistics: dict[str, Statistics]
     history: dict[str, dict[str, list[Number]]]
     """By seed and column, one value per epoch."""
@@ -244,6 +272,8 @@ class CellShare(Contract):
 
     name: str
     test: int
+    train: int
+    """Faces of the training split; where there are none, no network has seen such a face."""
     population: int
     share: Number
 
@@ -270,6 +300,8 @@ class DatasetFacts(Contract):
     splits: dict[str, dict[str, dict[str, int]]]
     """Faces by split, column and name."""
     cells: list[CellShare]
+    unseen: dict[str, dict[str, int]]
+    """Test faces from cells without any training face, by column (gender, ethnicity, age_bin) and name."""
     natural: NaturalCoverage
 
 
@@ -282,13 +314,16 @@ class McNemarCounts(Contract):
 
 
 class PairedTestFacts(Contract):
-    """A test of row ``a`` against row ``b`` in one metric, over their common seeds."""
+    """A test of row ``a`` against row ``b`` in one metric, over their common seeds.
+
+    With one seed it is a test of two networks; ``over_seeds`` is over other faces and other seeds.
+    """
 
     a: str
     b: str
     metric: str
     better: Better
-    test: Literal["permutation", "mcnemar_exact", "sign_flip_exact"]
+    test: Literal["permutation", "mcnemar_exact", "over_seeds"]
     seeds: list[int]
     faces: int
     difference: Number
@@ -338,8 +373,16 @@ class Candidate(Contract):
 
     variant: str
     kind: str
+    chosen: bool
+    """Whether this is the one row that was judged."""
+    choice_gain: Number
+    """Gain in the primary metric where the candidate was chosen."""
+    choice_utility: Number
+    """Gain in utility there."""
     gain: float
-    p_adjusted: float | None
+    """Gain in the primary metric on the test set."""
+    p: float | None
+    """Of that gain: by itself for the row chosen on validation, otherwise adjusted for all comparisons."""
     significant: bool
     consistent_over_seeds: bool | None
     """Null if there is only one common seed."""
@@ -347,18 +390,37 @@ class Candidate(Contract):
     guards: list[Guard]
     safe: bool
     eligible: bool
+    utility: Interval
+    """Gain in utility on the test set."""
+    dominated_by: str | None
+    """A row that is at least as good in every output and better in one, on the test set."""
 
 
 class Adjustment(Contract):
     """What a post-hoc row does to the probabilities."""
 
     tau: float
+    temperature: Number
     class_priors: dict[str, Number]
+
+
+class Choice(Contract):
+    """How the candidate was chosen."""
+
+    on: Literal["validation", "test"]
+    faces: int
+    effective_faces: Number
+    """Faces of equal weight that would tell as much: the validation faces are re-weighted to the test set's cells."""
+    tied: list[str]
+    """Rows that can't be told apart from the largest gain in the primary metric, the most useful first."""
 
 
 class Rule(Contract):
     """The recommendation rule, as settings and as text."""
 
+    chosen_on: str
+    min_seeds: int
+    utility: dict[str, float]
     primary_metric: str
     significance: float
     every_seed: bool
@@ -368,10 +430,15 @@ class Rule(Contract):
     text: str
 
 
+Standing = Literal["recommended", "indicated", "kept", "nothing learned", "no reference"]
+"""What a recommendation rests on: ``indicated`` is a winner with fewer seeds than the rule asks for."""
+
+
 class Recommendation(Contract):
     """Which variant to ship, and why."""
 
     variant: str | None
+    standing: Standing
     because: str
     kind: str | None
     model: str | None
@@ -380,8 +447,14 @@ class Recommendation(Contract):
     """Whether that model, as saved, gives the answers of this row."""
     adjustment: Adjustment | None
     rule: Rule
+    choice: Choice | None
     candidates: list[Candidate]
     indistinguishable: list[str]
+    """Other rows that passed the rule and whose difference in the primary metric may be zero."""
+    frontier: list[str]
+    """Rows that no other row dominates, on the test set."""
+    natural: Interval | None
+    """What the row's accuracy in the natural population gains over the reference, of the output that is at stake."""
 
 
 class Tuning(Contract):
@@ -408,7 +481,7 @@ class Provenance(Contract):
 class Comparison(Contract):
     """All runs side by side."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     dataset: DatasetFacts
     variants: dict[str, Row]
     posthoc: dict[str, Row]

@@ -36,6 +36,7 @@ def describe_dataset(data: Dataset, population: NaturalPopulation) -> DatasetFac
     """Return the comparison's ``dataset``."""
     labels = data.manifest.labels
     tested = np.bincount(data.test.cells(), minlength=labels.cell_count)
+    trained = np.bincount(data.train.cells(), minlength=labels.cell_count)
     total = population.population.sum()
     parts = {"manifest": data.manifest, "train": data.train, "validation": data.validation, "test": data.test}
     return DatasetFacts(
@@ -53,11 +54,13 @@ def describe_dataset(data: Dataset, population: NaturalPopulation) -> DatasetFac
             CellShare(
                 name=labels.cell_name(cell),
                 test=int(tested[cell]),
+                train=int(trained[cell]),
                 population=int(population.population[cell]),
                 share=number(population.population[cell] / total),
             )
             for cell in range(labels.cell_count)
         ],
+        unseen=_counts(data.test.subset(np.flatnonzero(trained[data.test.cells()] == 0))),
         natural=NaturalCoverage(
             covered_share=round(population.covered_share, 6), absent_cells=list(population.absent_cells)
         ),

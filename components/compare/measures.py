@@ -107,7 +107,7 @@ def _group_values(scored: Scored, metric: Metric, labels: Labels) -> GroupValues
         by_group={
             name: GroupInterval(**dict(intervals[name]), faces=size) for name, size in zip(names, faces, strict=True)
         },
-        worst=NamedInterval(**dict(intervals[worst]), group=worst),
+        worst=NamedInterval(**dict(interval(scored.estimate(metric.name, View.WORST_GROUP))), group=worst),
         best=NamedInterval(**dict(intervals[best]), group=best),
         difference=interval(scored.estimate(metric.name, View.GROUP_GAP)),
     )

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from components.compare.contract import Provenance, Tuning
@@ -37,24 +37,24 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
 
 
 def reading_notes(
-    settings: CompareSettings, population: NaturalPopulation, missing: Sequence[tuple[str, int]]
+    settings: CompareSettings,
+    population: NaturalPopulation,
+    missing: Sequence[tuple[str, int]],
+    seed_counts: Collection[int],
 ) -> list[str]:
-    """Return sentences that a reader of the numbers must know."""
+    """Return sentences that a reader of the numbers must know; ``seed_counts`` are the rows' numbers of seeds."""
     notes = [
         f"Intervals cover {settings.confidence:.0%}: percentiles of {settings.resamples} bootstrap resamples of the "
         f"test faces, drawn within each gender × ethnicity × age-bin cell, the same draws for all variants.",
-        "Intervals and tests allow for other test faces but take the trained networks as given; how much another "
-        "seed would change a number is shown by its standard deviation over the seeds.",
-        "With one seed, a significant difference says that two trained networks differ, not that training again with "
-        "the cure would help: train several seeds before relying on it.",
-        "The recommended row is chosen by its result on these same test faces, so its gain is somewhat optimistic, "
-        "the more so the more rows were compared.",
-        "Intervals use the cells of the test set and are not adjusted for the number of comparisons; the tests are "
-        "adjusted and randomly swap the two variants' answers on each face. Where the two disagree, the verdict "
-        "follows the test.",
-        "The interval of a gap between groups never reaches zero: it is not a test of equality.",
-        "The worst group is chosen by looking at the same faces, so its value is somewhat pessimistic, and the gap "
-        "between groups somewhat too large; their differences from the reference share that bias.",
+        *_about_seeds(seed_counts),
+        *_about_choice(settings),
+        "Intervals use the cells of the test set and are not adjusted for the number of comparisons; the tests are. "
+        "Where the two disagree, the verdict follows the test.",
+        "The worst group is found by looking at the same faces; its interval, and that of the gap between groups, "
+        "allow for that search. The estimates do not: the worst group's is somewhat pessimistic, the gap's too large.",
+        "Probabilities are calibrated for the faces that a network saw; on a balanced test set even a perfect network "
+        "of the natural population is too sure of the common classes. Calibration errors of few faces are biased "
+        "upwards.",
         "Gender and ethnicity labels are categories as perceived by annotators.",
     ]
     if population.absent_cells:
@@ -68,6 +68,35 @@ def reading_notes(
     return notes
 
 
+def _about_seeds(seed_counts: Collection[int]) -> Iterator[str]:
+    """Say what intervals and tests are over, according to the rows' numbers of seeds."""
+    if max(seed_counts) > 1:
+        yield (
+            "Where a row has several seeds, its intervals and tests are over other test faces and other seeds: each "
+            "resample of the faces gets an error with the seeds' variance from Student's distribution. With two or "
+            "three seeds that distribution is wide, because three networks say little about a fourth."
+        )
+    if min(seed_counts) == 1:
+        yield (
+            "Where a row has one seed, its intervals and tests are over other test faces only and take the trained "
+            "network as given. A significant difference then says that two networks differ, not that training again "
+            "with the cure would help."
+        )
+
+
+def _about_choice(settings: CompareSettings) -> Iterator[str]:
+    if settings.recommendation.chosen_on == "test":
+        yield (
+            "The recommended row is chosen by its result on these same test faces, so its gain is somewhat optimistic, "
+            "the more so the more rows were compared."
+        )
+    else:
+        yield (
+            "The recommended row was chosen on the validation faces, re-weighted to the cells of the test set, and "
+            "judged once on the test set: its numbers carry no selection. The other rows' do, if one is picked by them."
+        )
+
+
 def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
     """Return what the comparison was made from and by which methods; ``tests`` is the number adjusted for."""
     return Provenance(
@@ -76,9 +105,9 @@ def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSet
         training=recipe,
         versions=_versions(),
         methods={
-            "intervals": "stratified paired bootstrap, percentiles",
-            "tests": "exact McNemar for accuracies (exact sign-flip over several seeds); paired permutation of "
-            "faces for age MAE and macro F1",
+            "intervals": "stratified paired bootstrap of the faces with Student errors for the seeds, percentiles",
+            "tests": "several seeds: difference against the faces' and the seeds' error; one seed: exact McNemar for "
+            "accuracies, paired permutation of faces for age MAE and macro F1",
             "adjustment": f"Holm, {tests} tests",
         },
     )

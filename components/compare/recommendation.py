@@ -2,22 +2,28 @@
 
 The rule, with the names of :class:`~components.compare.settings.RecommendationSettings`:
 
-1. A variant is *better* when its gain over the reference in ``primary_metric`` has a p-value,
-   adjusted for all comparisons of the report, of at most ``significance``, and (``every_seed``) the
-   same sign in every common seed.
-2. It is *safe* when its loss against the reference stays within ``margins`` for every other metric
-   listed there, overall and in the worst gender × ethnicity group; ``guard_evidence`` says how the
-   uncertainty of the loss counts.
-3. Of the variants that are better and safe, the one with the largest gain is recommended; a trained
-   one that can't be told apart from it takes precedence over a post-hoc row, which the saved model does not
-   serve. If there is none, the reference is recommended.
+1. *Choose*, on the validation faces: of the rows whose gain over the reference in ``primary_metric`` can't be told
+   apart from the largest, the one with the highest utility over all outputs (``utility``). Rows that have not learned
+   that output, or whose estimated loss there is beyond an overall margin, don't enter.
+2. *Confirm*, once, on the test set. The row is *better* when its gain in the primary metric has a p-value of at most
+   ``significance`` and (``every_seed``) the same sign in every common seed. It is *safe* when its loss against the
+   reference stays within ``margins`` for every other metric listed there, overall and in the worst gender × ethnicity
+   group; ``guard_evidence`` says how the uncertainty of the loss counts.
+3. A row that is better and safe is recommended; with fewer than ``min_seeds`` seeds it is only indicated. If it fails,
+   or the reference itself was chosen, the reference stays.
+
+With ``chosen_on: test`` every row is judged, with p-values adjusted for all comparisons of the report, and step 1
+chooses among those that are better and safe, by their results on the test set. If no network beats the constant
+predictor in any output, nothing is recommended.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from components.compare.contract import (
     Adjustment,
     Candidate,
+    Choice,
     Differences,
     Guard,
     GuardMargin,
@@ -26,12 +32,16 @@ from components.compare.contract import (
     Recommendation,
     Row,
     Rule,
+    Standing,
 )
+from components.compare.grounds import Grounds
 from components.compare.settings import RecommendationSettings
 from components.dataset.outputs import FOCUS
-from components.evaluation.catalogue import CATALOGUE, SCALARS, Better
+from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS, Better
 
 _WORST = "worst group"
+
+_NATURAL = f"{FOCUS.name}_accuracy"
 
 
 def recommend(
@@ -39,7 +49,9 @@ def recommend(
     paired: Sequence[PairedTestFacts],
     reference: str,
     settings: RecommendationSettings,
-    between: Callable[[str, str], Interval],
+    *,
+    validation: Grounds | None,
+    tested: Grounds | None,
 ) -> Recommendation:
     """Apply the rule.
 
@@ -48,66 +60,185 @@ def recommend(
         paired: The report's tests.
         reference: Name of the variant that the others are compared with.
         settings: The rule's settings.
-        between: The paired interval of the primary metric between two rows, the first minus the second.
-
-    Returns:
-        The recommended row, the outcome of each condition for every other row, and the other safe and
-        better rows whose difference from the recommended one may be zero.
+        validation: What the validation faces say; None without the reference.
+        tested: What the test faces say; None without the reference.
     """
-    rule = describe_rule(reference, settings)
-    if reference not in rows:
-        return Recommendation(
-            variant=None,
-            because=f"The reference {reference} has no results, so no variant can be compared with it: "
-            "add it to the variants and run again.",
-            kind=None,
-            model=None,
-            deployable=False,
-            adjustment=None,
-            rule=rule,
-            candidates=[],
-            indistinguishable=[],
+    dominators = find_dominators(rows)
+    facts = {
+        "rule": describe_rule(reference, settings),
+        "frontier": [name for name in rows if dominators[name] is None],
+    }
+    if reference not in rows or validation is None or tested is None:
+        because = (
+            f"The reference {reference} has no results, so no variant can be compared with it: "
+            "add it to the variants and run again."
         )
+        return _nothing("no reference", because, [], facts)
     tests = {(test.a, test.b): test for test in paired if test.metric == settings.primary_metric}
-    candidates = [
-        _candidate(name, row, rows[reference], tests.get((name, reference)), settings)
-        for name, row in rows.items()
-        if name != reference
-    ]
-    eligible = _by_gain([candidate for candidate in candidates if candidate.eligible])
-    variant = _preferred(eligible, between) if eligible else reference
-    others = [candidate.variant for candidate in eligible if candidate.variant != variant]
-    similar = [name for name in others if between(variant, name).may_be_zero]
+    judge = _Judge(rows, reference, tests, settings, validation, tested, dominators)
+    chosen, choice, candidates = judge.choose_on_test() if settings.chosen_on == "test" else judge.choose()
+    if not any(any(row.learned.values()) for row in rows.values()):
+        because = (
+            "Nothing was learned: no network is better than the constant predictor in any output, so there is nothing "
+            "to choose between. Look at the training curves before anything else."
+        )
+        return _nothing("nothing learned", because, candidates, facts)
+    passed = [candidate for candidate in candidates if candidate.eligible]
+    won = any(candidate.variant == chosen for candidate in passed)
+    variant = chosen if won else reference
     row = rows[variant]
-    if eligible:
-        because = _why_the_best(variant, row, tests[variant, reference], similar, candidates, settings)
+    similar = [
+        candidate.variant
+        for candidate in passed
+        if candidate.variant != variant and tested.between(variant, candidate.variant).may_be_zero
+    ]
+    seeds = len(tests[variant, reference].seeds) if won else len(row.seeds)
+    standing: Standing = "kept" if not won else "recommended" if seeds >= settings.min_seeds else "indicated"
+    natural = row.difference_to_reference.natural.get(_NATURAL) if row.difference_to_reference else None
+    if won:
+        [judged] = [candidate for candidate in candidates if candidate.variant == variant]
+        because = _why_the_best(judged, row, tests[variant, reference], similar, candidates, choice, settings)
     else:
-        because = _why_the_reference(reference, candidates, settings)
+        because = _why_the_reference(reference, candidates, choice, settings)
     return Recommendation(
         variant=variant,
+        standing=standing,
         because=because,
         kind=row.kind,
         model=row.derived_from or variant,
         deployable=not row.is_posthoc,
-        adjustment=None if row.tau is None else Adjustment(tau=row.tau, class_priors=row.class_priors),
-        rule=rule,
+        adjustment=None
+        if row.tau is None
+        else Adjustment(tau=row.tau, temperature=row.temperature, class_priors=row.class_priors),
+        choice=choice,
         candidates=candidates,
         indistinguishable=similar,
+        natural=natural,
+        **facts,
     )
 
 
-def _by_gain(candidates: list[Candidate]) -> list[Candidate]:
-    """Candidates, the largest gain first."""
-    return sorted(candidates, key=lambda candidate: -candidate.gain)
+def _nothing(
+    standing: Standing, because: str, candidates: list[Candidate], facts: Mapping[str, object]
+) -> Recommendation:
+    return Recommendation.model_validate(
+        {
+            "variant": None,
+            "standing": standing,
+            "because": because,
+            "kind": None,
+            "model": None,
+            "deployable": False,
+            "adjustment": None,
+            "choice": None,
+            "candidates": candidates,
+            "indistinguishable": [],
+            "natural": None,
+            **facts,
+        }
+    )
 
 
-def _preferred(eligible: Sequence[Candidate], between: Callable[[str, str], Interval]) -> str:
-    """The row with the largest gain, or, if that is post-hoc, the best trained one that may equal it."""
-    largest = eligible[0]
-    if largest.kind != "posthoc":
-        return largest.variant
-    trained = (candidate.variant for candidate in eligible if candidate.kind != "posthoc")
-    return next((name for name in trained if between(largest.variant, name).may_be_zero), largest.variant)
+def find_dominators(rows: Mapping[str, Row]) -> dict[str, str | None]:
+    """Return for each row one that is at least as good in every output's main metric and better in one, or None.
+
+    Of several, the one that is best in most outputs; estimates count, not their intervals.
+    """
+    values = {
+        name: [-metric.better.gain(row.scalar(metric).value or 0.0) for metric in MAIN.values()]
+        for name, row in rows.items()
+    }
+
+    def dominates(first: str, second: str) -> bool:
+        pairs = list(zip(values[first], values[second], strict=True))
+        return all(ours <= theirs for ours, theirs in pairs) and any(ours < theirs for ours, theirs in pairs)
+
+    beaten = {name: [other for other in rows if dominates(other, name)] for name in rows}
+    # A dominator that nobody dominates always exists: dominance has no circles.
+    return {name: next((other for other in others if not beaten[other]), None) for name, others in beaten.items()}
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The rows of one comparison, ready to be chosen from and judged."""
+
+    rows: Mapping[str, Row]
+    reference: str
+    tests: Mapping[tuple[str, str], PairedTestFacts]
+    settings: RecommendationSettings
+    validation: Grounds
+    tested: Grounds
+    dominators: Mapping[str, str | None]
+
+    def choose(self) -> tuple[str, Choice, list[Candidate]]:
+        """Choose on the validation faces and judge on the test set; return the choice and every row's facts."""
+        entrants = [name for name in self.rows if name == self.reference or self._enters(name)]
+        choice = self._choice(entrants, self.validation, "validation")
+        chosen = choice.tied[0]
+        return chosen, choice, self._candidates(self.validation, chosen)
+
+    def choose_on_test(self) -> tuple[str, Choice | None, list[Candidate]]:
+        """Judge every row on the test set and choose among those that pass."""
+        candidates = self._candidates(self.tested, None)
+        passed = [candidate.variant for candidate in candidates if candidate.eligible]
+        if not passed:
+            return self.reference, None, candidates
+        choice = self._choice(passed, self.tested, "test")
+        chosen = choice.tied[0]
+        marked = [candidate.model_copy(update={"chosen": candidate.variant == chosen}) for candidate in candidates]
+        return chosen, choice, marked
+
+    def _enters(self, name: str) -> bool:
+        row, losses = self.rows[name], self.validation.losses.get(name)
+        if losses is None or (row.is_posthoc and not self.settings.posthoc):
+            return False
+        within = all(losses[guard.metric] <= guard.margin for guard in _margins(self.settings) if guard.scope != _WORST)
+        return within and row.learned[SCALARS[self.settings.primary_metric].output]
+
+    def _choice(self, entrants: Sequence[str], grounds: Grounds, on: str) -> Choice:
+        largest = max(entrants, key=lambda name: grounds.gains[name])
+        tied = [name for name in entrants if name == largest or grounds.between(largest, name).may_be_zero]
+        useful = sorted(tied, key=lambda name: -(grounds.utilities[name].value or 0.0))
+        return Choice.model_validate(
+            {"on": on, "faces": grounds.faces, "effective_faces": grounds.effective_faces, "tied": useful}
+        )
+
+    def _candidates(self, grounds: Grounds, chosen: str | None) -> list[Candidate]:
+        return [self._candidate(name, grounds, chosen) for name in self.rows if name != self.reference]
+
+    def _candidate(self, name: str, grounds: Grounds, chosen: str | None) -> Candidate:
+        """Check one row against every condition of the rule."""
+        row, test, settings = self.rows[name], self.tests.get((name, self.reference)), self.settings
+        metric = SCALARS[settings.primary_metric]
+        gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
+        # One row, chosen elsewhere, is judged once: nothing to adjust for.
+        p = None if test is None else test.p if name == chosen else test.p_adjusted
+        significant = p is not None and p <= settings.significance
+        ours, theirs = row.scalar(metric).by_seed, self.rows[self.reference].scalar(metric).by_seed
+        gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
+        # One seed can't contradict itself.
+        consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
+        guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
+        better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
+        safe = bool(guards) and all(guard.holds for guard in guards)
+        judged = chosen is None or name == chosen
+        return Candidate(
+            variant=name,
+            kind=row.kind,
+            chosen=name == chosen,
+            choice_gain=grounds.gains.get(name),
+            choice_utility=grounds.utilities[name].value if name in grounds.utilities else None,
+            gain=gain,
+            p=p,
+            significant=significant,
+            consistent_over_seeds=consistent,
+            better=better,
+            guards=guards,
+            safe=safe,
+            eligible=judged and better and safe and (settings.posthoc or not row.is_posthoc),
+            utility=self.tested.utilities.get(name, Interval(value=None, low=None, high=None)),
+            dominated_by=self.dominators[name],
+        )
 
 
 def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
@@ -119,14 +250,22 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
         "demonstrated": "the interval of its loss reaches beyond the margin",
     }[settings.guard_evidence]
     margins = ", ".join(f"{_guard_name(guard)} {guard.margin:g}" for guard in guards)
+    worths = ", ".join(
+        f"{worth:g} for {'a year less' if CATALOGUE[name].unit else 'each 1.0 more'} of {_phrase(name)}"
+        for name, worth in settings.utility.model_dump().items()
+    )
+    is_validation = settings.chosen_on == "validation"
+    where = "the validation faces, re-weighted to the cells of the test set" if is_validation else "the test set"
+    among = "the rows" if is_validation else "the rows that pass the conditions below"
+    adjusted = "" if is_validation else ", adjusted by Holm for all comparisons of the report"
     text = (
-        f"The rule recommends the variant with the largest gain over {reference} in "
-        f"{_phrase(settings.primary_metric)}, among those whose gain is significant (p, adjusted by Holm for "
-        f"all comparisons of the report, at most {settings.significance:g})"
-        f"{' and of the same sign in every common seed' if settings.every_seed else ''}, and whose loss stays within "
-        f"the margin of every guard: {margins}. "
-        f"A guard fails when {evidence}. A trained variant that can't be told apart from the best one "
-        f"takes precedence over a post-hoc row. If no variant passes, {reference} stays."
+        f"On {where}, the rule chooses among {among} whose gain over {reference} in "
+        f"{_phrase(settings.primary_metric)} can't be told apart from the largest the one with the highest utility "
+        f"({worths}). {'That row is then judged once, on the test set' if is_validation else 'The conditions'}: its "
+        f"gain must be significant (p at most {settings.significance:g}{adjusted})"
+        f"{', of the same sign in every common seed,' if settings.every_seed else ''} and its loss stay within the "
+        f"margin of every guard: {margins}. A guard fails when {evidence}. With fewer than {settings.min_seeds} seeds "
+        f"a row is only indicated. If no row passes, {reference} stays."
     )
     return Rule(**settings.model_dump(exclude={"margins"}), guards=guards, text=text)
 
@@ -138,35 +277,6 @@ def _margins(settings: RecommendationSettings) -> list[GuardMargin]:
         for name, is_worst, margin in settings.margins.guards()
         if is_worst or name != settings.primary_metric
     ]
-
-
-def _candidate(
-    name: str, row: Row, reference: Row, test: PairedTestFacts | None, settings: RecommendationSettings
-) -> Candidate:
-    """Check one row against every condition of the rule."""
-    metric = SCALARS[settings.primary_metric]
-    gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
-    p_adjusted = test.p_adjusted if test else None
-    significant = p_adjusted is not None and p_adjusted <= settings.significance
-    ours, theirs = row.scalar(metric).by_seed, reference.scalar(metric).by_seed
-    gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
-    # One seed can't contradict itself.
-    consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
-    guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
-    better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
-    safe = all(guard.holds for guard in guards)
-    return Candidate(
-        variant=name,
-        kind=row.kind,
-        gain=gain,
-        p_adjusted=p_adjusted,
-        significant=significant,
-        consistent_over_seeds=consistent,
-        better=better,
-        guards=guards,
-        safe=safe,
-        eligible=better and safe and (settings.posthoc or not row.is_posthoc),
-    )
 
 
 def _guards(difference: Differences, settings: RecommendationSettings) -> list[Guard]:
@@ -189,11 +299,24 @@ def _minus(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _why_the_reference(reference: str, candidates: list[Candidate], settings: RecommendationSettings) -> str:
-    """One sentence for the case where no variant passes."""
+def _why_the_reference(
+    reference: str, candidates: list[Candidate], choice: Choice | None, settings: RecommendationSettings
+) -> str:
+    """Say why no variant passes."""
     metric = _phrase(settings.primary_metric)
     if not candidates:
         return f"{reference} is the only variant with results."
+    chosen = next((candidate for candidate in candidates if candidate.chosen), None)
+    if chosen is not None:
+        reasons = _shortcomings(chosen, metric, settings)
+        return f"{reference} stays: {chosen.variant} was chosen on the validation faces, but {reasons}."
+    if choice is not None:
+        return f"{reference} stays: on the validation faces no variant that may be chosen is more useful."
+    return _why_none_passed(reference, candidates, metric)
+
+
+def _why_none_passed(reference: str, candidates: list[Candidate], metric: str) -> str:
+    """Say why no row passes, where all were judged."""
     unsafe = _by_gain([candidate for candidate in candidates if candidate.better])
     if unsafe:
         reasons = "; ".join(f"{candidate.variant} ({_failure(candidate)})" for candidate in unsafe)
@@ -210,9 +333,30 @@ def _why_the_reference(reference: str, candidates: list[Candidate], settings: Re
             f"{reference} stays: no variant is significantly better in {metric}, "
             f"and {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
         )
-    tested = [candidate.p_adjusted for candidate in candidates if candidate.p_adjusted is not None]
+    tested = [candidate.p for candidate in candidates if candidate.p is not None]
     smallest = f" (smallest adjusted p = {min(tested):.2g})" if tested else ""
     return f"No variant is distinguishable from {reference} in {metric}{smallest}."
+
+
+def _shortcomings(chosen: Candidate, metric: str, settings: RecommendationSettings) -> str:
+    """Say which conditions the row that was judged does not meet."""
+    reasons = []
+    if not chosen.better:
+        if chosen.significant and chosen.gain > 0:
+            reasons.append(f"its gain in {metric} on the test set is not there in every seed")
+        else:
+            p = "" if chosen.p is None else f", p = {chosen.p:.2g}"
+            reasons.append(f"its gain in {metric} on the test set is not significant ({chosen.gain:+.3f}{p})")
+    if not chosen.safe:
+        reasons.append(f"it is not safe: {_failure(chosen)}")
+    if not reasons and not settings.posthoc:
+        reasons.append("the settings rule out post-hoc rows")
+    return " and ".join(reasons)
+
+
+def _by_gain(candidates: list[Candidate]) -> list[Candidate]:
+    """Candidates, the largest gain first."""
+    return sorted(candidates, key=lambda candidate: -candidate.gain)
 
 
 def _failure(candidate: Candidate) -> str:
@@ -228,65 +372,73 @@ def _failure(candidate: Candidate) -> str:
 
 
 def _why_the_best(
-    best: str,
+    judged: Candidate,
     row: Row,
     test: PairedTestFacts,
     similar: list[str],
     candidates: Sequence[Candidate],
+    choice: Choice | None,
     settings: RecommendationSettings,
 ) -> str:
-    """One sentence on the gain, and one each on what a reader must know before shipping."""
-    metric = SCALARS[settings.primary_metric]
+    """Say how it was chosen, what it gains, and what a reader must know before shipping."""
+    metric, best = SCALARS[settings.primary_metric], judged.variant
     seeds = f"{len(test.seeds)} seed{'s' if len(test.seeds) > 1 else ''}"
     guards = {
         "significant": "no guard is shown to fail",
         "estimate": "no guard's estimated loss exceeds its margin",
         "demonstrated": "every guard is shown to hold",
     }[settings.guard_evidence]
-    larger = [
-        candidate
-        for candidate in _by_gain([candidate for candidate in candidates if candidate.better])
-        if candidate.gain > metric.better.gain(test.difference or 0.0)
-    ]
-    refused = [candidate for candidate in larger if not candidate.eligible]
-    rank = "the largest gain" if len(larger) == len(refused) else "a gain that can't be told apart from the largest"
-    if refused:
-        rank += " of the rows that pass the rule"
+    if settings.chosen_on == "validation":
+        how = "Chosen on the validation faces and judged once on the test set"
+        adjusted = ""
+    else:
+        how, adjusted = f"Chosen among {len(candidates)} rows on the test set itself", "adjusted "
     sentences = [
-        f"{best} has {rank} in {_phrase(metric.name)}: {row.scalar(metric).value:.3f}, "
+        f"{how}, {best} has {_phrase(metric.name)} {row.scalar(metric).value:.3f}, "
         f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
-        f"adjusted p = {test.p_adjusted:.2g}, {seeds}; {guards}.",
-        *(f"{candidate.variant} gained more, but {_failure(candidate)}." for candidate in refused),
-        *(_costs(row.difference_to_reference) if row.difference_to_reference else []),
+        f"{adjusted}p = {judged.p:.2g}, {seeds}; {guards}."
     ]
-    if len(candidates) > 1:
+    if len(test.seeds) < settings.min_seeds:
         sentences.append(
-            f"It was chosen among {len(candidates)} rows on these test faces, so its gain is somewhat optimistic."
+            f"It is indicated, not recommended: {seeds} can't tell the cure's gain from the seed's; "
+            f"the rule asks for {settings.min_seeds}."
         )
-    if len(test.seeds) == 1 and not row.is_posthoc:
+    if choice is not None and len(choice.tied) > 1:
+        others = ", ".join(name for name in choice.tied if name != best)
         sentences.append(
-            "One seed shows that the two networks differ, not yet that the cure is the reason: train more seeds."
+            f"In that metric it can't be told apart from {others} there; over all outputs it is worth more."
         )
+    if judged.dominated_by is not None:
+        sentences.append(f"On the test set {judged.dominated_by} is at least as good in every output.")
+    if settings.chosen_on == "test" and len(candidates) > 1:
+        refused = [candidate for candidate in _by_gain(list(candidates)) if candidate.better and not candidate.eligible]
+        sentences += [f"{candidate.variant} gained too, but {_failure(candidate)}." for candidate in refused]
+        sentences.append("Its gain is somewhat optimistic, because the same faces chose it.")
+    sentences += _costs(row.difference_to_reference) if row.difference_to_reference else []
     if row.is_posthoc:
         sentences.append(
             f"It is the model of {row.derived_from} with its {FOCUS.name} probabilities adjusted afterwards "
             f"(tau = {row.tau:g}), which the saved model does not do itself."
         )
     if similar:
-        sentences.append(f"It can't be told apart from {', '.join(similar)}.")
+        sentences.append(f"On the test set it can't be told apart from {', '.join(similar)}.")
     return " ".join(sentences)
 
 
 def _costs(difference: Differences) -> list[str]:
-    """A sentence on what the gain costs: the largest loss of a class's recall and of natural accuracy, if shown."""
+    """Say what the gain costs: the largest loss of a class's recall, if shown, and in the natural population."""
     recalls = difference.by_name(CATALOGUE[f"{FOCUS.name}_recall"])
     losses = [(f"{name} recall", recall) for name, recall in recalls.items() if _is_below_zero(recall)]
     shown = sorted(losses, key=lambda loss: (loss[1].value or 0.0, loss[0]))[:1]
-    natural = difference.natural.get(f"{FOCUS.name}_accuracy")
-    if natural is not None and _is_below_zero(natural):
-        shown.append((f"{FOCUS.name} accuracy in the natural population", natural))
-    costs = [f"{name} {loss.value:+.3f} ({loss.low:+.3f} to {loss.high:+.3f})" for name, loss in shown]
-    return [f"It costs {' and '.join(costs)}."] if costs else []
+    sentences = [f"It costs {name} {_span(loss)}." for name, loss in shown]
+    natural = difference.natural.get(_NATURAL)
+    if natural is not None and natural.value is not None:
+        sentences.append(f"In the natural population its {FOCUS.name} accuracy changes by {_span(natural)}.")
+    return sentences
+
+
+def _span(interval: Interval) -> str:
+    return f"{interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
 
 
 def _is_below_zero(interval: Interval) -> bool:

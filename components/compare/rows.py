@@ -5,29 +5,43 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from components.compare.calibration import describe_calibration
 from components.compare.contract import Number, Row
 from components.compare.galleries import describe_faces, example_rows, worst_errors
+from components.compare.grounds import find_learned
 from components.compare.measures import differences, error_boxes, error_by_age, measure, number, numbers
-from components.compare.runs import Priors, Run
+from components.compare.runs import Adjusted, Networks, Run
 from components.compare.settings import CompareSettings
 from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
+from components.evaluation.predictions import Predictions
 from components.evaluation.scoring import Scored
 
 
 @dataclass(frozen=True)
 class RowBuilder:
-    """Builds the rows of one comparison; ``reference`` is None when that variant has no results."""
+    """Builds the rows of one comparison.
+
+    Attributes:
+        labels: Names of the classes.
+        dummy: Scores of the constant predictor.
+        shares: Share of each cell in the natural population.
+        settings: How the runs are compared.
+    """
 
     labels: Labels
-    reference: Scored | None
+    dummy: Scored
+    shares: npt.NDArray[np.float64]
     settings: CompareSettings
 
-    def trained(self, group: Mapping[int, Run], scored: Scored, missing_seeds: Sequence[int]) -> Row:
-        """Return the row of a trained variant, from its runs by seed and the seeds that gave no results."""
-        record = next(iter(group.values())).record
+    def trained(
+        self, networks: Networks, scored: Scored, reference: Scored | None, missing_seeds: Sequence[int]
+    ) -> Row:
+        """Return the row of a trained variant; ``missing_seeds`` gave no results."""
+        record = networks.first.record
         return Row(
             title=record.title,
             kind="trained",
@@ -36,19 +50,21 @@ class RowBuilder:
             status="incomplete" if missing_seeds else "complete",
             seeds=scored.seeds,
             missing_seeds=list(missing_seeds),
-            **self._numbers(scored),
-            **_training(group, self.labels),
+            **self._numbers(scored, reference, networks.validation),
+            **_training(networks.runs, self.labels),
         )
 
-    def posthoc(self, trained: Row, scored: Scored, priors: Priors, derived_from: str) -> Row:
+    def posthoc(self, trained: Row, adjusted: Adjusted, scored: Scored, reference: Scored | None) -> Row:
         """Return the row of a variant after post-hoc adjustment, from the variant's own row and the new scores."""
-        shares = np.mean(list(priors.values()), axis=0)
+        found = adjusted.calibrations.values()
+        shares = np.mean([calibration.carried for calibration in found], axis=0)
         changes = {
             "title": f"{trained.title}, post-hoc adjusted",
             "kind": "posthoc",
-            "derived_from": derived_from,
+            "derived_from": scored.networks,
             "tau": self.settings.posthoc.tau,
-            **self._numbers(scored),
+            "temperature": number(float(np.mean([calibration.temperature for calibration in found]))),
+            **self._numbers(scored, reference, adjusted.validation),
             # Nothing was trained for this row.
             "train_seconds": 0.0,
             "train_seconds_by_seed": dict.fromkeys(trained.train_seconds_by_seed, 0.0),
@@ -57,12 +73,14 @@ class RowBuilder:
         }
         return trained.model_copy(update=changes)
 
-    def _numbers(self, scored: Scored) -> dict[str, Any]:
+    def _numbers(self, scored: Scored, reference: Scored | None, validation: Sequence[Predictions]) -> dict[str, Any]:
         shown = example_rows(scored.first, self.settings.examples, self.settings.seed)
-        reference = None if scored is self.reference else self.reference
+        compared = None if scored is reference else reference
         return {
             **measure(scored, self.labels),
-            "difference_to_reference": differences(scored, reference, self.labels) if reference else None,
+            "calibration": describe_calibration(list(scored.predictions.values()), validation, self.shares),
+            "learned": find_learned(scored, self.dummy),
+            "difference_to_reference": differences(scored, compared, self.labels) if compared else None,
             "age_error_by_age": error_by_age(scored),
             "age_error_boxes": error_boxes(scored, self.labels),
             "examples": describe_faces(scored.first, shown),

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from components.compare.settings import PosthocSettings
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import FOCUS
 from components.errors import DataError
+from components.evaluation.calibration import Calibration, fit_calibration
 from components.evaluation.predictions import Predictions, align
 from components.imbalance.posthoc import adjust_probabilities
 from components.training.record import TrainingRecord
@@ -16,8 +19,8 @@ from components.training.record import TrainingRecord
 POSTHOC = "+posthoc"
 """Suffix of a post-hoc row, after the name of its variant."""
 
-Priors = dict[int, tuple[float, ...]]
-"""Class shares that the probabilities of each seed's network carry, in the order of the classes."""
+_EQUAL = 1e-6
+"""Shares that differ by less are equal."""
 
 
 @dataclass(frozen=True)
@@ -26,61 +29,128 @@ class Run:
 
     Attributes:
         predictions: On the test faces.
+        validation: On the validation faces.
         record: How it was trained.
         history: Its training history, one row per epoch.
     """
 
     predictions: Predictions
+    validation: Predictions
     record: TrainingRecord
     history: pd.DataFrame
 
 
-def group_runs(runs: Sequence[Run], test: Manifest) -> dict[str, dict[int, Run]]:
-    """Return the runs by variant (in order of first appearance) and seed (ascending), aligned by face.
+@dataclass(frozen=True)
+class Adjusted:
+    """A variant's predictions after post-hoc adjustment.
+
+    Attributes:
+        calibrations: What was divided out, by seed.
+        predictions: On the test faces, one per seed, ascending.
+        validation: On the validation faces, likewise.
+    """
+
+    calibrations: Mapping[int, Calibration]
+    predictions: list[Predictions]
+    validation: list[Predictions]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of one variant.
+
+    Attributes:
+        runs: By seed, ascending.
+        adjusted: The same networks with post-hoc adjustment; None where it is switched off, pointless or impossible.
+    """
+
+    runs: Mapping[int, Run]
+    adjusted: Adjusted | None
+
+    @property
+    def first(self) -> Run:
+        """The run of the first seed."""
+        return next(iter(self.runs.values()))
+
+    @property
+    def predictions(self) -> list[Predictions]:
+        """Predictions on the test faces, one per seed."""
+        return [run.predictions for run in self.runs.values()]
+
+    @property
+    def validation(self) -> list[Predictions]:
+        """Predictions on the validation faces, one per seed."""
+        return [run.validation for run in self.runs.values()]
+
+
+def find_networks(
+    runs: Sequence[Run], test: Manifest, validation: Manifest, settings: PosthocSettings
+) -> dict[str, Networks]:
+    """Return the networks by variant, in order of first appearance, all predictions aligned by face.
 
     Raises:
-        DataError: If there are no runs, a run appears twice, or a run is not on the test faces.
+        DataError: If there are no runs, a run appears twice, or a run is not on the test and validation faces.
     """
     if not runs:
         raise DataError("There are no runs to compare", remedy="train and evaluate at least one variant")
-    aligned = align([run.predictions for run in runs])
-    if set(aligned[0].faces["image_id"]) != set(test.faces["image_id"]):
-        remedy = "evaluate the runs on this test set"
-        raise DataError("The predictions are not for the faces of the test set", remedy=remedy)
+    tested = _aligned([run.predictions for run in runs], test, "test set")
+    validated = _aligned([run.validation for run in runs], validation, "validation split")
     grouped: dict[str, dict[int, Run]] = {}
-    for run, predictions in zip(runs, aligned, strict=True):
+    for run, predictions, on_validation in zip(runs, tested, validated, strict=True):
         by_seed = grouped.setdefault(predictions.variant, {})
         if predictions.seed in by_seed:
             problem = f"The variant {predictions.variant} appears twice with seed {predictions.seed}"
             raise DataError(problem, remedy="name each run once")
-        by_seed[predictions.seed] = replace(run, predictions=predictions)
-    return {variant: dict(sorted(by_seed.items())) for variant, by_seed in grouped.items()}
+        by_seed[predictions.seed] = replace(run, predictions=predictions, validation=on_validation)
+    networks = {}
+    for variant, by_seed in grouped.items():
+        ordered = dict(sorted(by_seed.items()))
+        networks[variant] = Networks(ordered, _adjust(ordered, settings) if settings.enabled else None)
+    return networks
 
 
-def output_priors(group: Mapping[int, Run]) -> Priors | None:
-    """Return the class shares that post-hoc adjustment has to divide out of a variant's probabilities.
+def _aligned(predictions: Sequence[Predictions], faces: Manifest, name: str) -> list[Predictions]:
+    aligned = align(predictions)
+    if set(aligned[0].faces["image_id"]) != set(faces.faces["image_id"]):
+        remedy = f"evaluate the runs on this {name}"
+        raise DataError(f"The predictions are not for the faces of the {name}", remedy=remedy)
+    return aligned
 
-    Weights and logit adjustment may have corrected part of the training priors already; what is left are
-    the ``output_priors`` that the training plan computed. None where adjustment is pointless or impossible:
-    the shares are equal, a share is zero, or they are unknown.
+
+def _adjust(runs: Mapping[int, Run], settings: PosthocSettings) -> Adjusted | None:
+    """Return a variant's predictions after post-hoc adjustment, computed from the saved probabilities.
+
+    None where adjustment is pointless or impossible: the shares that the cure leaves are known to be equal, a share is
+    zero or unknown, or, where they are estimated, a class has no validation face.
     """
-    priors: Priors = {}
-    for seed, run in group.items():
-        named = run.record.statistics.output_priors[FOCUS.name]
-        if named is None:
+    calibrations = {}
+    for seed, run in runs.items():
+        shares = _known_shares(run)
+        if shares is not None and np.ptp(shares) < _EQUAL:
             return None
-        shares = tuple(named[name] for name in run.predictions.labels.names(FOCUS.name))
-        if min(shares) <= 0 or np.ptp(shares) < 1e-6:
+        if settings.prior == "validation":
+            truth = run.validation.faces[FOCUS.name].to_numpy(np.int64)
+            found = fit_calibration(run.validation.probabilities(FOCUS), truth)
+        else:
+            found = None if shares is None or min(shares) <= 0 else Calibration(1.0, shares)
+        if found is None:
             return None
-        priors[seed] = shares
-    return priors
+        calibrations[seed] = found
+
+    def adjust(predictions: Predictions) -> Predictions:
+        found = calibrations[predictions.seed]
+        given = predictions.probabilities(FOCUS)
+        probabilities = adjust_probabilities(given, found.carried, settings.tau, found.temperature)
+        return predictions.with_probabilities(FOCUS, probabilities, f"{predictions.variant}{POSTHOC}")
+
+    return Adjusted(
+        calibrations,
+        [adjust(run.predictions) for run in runs.values()],
+        [adjust(run.validation) for run in runs.values()],
+    )
 
 
-def adjust_runs(group: Mapping[int, Run], priors: Priors, tau: float) -> list[Predictions]:
-    """Return a variant's predictions after post-hoc logit adjustment, computed from the saved probabilities."""
-    adjusted = []
-    for seed, run in group.items():
-        predictions = run.predictions
-        probabilities = adjust_probabilities(predictions.probabilities(FOCUS), np.asarray(priors[seed]), tau)
-        adjusted.append(predictions.with_probabilities(FOCUS, probabilities, f"{predictions.variant}{POSTHOC}"))
-    return adjusted
+def _known_shares(run: Run) -> npt.NDArray[np.float64] | None:
+    """Return the class shares that follow from the training faces and the cure, ``output_priors`` of the plan."""
+    named = run.record.statistics.output_priors[FOCUS.name]
+    return None if named is None else np.array([named[name] for name in run.predictions.labels.names(FOCUS.name)])

@@ -1,11 +1,17 @@
 """Settings of the compare stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
-from components.evaluation.catalogue import TESTED
+from components.evaluation.catalogue import MAIN, TESTED, Metric
 from components.section import Section, SettingError
+
+_WORTHS = {"age": 0.02, "gender": 1.0, "ethnicity": 1.0}
+
+
+def _worth_of(metric: Metric) -> str:
+    return f"Worth of {'one year less of' if metric.unit else 'one more of'} {metric.phrase}."
 
 
 def _is_tested(metric: str) -> str:
@@ -38,14 +44,45 @@ class GuardMargins(Section):
         return overall + [(name, True, margin) for name, margin in self.worst_group]
 
 
+_worths: dict[str, Any] = {
+    metric.name: (float, Field(_WORTHS[metric.output], ge=0, description=_worth_of(metric))) for metric in MAIN.values()
+}
+_Worths: Any = create_model("_Worths", __base__=Section, **_worths)
+
+
+class UtilityWorths(_Worths, Section):
+    """What one unit of each output's metric is worth: the exchange rate between the outputs.
+
+    The utility of a row is the sum of its gains over the reference, each times its worth. By default a year of the
+    age's mean error is worth two points of gender accuracy or of ethnicity macro F1.
+    """
+
+
 class RecommendationSettings(Section):
     """The rule that recommends a variant."""
 
+    chosen_on: Literal["validation", "test"] = Field(
+        "validation",
+        description="Where the candidate is chosen. 'validation': on the validation faces, re-weighted to the cells of "
+        "the test set, and then judged once on the test set. 'test': on the test set itself, whose number for the "
+        "chosen row is then somewhat optimistic.",
+    )
+    min_seeds: int = Field(
+        3, ge=1, description="Seeds below which a row is at most 'indicated': too few to know the spread over seeds."
+    )
+    utility: UtilityWorths = Field(
+        default_factory=UtilityWorths,
+        description="What decides between rows that can't be told apart in the primary metric.",
+    )
     primary_metric: Annotated[str, AfterValidator(_is_tested)] = Field(
         "ethnicity_macro_f1", description="The metric in which a variant must gain significantly to be recommended."
     )
     significance: float = Field(
-        0.05, gt=0, lt=1, description="Largest p-value, adjusted for all comparisons, that counts as significant."
+        0.05,
+        gt=0,
+        lt=1,
+        description="Largest p-value that counts as significant: adjusted for all comparisons, or, for a row that was "
+        "chosen on validation, that of its one test.",
     )
     guard_evidence: Literal["significant", "estimate", "demonstrated"] = Field(
         "estimate",
@@ -63,6 +100,12 @@ class PosthocSettings(Section):
 
     enabled: bool = Field(True, description="Whether to compute these rows.")
     tau: float = Field(1.0, ge=0, description="Strength: tau times the logarithm of the prior is subtracted.")
+    prior: Literal["validation", "training"] = Field(
+        "validation",
+        description="Class shares that are divided out: 'validation' estimates those that the network's probabilities "
+        "carry from its answers on the validation faces, after scaling their temperature; 'training' takes what "
+        "follows from the training faces and the cure.",
+    )
 
 
 class CompareSettings(Section):

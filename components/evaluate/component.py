@@ -5,22 +5,26 @@ from kfp.dsl import ClassificationMetrics, Dataset, Input, Metrics, Model, Outpu
 
 def evaluate(
     images: Input[Dataset],
+    validation: Input[Dataset],
     test: Input[Dataset],
     model: Input[Model],
     settings: dict,
     predictions: Output[Dataset],
+    validation_predictions: Output[Dataset],
     metrics: Output[Metrics],
     gender_metrics: Output[ClassificationMetrics],
     ethnicity_metrics: Output[ClassificationMetrics],
 ) -> None:
-    """Score one served model on the balanced test set.
+    """Score one served model on the balanced test set, and on the validation faces, on which the cure is chosen.
 
     Args:
         images: Image shards.
+        validation: Validation faces.
         test: The balanced test set.
         model: A SavedModel with its `variant.json`.
         settings: The `evaluate` section of the settings.
         predictions: One row per test face: truth, prediction, class probabilities.
+        validation_predictions: The same for the validation faces.
         metrics: Metrics that the KFP and Vertex UIs list.
         gender_metrics: Gender confusion matrix that they draw.
         ethnicity_metrics: Ethnicity confusion matrix that they draw.
@@ -34,7 +38,15 @@ def evaluate(
         from components.evaluate.settings import EvaluateSettings
 
     log_to_console()
-    scores = run(images.path, test.path, model.path, EvaluateSettings.from_parameter(settings), predictions.path)
+    scores = run(
+        images.path,
+        validation.path,
+        test.path,
+        model.path,
+        EvaluateSettings.from_parameter(settings),
+        predictions.path,
+        validation_predictions.path,
+    )
     listed = scores.listed()
     for name, value in listed.items():
         metrics.log_metric(name, value)
@@ -46,3 +58,4 @@ def evaluate(
         write_json(drawn.path, {"classes": classes, "counts": counts})
     made = scores.predictions
     predictions.metadata.update({"variant": made.variant, "seed": made.seed, "faces": len(made)})
+    validation_predictions.metadata.update({"variant": made.variant, "seed": made.seed})

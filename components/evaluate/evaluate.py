@@ -1,4 +1,4 @@
-"""Score one served model on the balanced test set."""
+"""Score one served model on the balanced test set and on the validation faces."""
 
 import logging
 from dataclasses import dataclass
@@ -42,29 +42,49 @@ class Scores:
 
 
 def evaluate(
-    images_path: str, test_path: str, model_path: str, settings: EvaluateSettings, predictions_path: str
+    images_path: str,
+    validation_path: str,
+    test_path: str,
+    model_path: str,
+    settings: EvaluateSettings,
+    predictions_path: str,
+    validation_predictions_path: str,
 ) -> Scores:
     """Score a model through its serving signature, so that what is measured is what is served.
 
     Args:
         images_path: Directory of image shards.
+        validation_path: Manifest of the validation split.
         test_path: Manifest of the test set.
         model_path: SavedModel directory with ``variant.json``.
         settings: Batch size.
         predictions_path: Parquet to write, one row per test face.
+        validation_predictions_path: The same for the validation faces.
+
+    Returns:
+        The scores on the test set.
 
     Raises:
         ArtifactError: If the model's classes differ from those of the test set.
     """
-    test = Manifest.read(test_path)
+    test, validation = Manifest.read(test_path), Manifest.read(validation_path)
     record = TrainingRecord.read(model_path)
     if record.labels != test.labels:
         raise ArtifactError(
             f"The model {model_path} was trained on {record.labels}, but the test set has {test.labels}",
             remedy="train it again on this data",
         )
-    served = ServedModel(model_path).predict(read_encoded(images_path, test), settings.batch_size)
-    predictions = Predictions.from_scores(test.faces, test.labels, served, record.variant, record.seed)
-    predictions.write(predictions_path)
-    _log.info("%s, seed %d: %d test faces scored", predictions.variant, predictions.seed, len(predictions))
+    model = ServedModel(model_path)
+
+    def predict(faces: Manifest, path: str) -> Predictions:
+        served = model.predict(read_encoded(images_path, faces), settings.batch_size)
+        predictions = Predictions.from_scores(faces.faces, faces.labels, served, record.variant, record.seed)
+        predictions.write(path)
+        return predictions
+
+    predict(validation, validation_predictions_path)
+    predictions = predict(test, predictions_path)
+    _log.info(
+        "%s, seed %d: %d test and %d validation faces scored", record.variant, record.seed, len(test), len(validation)
+    )
     return Scores(predictions, score(predictions))

@@ -11,9 +11,9 @@ the two gave which answer is a coin toss per face. Under it,
   quantity, and macro F1, which is not a mean over faces. A swap stays within its face, so every
   permutation keeps the strata of the test set.
 
-With several common seeds, a face's answers are swapped for all seeds at once, and the statistic is the
-difference averaged over the seeds; for correct answers its distribution is still computed exactly,
-and equals McNemar's when there is one seed.
+Such a test is about two networks. With several common seeds the question is about the cure: the p-value is then the
+one over other faces and other seeds (:meth:`components.evaluation.seeds.SeedSpread.p_value`), and McNemar's test of
+each seed is given beside it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -49,12 +48,12 @@ class PairedTest:
     """Test of one metric between two variants.
 
     Attributes:
-        test: Kind of test. The sign flip extends McNemar's to several seeds.
+        test: Kind of test.
         p: Two-sided p-value, not adjusted.
         by_seed: For correct answers, McNemar's test of each seed.
     """
 
-    test: Literal["permutation", "mcnemar_exact", "sign_flip_exact"]
+    test: Literal["permutation", "mcnemar_exact", "over_seeds"]
     p: float
     by_seed: Mapping[str, McNemar] = field(default_factory=dict)
 
@@ -65,26 +64,6 @@ def mcnemar_exact(a_correct: npt.NDArray[np.bool_], b_correct: npt.NDArray[np.bo
     both, neither = int((a_correct & b_correct).sum()), int((~a_correct & ~b_correct).sum())
     result = mcnemar([[both, a_only], [b_only, neither]], exact=True)
     return McNemar(a_only, b_only, float(result.pvalue))
-
-
-def sign_flip_exact(differences: npt.NDArray[np.integer]) -> float:
-    """Return the exact two-sided p-value of a sum of whole differences under random signs.
-
-    The sum of the differences of one size *k* under random signs is *k* · (2 · Binomial(n, ½) − n);
-    the distribution of the whole sum is the convolution over the sizes.
-
-    Args:
-        differences: Correct answers of one variant minus those of the other, summed over the seeds,
-            shape ``[faces]``. With values in −1, 0, 1 the test is McNemar's.
-    """
-    sizes, frequencies = np.unique(np.abs(differences[differences != 0]), return_counts=True)
-    distribution = np.ones(1)
-    for size, frequency in zip(sizes.tolist(), frequencies.tolist(), strict=True):
-        spread = np.zeros(2 * size * frequency + 1)
-        spread[:: 2 * size] = binom.pmf(np.arange(frequency + 1), frequency, 0.5)
-        distribution = np.convolve(distribution, spread)
-    sums = np.arange(len(distribution)) - len(distribution) // 2
-    return float(min(1.0, distribution[np.abs(sums) >= abs(int(differences.sum()))].sum()))
 
 
 def random_swaps(faces: int, permutations: int, seed: int) -> Iterator[npt.NDArray[np.int8]]:
@@ -149,11 +128,11 @@ def exchange_macro_f1(
     b_predicted: npt.NDArray[np.integer],
     classes: int,
 ) -> Exchange:
-    """Return the exchange of a difference in macro F1, averaged over seeds; a face is swapped for all seeds at once.
+    """Return the exchange of a difference in macro F1.
 
     Args:
         truth: True class of each face, shape ``[faces]``.
-        a_predicted: One variant's classes, shape ``[seeds, faces]``.
+        a_predicted: One variant's classes, same shape.
         b_predicted: The other's, same shape.
         classes: Number of classes.
     """
@@ -161,16 +140,16 @@ def exchange_macro_f1(
     present = np.bincount(truth, minlength=classes).astype(np.float64)
 
     def count(predicted: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
-        """Mark the class predicted, if right and in any case, shape ``[faces, seeds, 2, classes]``."""
-        of_class = predicted.T[..., None] == names
-        return np.stack([of_class & (truth[:, None] == names)[:, None], of_class], axis=2).astype(np.int8)
+        """Mark the class predicted, if right and in any case, shape ``[faces, 2, classes]``."""
+        of_class = predicted[:, None] == names
+        return np.stack([of_class & (truth[:, None] == names), of_class], axis=1).astype(np.int8)
 
     a, b = count(a_predicted), count(b_predicted)
     a_sums, b_sums = (side.sum(axis=0, dtype=np.float64) for side in (a, b))
 
     def macro_f1(sums: Floats) -> Floats:
-        """From sums ``[permutations, seeds, 2, classes]`` to the mean over classes and seeds."""
-        means: Floats = class_f1(sums[:, :, 0], present, sums[:, :, 1]).mean(axis=(1, 2))
+        """From sums ``[permutations, 2, classes]`` to the mean over classes."""
+        means: Floats = class_f1(sums[:, 0], present, sums[:, 1]).mean(axis=1)
         return means
 
     def difference(moved: Floats) -> Floats:
@@ -195,40 +174,47 @@ class Pairing:
     b: Sequence[Predictions]
 
 
-def paired_tests(pairings: Sequence[Pairing], permutations: int, seed: int) -> list[PairedTest]:
+def paired_tests(
+    pairings: Sequence[Pairing], over_seeds: Sequence[float], permutations: int, seed: int
+) -> list[PairedTest]:
     """Test each pairing; the permutation tests share their swaps.
 
     Args:
         pairings: All predictions are for the same faces in the same order.
+        over_seeds: For each pairing the p-value over faces and seeds, used where it has several seeds.
         permutations: Permutations behind a p-value.
         seed: Seed of the swaps.
     """
-    if not pairings:
-        return []
-    exact = {place: _test_correct(pair) for place, pair in enumerate(pairings) if pair.metric.test is Test.CORRECT}
-    permuted = {place: _exchange(pair) for place, pair in enumerate(pairings) if place not in exact}
-    swaps = random_swaps(len(pairings[0].a[0]), permutations, seed)
-    p_values = permutation_p_values(list(permuted.values()), swaps)
-    tests = {place: PairedTest("permutation", p) for place, p in zip(permuted, p_values, strict=True)}
-    return [test for _, test in sorted((exact | tests).items())]
+    tests: dict[int, PairedTest] = {}
+    permuted: dict[int, Exchange] = {}
+    for place, (pair, p) in enumerate(zip(pairings, over_seeds, strict=True)):
+        by_seed = _mcnemar_by_seed(pair) if pair.metric.test is Test.CORRECT else {}
+        if len(pair.a) > 1:
+            tests[place] = PairedTest("over_seeds", p, by_seed)
+        elif by_seed:
+            tests[place] = PairedTest("mcnemar_exact", by_seed[str(pair.a[0].seed)].p, by_seed)
+        else:
+            permuted[place] = _exchange(pair)
+    if permuted:
+        swaps = random_swaps(len(pairings[0].a[0]), permutations, seed)
+        p_values = permutation_p_values(list(permuted.values()), swaps)
+        tests |= {place: PairedTest("permutation", p) for place, p in zip(permuted, p_values, strict=True)}
+    return [tests[place] for place in range(len(pairings))]
 
 
 def _exchange(pair: Pairing) -> Exchange:
     output = OUTPUTS[pair.metric.output]
     if pair.metric.test is Test.MEAN:
-        a, b = (np.mean([np.abs(run.errors(output)) for run in side], axis=0) for side in (pair.a, pair.b))
+        [a], [b] = ([np.abs(run.errors(output)) for run in side] for side in (pair.a, pair.b))
         return exchange_means(a - b)
     truth, a_predicted, b_predicted = _classes(pair)
-    return exchange_macro_f1(truth, a_predicted, b_predicted, len(pair.a[0].labels.names(output.name)))
+    return exchange_macro_f1(truth, a_predicted[0], b_predicted[0], len(pair.a[0].labels.names(output.name)))
 
 
-def _test_correct(pair: Pairing) -> PairedTest:
+def _mcnemar_by_seed(pair: Pairing) -> dict[str, McNemar]:
     truth, a_predicted, b_predicted = _classes(pair)
-    a_correct, b_correct = a_predicted == truth, b_predicted == truth
-    by_seed = {str(run.seed): mcnemar_exact(*right) for run, *right in zip(pair.a, a_correct, b_correct, strict=True)}
-    if len(pair.a) == 1:
-        return PairedTest("mcnemar_exact", by_seed[str(pair.a[0].seed)].p, by_seed)
-    return PairedTest("sign_flip_exact", sign_flip_exact(a_correct.sum(axis=0) - b_correct.sum(axis=0)), by_seed)
+    right = zip(pair.a, a_predicted == truth, b_predicted == truth, strict=True)
+    return {str(run.seed): mcnemar_exact(*each) for run, *each in right}
 
 
 def _classes(pair: Pairing) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -1,17 +1,25 @@
-"""Estimates and bootstrap replicates of every metric, for one variant over its seeds."""
+"""Estimates and bootstrap replicates of every metric, for one variant over its seeds.
+
+Intervals and tests are over other test faces and, with several seeds, over other seeds
+(:mod:`components.evaluation.seeds`).
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from components.dataset.outputs import FOCUS
 from components.evaluation.bootstrap import Weighting, percentile_interval
-from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED, Better
 from components.evaluation.frame import MetricFrame
 from components.evaluation.predictions import Predictions
+from components.evaluation.seeds import SeedSpread
+from components.evaluation.shares import exact_limit, paired_score_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,20 +43,6 @@ class View(StrEnum):
     """The difference between its highest and its lowest group."""
 
 
-def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
-    """Return the lower end of the interval for a share of 1, in the closed form of Clopper and Pearson (1934).
-
-    The upper end for a share of 0 is 1 minus it.
-
-    Args:
-        faces: Number of faces, any shape; the result has the same shape and is 0 where there are none.
-        confidence: Share that the interval covers, such as 0.95.
-    """
-    with np.errstate(divide="ignore"):
-        limit: Floats = ((1 - confidence) / 2) ** (1 / np.asarray(faces, np.float64))
-    return limit
-
-
 @dataclass(frozen=True)
 class Estimate:
     """A metric and its interval; every field has the metric's own shape (``[]`` for one number)."""
@@ -64,16 +58,18 @@ class Scored:
 
     Attributes:
         predictions: Predictions by seed, ascending; all for the same faces in the same order.
-        estimates: Metrics on the test set by seed.
+        estimates: Metrics on the faces by seed.
         replicates: Metrics in every bootstrap resample by seed, with the axis of resamples first;
             without the confusion counts.
         confidence: Share that the intervals cover.
+        networks: Name of the trained networks behind the row; rows of the same networks are paired by seed.
     """
 
     predictions: Mapping[int, Predictions]
     estimates: Mapping[int, MetricFrame]
     replicates: Mapping[int, MetricFrame]
     confidence: float
+    networks: str
 
     @property
     def seeds(self) -> list[int]:
@@ -96,28 +92,80 @@ class Scored:
         """Return the :meth:`mean` of each resample, the axis of resamples first."""
         return _mean(self.replicates, metric, view, self.seeds if seeds is None else seeds)
 
+    def spread(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> SeedSpread:
+        """Return the error that the seeds bring to a :meth:`mean`."""
+        value, replicates = (partial(_mean, by_seed, metric, view) for by_seed in (self.estimates, self.replicates))
+        return SeedSpread.of(value, replicates, self.seeds if seeds is None else list(seeds))
+
     def estimate(self, metric: str, view: View = View.OVERALL) -> Estimate:
         """Return a metric averaged over the seeds, with its interval.
 
         A share of faces that is exactly 0 or 1 is the same in every resample; its interval is then the exact
-        binomial one of :func:`exact_limit`.
+        binomial one of :func:`~components.evaluation.shares.exact_limit`.
         """
+        if view in (View.WORST_GROUP, View.GROUP_GAP):
+            return self._extreme(metric, view)
         value = self.mean(metric, view)
-        low, high = percentile_interval(self.mean_replicates(metric, view), self.confidence)
-        if CATALOGUE[metric].is_share and view in (View.OVERALL, View.BY_GROUP):
-            limit = exact_limit(self._faces(metric, view), self.confidence)
-            low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
+        widened = self.spread(metric, view).widen(self.mean_replicates(metric, view))
+        low, high = percentile_interval(widened, self.confidence)
+        if CATALOGUE[metric].is_share:
+            low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+            if view is not View.NATURAL:
+                limit = exact_limit(self.faces_behind(metric, view), self.confidence)
+                low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
         return Estimate(value, low, high)
+
+    def _extreme(self, metric: str, view: View) -> Estimate:
+        """Return the worst group's value or the gap between groups, with an interval that allows for the search.
+
+        The lowest of several noisy values is lower than the lowest true one, and lower still in a resample. But the
+        lowest true value is below the lower limit of its own group with the chance of one interval, and above the
+        lowest of the groups' upper limits only if one of these fails: so the lower limits are those of single
+        groups, and the upper ones hold for all groups at once (the largest standardised deviation in a resample).
+        """
+        by_group, tail = self.mean(metric, View.BY_GROUP), (1 - self.confidence) / 2
+        replicates = self.spread(metric, View.BY_GROUP).widen(self.mean_replicates(metric, View.BY_GROUP))
+        known = np.isfinite(by_group) & np.isfinite(replicates).all(axis=0)
+        by_group, replicates = by_group[known], replicates[:, known]
+        sizes = replicates.std(axis=0)
+        deviations = np.divide(replicates - by_group, sizes, out=np.zeros_like(replicates), where=sizes > 0)
+        below = by_group + sizes * np.quantile(deviations.min(axis=1), tail)
+        above = by_group + sizes * np.quantile(deviations.max(axis=1), 1 - tail)
+        single_below, single_above = np.quantile(replicates, (tail, 1 - tail), axis=0)
+        if CATALOGUE[metric].is_share:
+            limit = exact_limit(
+                self.faces_behind(metric, View.BY_GROUP)[known], 1 - (1 - self.confidence) / known.sum()
+            )
+            below, single_below = (
+                np.where(by_group == 1, limit, np.clip(each, 0, 1)) for each in (below, single_below)
+            )
+            above, single_above = (
+                np.where(by_group == 0, 1 - limit, np.clip(each, 0, 1)) for each in (above, single_above)
+            )
+        value = self.mean(metric, view)
+        if view is View.GROUP_GAP:
+            low = max(0.0, float(below.max() - above.min()))
+            return Estimate(value, np.asarray(low), np.asarray(above.max() - below.min()))
+        better = CATALOGUE[metric].better
+        if better is Better.ZERO:
+            place = int(np.argmax(np.abs(by_group)))
+            return Estimate(value, below[place], above[place])
+        if better is Better.LOWER:
+            return Estimate(value, below.max(), single_above.max())
+        return Estimate(value, single_below.min(), above.min())
 
     def with_tested_replicates(self) -> "Scored":
         """Return the row with no replicates but those of the tested metrics, a few percent of all."""
         kept = {
-            seed: MetricFrame({metric: frame.overall[metric] for metric in TESTED})
+            seed: MetricFrame(
+                {metric: frame.overall[metric] for metric in TESTED},
+                natural={metric: frame.natural[metric] for metric in TESTED},
+            )
             for seed, frame in self.replicates.items()
         }
         return replace(self, replicates=kept)
 
-    def _faces(self, metric: str, view: View) -> npt.NDArray[np.int64]:
+    def faces_behind(self, metric: str, view: View) -> npt.NDArray[np.int64]:
         """Return the number of test faces behind each value of a share, in the share's shape."""
         faces, labels, per = self.first.faces, self.first.labels, CATALOGUE[metric].per
         if view is not View.BY_GROUP and per is None:
@@ -136,7 +184,12 @@ def _mean(by_seed: Mapping[int, MetricFrame], metric: str, view: View, seeds: It
 
 
 def score_seeds(
-    predictions: Sequence[Predictions], observed: Weighting, resampled: Weighting, shares: Floats, confidence: float
+    predictions: Sequence[Predictions],
+    observed: Weighting,
+    resampled: Weighting,
+    shares: Floats,
+    confidence: float,
+    networks: str | None = None,
 ) -> Scored:
     """Score one variant.
 
@@ -146,6 +199,7 @@ def score_seeds(
         resampled: From :meth:`Weighting.bootstrap`; the same for all variants, so that they are paired.
         shares: Share of each cell in the natural population, shape ``[cells]``.
         confidence: Share that intervals cover.
+        networks: Name of the trained networks. Default: the variant of the predictions.
     """
     by_seed = {run.seed: run for run in sorted(predictions, key=lambda run: run.seed)}
     estimates = {seed: next(observed.score(run, shares)).at(0) for seed, run in by_seed.items()}
@@ -153,7 +207,7 @@ def score_seeds(
         seed: MetricFrame.joined(frame.without_confusions() for frame in resampled.score(run, shares))
         for seed, run in by_seed.items()
     }
-    return Scored(by_seed, estimates, replicates, confidence)
+    return Scored(by_seed, estimates, replicates, confidence, networks or predictions[0].variant)
 
 
 def common_seeds(a: Scored, b: Scored) -> list[int]:
@@ -162,8 +216,89 @@ def common_seeds(a: Scored, b: Scored) -> list[int]:
 
 
 def difference(a: Scored, b: Scored, metric: str, view: View = View.OVERALL) -> Estimate:
-    """Return a metric of ``a`` minus that of ``b``, with its paired interval, over their (one or more) common seeds."""
-    seeds = common_seeds(a, b)
-    replicates = a.mean_replicates(metric, view, seeds) - b.mean_replicates(metric, view, seeds)
-    value = a.mean(metric, view, seeds) - b.mean(metric, view, seeds)
-    return Estimate(value, *percentile_interval(replicates, a.confidence))
+    """Return a metric of ``a`` minus that of ``b``, with its paired interval, over their (one or more) common seeds.
+
+    The difference of two shares of which each is exactly 0 or 1 is the same in every resample; its interval is then
+    the score interval of :func:`~components.evaluation.shares.paired_score_interval`.
+    """
+    change = Change.of(a, b, {metric: 1.0}, view)
+    return change.estimate()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A weighted sum of metrics of one row minus that of another, paired by face.
+
+    Attributes:
+        value: The difference, of the metric's own shape.
+        replicates: The difference in every resample of the faces, the axis of resamples first.
+        spread: The error that the seeds bring.
+        confidence: Share that the interval covers.
+        by_seed: The difference of each common seed, the axis of seeds first.
+        faces: Faces behind a difference of shares, in its shape; None for what is not a share.
+    """
+
+    value: Floats
+    replicates: Floats
+    spread: SeedSpread
+    confidence: float
+    by_seed: Floats
+    faces: npt.NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(cls, a: Scored, b: Scored, worths: Mapping[str, float], view: View = View.OVERALL) -> "Change":
+        """Return the difference between two rows over their common seeds, of which there is at least one.
+
+        Args:
+            a: The row.
+            b: What it is compared with. Networks of other variants are taken as independent; those of the same
+                variant, such as those behind a post-hoc row, are paired by seed.
+            worths: Factor of each metric in the sum.
+            view: Which view of them.
+        """
+        seeds = common_seeds(a, b)
+
+        def total(by_seed: Mapping[int, MetricFrame], chosen: Iterable[int]) -> Floats:
+            parts = [worth * _mean(by_seed, metric, view, chosen) for metric, worth in worths.items()]
+            return np.asarray(sum(parts[1:], parts[0]), np.float64)
+
+        if a.networks == b.networks:
+            spread = SeedSpread.of(
+                lambda chosen: total(a.estimates, chosen) - total(b.estimates, chosen),
+                lambda chosen: total(a.replicates, chosen) - total(b.replicates, chosen),
+                seeds,
+            )
+        else:
+            ours, theirs = (
+                SeedSpread.of(partial(total, row.estimates), partial(total, row.replicates), seeds) for row in (a, b)
+            )
+            spread = ours + theirs
+        [only, *more] = worths
+        is_share = not more and CATALOGUE[only].is_share and view in (View.OVERALL, View.BY_GROUP)
+        # Rows of the same networks differ in nothing but the output that post-hoc adjustment changes.
+        is_share &= a.networks != b.networks or CATALOGUE[only].output == FOCUS.name
+        return cls(
+            value=total(a.estimates, seeds) - total(b.estimates, seeds),
+            replicates=total(a.replicates, seeds) - total(b.replicates, seeds),
+            spread=spread,
+            confidence=a.confidence,
+            by_seed=np.stack([total(a.estimates, [seed]) - total(b.estimates, [seed]) for seed in seeds]),
+            faces=a.faces_behind(only, view) if is_share else None,
+        )
+
+    def estimate(self) -> Estimate:
+        """Return the difference with its interval."""
+        low, high = percentile_interval(self.spread.widen(self.replicates), self.confidence)
+        if self.faces is not None:
+            ends = np.stack([low, high])
+            for place in zip(*np.nonzero(np.atleast_1d(low == high)), strict=True):
+                where = place if np.ndim(low) else ()
+                ends[:, *where] = paired_score_interval(
+                    float(self.value[where]), int(self.faces[where]), self.confidence
+                )
+            low, high = ends
+        return Estimate(self.value, low, high)
+
+    def p_value(self) -> float:
+        """Return the two-sided p-value of a single number, over other faces and other seeds."""
+        return self.spread.p_value(float(self.value), self.replicates)

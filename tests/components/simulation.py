@@ -21,12 +21,12 @@ PRIORS = (0.55, 0.24, 0.04, 0.17)
 """Shares of the classes in training, one of them rare."""
 
 
-def _truth(labels, per_cell):
+def _truth(labels, per_cell, name):
     codes = np.repeat(np.indices(labels.cell_shape).reshape(3, -1), per_cell, axis=1)
     ages = 1 + codes[2] * labels.age_bin_width + np.arange(codes.shape[1]) % per_cell % labels.age_bin_width
     return pd.DataFrame(
         {
-            "image_id": [f"face-{place}" for place in range(len(ages))],
+            "image_id": [f"{name}-{place}" for place in range(len(ages))],
             "age": ages.astype(np.int16),
             "age_bin": codes[2].astype(np.int8),
             "gender": codes[0].astype(np.int8),
@@ -35,13 +35,25 @@ def _truth(labels, per_cell):
     )
 
 
+VALIDATION_PER_CELL = 5
+
+
 def simulate_predictions(
-    variant="baseline", seed=1, *, per_cell=10, labels=None, age_error=8.0, gender_skill=0.85, signal=2.0, priors=None
+    variant="baseline",
+    seed=1,
+    *,
+    per_cell=10,
+    labels=None,
+    age_error=8.0,
+    gender_skill=0.85,
+    signal=2.0,
+    priors=None,
+    faces="face",
 ):
-    """Return predictions of a network whose ethnicity logits are signal + noise + log prior."""
+    """Return predictions of a network whose ethnicity logits are signal + noise + log prior; ``faces`` names them."""
     labels = labels or Labels()
-    generator = np.random.default_rng([seed, *variant.encode()])
-    faces = _truth(labels, per_cell)
+    generator = np.random.default_rng([seed, *variant.encode()] + [1] * (faces != "face"))
+    faces = _truth(labels, per_cell, faces)
     classes = len(labels.ethnicities)
     priors = np.full(classes, 1 / classes) if priors is None else np.asarray(priors)
     logits = generator.normal(size=(len(faces), classes)) + np.log(priors)
@@ -67,11 +79,12 @@ def simulate_manifest(faces, *, labels=None, priors=None, seed=0):
 def simulate_dataset(predictions, faces=3000):
     """Return the data of a comparison whose test faces are those of predictions."""
     manifest = simulate_manifest(faces, priors=PRIORS)
+    validated = simulate_predictions(per_cell=VALIDATION_PER_CELL, labels=predictions.labels, faces="validation")
     counts = {"gender": {"Male": faces}, "ethnicity": {"White": faces}, "age": {"30": faces}}
     return Dataset(
         manifest=manifest,
         train=manifest.subset(np.arange(2 * faces // 3)),
-        validation=manifest.subset(np.arange(2 * faces // 3, faces)),
+        validation=simulate_test_set(validated),
         test=simulate_test_set(predictions),
         rejected=3,
         preprocess=PreprocessSummary(
@@ -92,8 +105,17 @@ def simulate_test_set(predictions):
     return dataclasses.replace(manifest, faces=manifest.faces.assign(**truth))
 
 
-def simulate_run(predictions, output_priors=PRIORS):
-    """Return a run whose logits carry some priors."""
+def simulate_run(predictions, output_priors=PRIORS, validation=None, **skills):
+    """Return a run whose logits carry some priors, with as skilful a network's predictions on validation faces."""
+    validation = validation or simulate_predictions(
+        predictions.variant,
+        predictions.seed,
+        per_cell=VALIDATION_PER_CELL,
+        labels=predictions.labels,
+        priors=output_priors,
+        faces="validation",
+        **skills,
+    )
     variant, treatment = find_variant(predictions.variant), {"weights": {"min": 1, "max": 1}, "deferred_weights": None}
     by_output = {
         name: dict(zip(predictions.labels.ethnicities, PRIORS, strict=True)) for name in ("age", "gender", "ethnicity")
@@ -116,4 +138,4 @@ def simulate_run(predictions, output_priors=PRIORS):
         labels=predictions.labels, fingerprint="fingerprint", statistics=statistics, epochs_run=2, best_epoch=1,
         train_seconds=10.0, train_faces=2000, validation_faces=1000, parameters=9, recipe=Recipe(),
     )  # fmt: skip
-    return Run(predictions, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]}))
+    return Run(predictions, validation, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]}))

@@ -52,7 +52,7 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             key = f"{name}+posthoc"
             adjusted_rows[key] = row | measured[key] | {
                 "title": f"{row['title']}, post-hoc adjusted", "kind": "posthoc", "derived_from": name, "tau": 1.0,
-                "train_seconds": 0.0, "train_seconds_by_seed": dict.fromkeys(map(str, seeds), 0.0), "history": {},
+                "temperature": 1.2, "train_seconds": 0.0, "train_seconds_by_seed": dict.fromkeys(map(str, seeds), 0.0), "history": {},
                 "difference_to_reference": _differences(measured[key], reference, seeds) if reference else None,
             }  # fmt: skip
     paired = [test for name, row in measured.items() for test in _tests(name, row, reference, seeds, settings)]
@@ -182,6 +182,7 @@ def _about(title, seeds, missing_seeds):
         "title": title, "kind": "trained", "source": "a paper",
         "cures": {**dict.fromkeys(OUTPUTS, "none"), "resampling": "none"},
         "status": "incomplete" if missing_seeds else "complete", "seeds": list(seeds), "missing_seeds": missing_seeds,
+        "calibration": {name: _calibration() for name in CLASSIFIED}, "learned": dict.fromkeys(OUTPUTS, True),
         "age_error_by_age": {"age": [1], "faces": [1], "bias": [0.5], "mae": [0.5]},
         "age_error_boxes": {name: {"low": -9, "q1": -3, "median": 1.25, "q3": 4, "high": 11} for name in bins},
         "examples": [], "worst_errors": {"output": FOCUS.name, "name": LABELS.names(FOCUS.name)[-1], "faces": []},
@@ -194,6 +195,12 @@ def _about(title, seeds, missing_seeds):
     }  # fmt: skip
 
 
+def _calibration():
+    return {"error": 0.08, "natural_error": 0.03, "by_group": dict.fromkeys(LABELS.group_names, 0.1),
+            "temperature": 1.3, "bins": [{"weight": 320, "confidence": confidence, "accuracy": confidence - 0.08}
+                                         for confidence in (0.5, 0.9)]}  # fmt: skip
+
+
 def _tests(name, row, reference, seeds, settings):
     if reference is None or row is reference:
         return
@@ -203,11 +210,11 @@ def _tests(name, row, reference, seeds, settings):
         difference = round(row[metric.name]["value"] - reference[metric.name]["value"], 6)
         gain = metric.better.gain(difference)
         significant = abs(gain) > _SIGNIFICANT_GAIN
-        exact = "mcnemar_exact" if len(seeds) == 1 else "sign_flip_exact"
         is_exact = metric.test is Test.CORRECT
+        alone = "mcnemar_exact" if is_exact else "permutation"
         yield {
             "a": name, "b": settings.reference, "metric": metric.name, "better": metric.better,
-            "test": exact if is_exact else "permutation", "seeds": list(seeds), "faces": FACES,
+            "test": alone if len(seeds) == 1 else "over_seeds", "seeds": list(seeds), "faces": FACES,
             "difference": difference, "low": round(difference - 0.03, 6), "high": round(difference + 0.03, 6),
             "std": 0.01 if len(seeds) > 1 else None, "p": 0.001 if significant else 0.6,
             "by_seed": {str(seed): {"a_only": 30, "b_only": 9, "p": 0.001} for seed in seeds if is_exact},
@@ -230,21 +237,26 @@ def _recommendation(paired, settings):
     judged = [
         guard | {"loss": 0.01, "low": 0.0, "high": 0.02, "holds": place > 0} for place, guard in enumerate(guards)
     ]
+    won = best != settings.reference
     return {
-        "variant": best, "because": f"{best} has the largest gain", "kind": "posthoc" if is_posthoc else "trained",
+        "variant": best, "standing": "recommended" if won else "kept", "because": f"{best} has the largest gain", "kind": "posthoc" if is_posthoc else "trained",
         "model": best.removesuffix("+posthoc"), "deployable": not is_posthoc,
-        "adjustment": {"tau": 1.0, "class_priors": priors} if is_posthoc else None,
-        "rule": {"primary_metric": _PRIMARY.name, "significance": rule.significance, "every_seed": rule.every_seed,
+        "adjustment": {"tau": 1.0, "temperature": 1.2, "class_priors": priors} if is_posthoc else None,
+        "rule": {"chosen_on": rule.chosen_on, "min_seeds": rule.min_seeds, "utility": rule.utility.model_dump(),
+                 "primary_metric": _PRIMARY.name, "significance": rule.significance, "every_seed": rule.every_seed,
                  "guard_evidence": rule.guard_evidence, "guards": guards, "posthoc": rule.posthoc,
                  "text": "Recommended is the largest gain"},
         "candidates": [
-            {"variant": name, "kind": "posthoc" if name.endswith("+posthoc") else "trained", "gain": test["difference"],
-             "p_adjusted": test["p_adjusted"], "significant": test["significant"],
+            {"variant": name, "kind": "posthoc" if name.endswith("+posthoc") else "trained", "chosen": name == best,
+             "choice_gain": test["difference"], "choice_utility": 0.1, "gain": test["difference"],
+             "p": test["p_adjusted"], "significant": test["significant"],
              "consistent_over_seeds": True if len(test["seeds"]) > 1 else None, "better": test["significant"],
-             "guards": judged, "safe": True, "eligible": test["significant"]}
+             "guards": judged, "safe": True, "eligible": test["significant"], "utility": _interval(0.1),
+             "dominated_by": None if name == best else best}
             for name, test in gains.items()
         ],
-        "indistinguishable": [],
+        "choice": {"on": "validation", "faces": 1000, "effective_faces": 312.5, "tied": [best]},
+        "indistinguishable": [], "frontier": [best], "natural": _interval(-0.02) if won else None,
     }  # fmt: skip
 
 
@@ -271,7 +283,9 @@ def _dataset():
         "test_set": {"test": FACES, "pool": 3000, "cells": 64, "shortfall": 0, "faces_per_cell": 10, "by_cell": [],
                      "shortfalls": []},
         "splits": {name: split(faces) for name, faces in sizes.items()},
-        "cells": [{"name": LABELS.cell_name(cell), "test": 10, "population": 50, "share": 0.015625}
+        "cells": [{"name": LABELS.cell_name(cell), "test": 10, "train": 0 if cell < 2 else 30, "population": 50, "share": 0.015625}
                   for cell in range(LABELS.cell_count)],
+        "unseen": {name: {key: 20 if place == 0 else 0 for place, key in enumerate(LABELS.names(name))}
+                   for name in (*CLASSIFIED, "age_bin")},
         "natural": {"covered_share": 0.98, "absent_cells": []},
     }  # fmt: skip

@@ -52,7 +52,7 @@ def comparison(runs, data):
 def test_it_has_the_keys_that_other_programs_read(comparison):
     content = comparison.to_json()
     assert content["dataset"].items() >= {
-        "fingerprint": "fingerprint", "faces": 3000, "rejected": 3, "train": 2000, "validation": 1000, "test": 640,
+        "fingerprint": "fingerprint", "faces": 3000, "rejected": 3, "train": 2000, "validation": 320, "test": 640,
     }.items()  # fmt: skip
     for row in content["variants"].values():
         assert row["seeds"] == [1, 2]

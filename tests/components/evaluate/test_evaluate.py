@@ -16,7 +16,13 @@ from components.model.serving import ServedModel
 @pytest.fixture(scope="module")
 def evaluated(exported, small_data, tmp_path_factory):
     path = tmp_path_factory.mktemp("evaluated") / "predictions"
-    scores = evaluate(small_data.images, small_data.test, str(exported), EvaluateSettings(batch_size=7), str(path))
+    validated = path.with_name("validated")
+    scores = evaluate(
+        small_data.images, small_data.validation, small_data.test, str(exported), EvaluateSettings(batch_size=7),
+        str(path), str(validated),
+    )  # fmt: skip
+    validation = Manifest.read(small_data.validation)
+    assert Predictions.read(validated).faces["image_id"].tolist() == validation.faces["image_id"].tolist()
     return scores, Predictions.read(path)
 
 
@@ -46,5 +52,8 @@ def test_a_model_of_other_classes_is_refused(exported, small_data, tmp_path):
     test = Manifest.read(small_data.test)
     Manifest(test.faces, Labels(genders=("Female", "Male")), test.fingerprint).write(tmp_path / "test")
     with pytest.raises(ArtifactError, match="was trained on .*: train it again on this data"):
-        evaluate(small_data.images, str(tmp_path / "test"), str(exported), EvaluateSettings(), str(tmp_path / "out"))
+        evaluate(
+            small_data.images, small_data.validation, str(tmp_path / "test"), str(exported), EvaluateSettings(),
+            str(tmp_path / "out"), str(tmp_path / "validated"),
+        )  # fmt: skip
     assert not (tmp_path / "out").exists()

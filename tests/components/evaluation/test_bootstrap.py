@@ -14,7 +14,8 @@ from components.dataset.labels import Labels
 from components.evaluation import blocks
 from components.evaluation.bootstrap import StoredDraws, Strata, Weighting, percentile_interval
 from components.evaluation.frame import MetricFrame, score
-from components.evaluation.scoring import View, common_seeds, difference, exact_limit, score_seeds
+from components.evaluation.scoring import View, common_seeds, difference, score_seeds
+from components.evaluation.shares import exact_limit, paired_score_interval
 
 SHARES = np.full(64, 1 / 64)
 
@@ -151,6 +152,29 @@ def test_the_exact_limit_is_that_of_clopper_and_pearson(faces, confidence):
     assert (limit, 1 - limit) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.parametrize(("faces", "gained"), [(1, 1), (3, 0), (10, 10), (80, 0), (160, 160)])
+def test_the_paired_score_interval_holds_what_a_constrained_score_test_does_not_reject(faces, gained):
+    """Tango's statistic with the constrained estimate found by search, not by his closed form."""
+    z = stats.norm.ppf(0.975)
+
+    def rejects(tested):
+        lost_shares = np.linspace(max(0.0, -tested), (1 - tested) / 2, 20_001)
+        gained_shares = lost_shares + tested
+        with np.errstate(divide="ignore", invalid="ignore"):
+            likelihood = gained * np.log(gained_shares) if gained else np.zeros_like(lost_shares)
+            likelihood = likelihood + (faces - gained) * np.log(np.maximum(1 - lost_shares - gained_shares, 0))
+        likelihood = np.where(np.isnan(likelihood), 0 if gained == faces else -np.inf, likelihood)
+        best = lost_shares[np.nanargmax(likelihood)]
+        spread = np.sqrt(faces * max(2 * best + tested * (1 - tested), 1e-300))
+        return abs(gained - faces * tested) / spread > z
+
+    low, high = paired_score_interval(gained / faces, faces, 0.95)
+    inside, outside = low + 1e-3, low - 1e-3
+    assert not rejects(inside)
+    assert outside <= -1 or rejects(outside)
+    assert high == 1 if gained == faces else high == pytest.approx(-low)
+
+
 def test_a_recall_of_zero_or_one_is_not_certain(predict):
     predictions = predict()
     faces = predictions.faces.assign(predicted_ethnicity=np.int8(0))
@@ -178,7 +202,15 @@ def test_a_difference_is_paired_by_face(predict):
     )
     found = difference(_scored([shifted]), scored["a"], "age_mae")
     assert found.low < found.value < found.high
-    assert difference(_scored([shifted]), scored["a"], "gender_accuracy").high == 0
+
+
+def test_two_saturated_shares_differ_by_a_score_interval_not_by_nothing(predict):
+    same = predict("baseline", 1)
+    found = difference(*(_scored([type(same)(same.faces, same.labels, name, 1)]) for name in "ab"), "gender_accuracy")
+    limit = stats.norm.ppf(0.975) ** 2 / (640 + stats.norm.ppf(0.975) ** 2)
+    assert (found.value, found.low, found.high) == (0, pytest.approx(-limit), pytest.approx(limit))
+    recall = difference(*(_scored([type(same)(same.faces, same.labels, name, 1)]) for name in "ab"), "ethnicity_recall")
+    assert (recall.high > 0.02).all()
 
 
 def test_seeds_are_averaged_within_each_resample(predict):
