@@ -1,6 +1,7 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
+import math
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -11,8 +12,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.build_test_set.settings import BuildTestSetSettings
 from components.compare.settings import CompareSettings
+from components.dataset.outputs import FOCUS
 from components.errors import RequestError
 from components.evaluate.settings import EvaluateSettings
+from components.evaluation.catalogue import TESTED
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
@@ -74,6 +77,23 @@ class Settings(Section):
                 f"The setting compare.reference is '{self.compare.reference}', which is not among the variants "
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _permutations_can_pass(self) -> Self:
+        """Refuse so few permutations that no p-value survives the adjustment; several seeds need none."""
+        if len(self.seeds) > 1:
+            return self
+        changed = sum(metric.output == FOCUS.name for metric in TESTED.values())
+        tests = (len(self.variants) - 1) * len(TESTED) + self.compare.posthoc.enabled * len(self.variants) * changed
+        needed = math.ceil(tests / self.compare.recommendation.significance) - 1
+        if self.compare.permutations < needed:
+            raise SettingError(
+                f"With {self.compare.permutations} permutations and up to {tests} tests nothing can be significant at "
+                f"{self.compare.recommendation.significance:g}: the smallest p-value is "
+                f"{tests / (self.compare.permutations + 1):.2g} after Holm's adjustment",
+                remedy=f"set compare.permutations to {needed} or more",
             )
         return self
 

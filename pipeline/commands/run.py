@@ -153,7 +153,9 @@ def show_results(comparison: "Comparison", folder: RunFolder, seconds: float) ->
     )
     console.print(_results_table(comparison))
     console.print(_recall_table(comparison))
-    console.print(f"Recommended: [bold]{recommended.variant or 'none'}[/bold]. {recommended.because}", highlight=False)
+    standing = recommended.standing.capitalize()
+    name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
+    console.print(f"{standing}{name}. {recommended.because}", highlight=False)
     console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
     for name, path in (
         ("Report", folder.report),

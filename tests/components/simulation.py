@@ -138,4 +138,6 @@ def simulate_run(predictions, output_priors=PRIORS, validation=None, **skills):
         labels=predictions.labels, fingerprint="fingerprint", statistics=statistics, epochs_run=2, best_epoch=1,
         train_seconds=10.0, train_faces=2000, validation_faces=1000, parameters=9, recipe=Recipe(),
     )  # fmt: skip
-    return Run(predictions, validation, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]}))
+    return Run(
+        predictions, validation, record, pd.DataFrame({"epoch": [1, 2], "loss": [3.0, np.nan], "val_loss": [3.5, 3.0]})
+    )

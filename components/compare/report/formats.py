@@ -65,8 +65,13 @@ def short_title(metric: Metric) -> str:
 
 def procedure(test: PairedTestFacts) -> str:
     """Return a test's display name."""
-    names = {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "sign_flip_exact": "exact sign flip"}
+    names = {"permutation": "permutation", "mcnemar_exact": "exact McNemar", "over_seeds": "over faces and seeds"}
     return names[test.test]
+
+
+def standing_tag(standing: str) -> str:
+    """Return the word that marks the row of a recommendation in tables."""
+    return "kept" if standing == "kept" else "indicated" if standing == "indicated" else "recommended"
 
 
 def ended(text: str) -> str:

@@ -2,21 +2,24 @@
 
 import inspect
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from components.compare.contract import Comparison
+from components.compare.contract import Comparison, Recommendation
 from components.compare.report import formats
 from components.compare.report.charts.ages import MAE_BY_BIN, SPREAD, age_charts
+from components.compare.report.charts.calibration import calibration_charts
 from components.compare.report.charts.classes import class_charts
 from components.compare.report.charts.dataset import dataset_charts
 from components.compare.report.charts.differences import difference_charts
+from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
 from components.compare.report.reading import GLOSSARY, reading_notes, share_precision
-from components.compare.report.report_rows import absent_variants, report_rows
+from components.compare.report.report_rows import ReportRow, absent_variants, report_rows
 from components.compare.report.tables import confusions, group_tables, named_table, paired_tests, results_table
 from components.dataset.outputs import CLASSIFIED, FOCUS
 from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, TESTED
@@ -58,7 +61,10 @@ def render(comparison: Comparison) -> str:
     seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
     return _ENVIRONMENT.get_template("report.html.j2").render(
         content,
+        calibration_charts=calibration_charts(trained),
         class_charts=class_charts(rows),
+        frontier_chart=frontier_chart(rows, set(comparison.recommended.frontier)),
+        judged={candidate.variant: candidate for candidate in comparison.recommended.candidates},
         class_tables={metric: named_table(rows, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
         confusions=[(row, confusions(row, rows)) for row in trained],
         age_charts=age_charts(trained, comparison.reference),
@@ -80,16 +86,28 @@ def summarise(comparison: Comparison) -> str:
     return _ENVIRONMENT.get_template("report.md.j2").render(_content(comparison))
 
 
+def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> tuple[str, str]:
+    """Return the report's first line: what it says about a row, and the title of that row."""
+    if recommended.variant is None:
+        return ("Nothing was learned" if recommended.standing == "nothing learned" else "No recommendation"), ""
+    row = rows[recommended.variant]
+    if recommended.standing == "kept":
+        return "Keep", row.title
+    if recommended.standing == "indicated":
+        seeds = len(row.facts.seeds)
+        return f"Indicated, {'one seed' if seeds == 1 else f'{seeds} seeds'}:", row.title
+    return "Ship" if recommended.deployable else "Use", row.title
+
+
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Return what both templates show."""
     rows = report_rows(comparison)
     recommended = comparison.recommended
-    is_kept = recommended.variant == comparison.reference
     return {
         "comparison": comparison,
         "dataset": comparison.dataset,
         "recommended": recommended,
-        "verb": "Keep" if is_kept else "Ship" if recommended.deployable else "Use",
+        "headline": _headline(recommended, rows),
         "chosen": rows[recommended.variant] if recommended.variant else None,
         "reference": comparison.reference,
         "confidence": f"{100 * comparison.confidence:g}\u202f%",

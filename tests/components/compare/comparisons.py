@@ -283,8 +283,8 @@ def _dataset():
         "test_set": {"test": FACES, "pool": 3000, "cells": 64, "shortfall": 0, "faces_per_cell": 10, "by_cell": [],
                      "shortfalls": []},
         "splits": {name: split(faces) for name, faces in sizes.items()},
-        "cells": [{"name": LABELS.cell_name(cell), "test": 10, "train": 0 if cell < 2 else 30, "population": 50, "share": 0.015625}
-                  for cell in range(LABELS.cell_count)],
+        "cells": [{"name": LABELS.cell_name(cell), "test": 10, "train": 0 if cell < 2 else 30, "population": 50,
+                   "share": 0.015625} for cell in range(LABELS.cell_count)],
         "unseen": {name: {key: 20 if place == 0 else 0 for place, key in enumerate(LABELS.names(name))}
                    for name in (*CLASSIFIED, "age_bin")},
         "natural": {"covered_share": 0.98, "absent_cells": []},

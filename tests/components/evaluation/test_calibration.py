@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from components.evaluation.calibration import confidences, fit_calibration, fit_temperature, reliability
 from components.dataset.outputs import OUTPUTS
+from components.evaluation.calibration import confidences, fit_calibration, fit_temperature, reliability
 
 SHARES = np.array([0.55, 0.25, 0.05, 0.15])
 
@@ -48,9 +48,7 @@ def test_the_calibration_error_is_that_of_a_plain_loop():
     right = generator.random(600) < confidence**2
     found = reliability(confidence, right, np.ones(600))
     order = np.argsort(confidence)
-    gaps = [
-        abs(confidence[part].mean() - right[part].mean()) * len(part) / 600 for part in np.array_split(order, 15)
-    ]
+    gaps = [abs(confidence[part].mean() - right[part].mean()) * len(part) / 600 for part in np.array_split(order, 15)]
     assert found.error == pytest.approx(sum(gaps))
     assert found.weight.sum() == 600
     assert reliability(confidence, right, np.zeros(600)).error is not None

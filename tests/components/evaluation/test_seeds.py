@@ -48,7 +48,9 @@ def test_independent_spreads_add_up_with_welchs_degrees():
 def test_widened_replicates_have_students_quantiles():
     spread = SeedSpread(np.array([4.0, 0.0]), np.array([3.0, np.inf]))
     widened = spread.widen(np.zeros((1999, 2)))
-    np.testing.assert_allclose(np.quantile(widened[:, 0], (0.025, 0.975)), 2 * stats.t.ppf((0.025, 0.975), 3), rtol=0.02)
+    np.testing.assert_allclose(
+        np.quantile(widened[:, 0], (0.025, 0.975)), 2 * stats.t.ppf((0.025, 0.975), 3), rtol=0.02
+    )
     assert (widened[:, 1] == 0).all()
 
 

@@ -232,7 +232,7 @@ def test_one_variant_with_one_seed_gives_a_whole_report():
     assert "Keep baseline" in " ".join(page.section("recommendation")["text"].split())
     assert not page.find("section", id="differences")
     assert "sd " not in page.find("table", id="results-table")[0]["text"]
-    assert "baseline (recommended)" in summarise(alone)
+    assert "baseline (kept)" in summarise(alone)
 
 
 def test_without_results_of_the_reference_and_a_recommendation_the_rest_is_shown():
