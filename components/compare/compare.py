@@ -92,8 +92,16 @@ def compare(
         expected=[(str(run["variant"]), int(run["seed"])) for run in expected],
         searches=read_searches(inputs.hyperparameters),
         places=[
-            RunPlace(variant=run.record.variant, seed=run.record.seed, model=uri, predictions=predictions)
-            for run, (_, uri), predictions in zip(runs, inputs.models, inputs.predictions, strict=True)
+            RunPlace(
+                variant=run.record.variant,
+                seed=run.record.seed,
+                model=uri,
+                predictions=predictions,
+                validation_predictions=validation_predictions,
+            )
+            for run, (_, uri), predictions, validation_predictions in zip(
+                runs, inputs.models, inputs.predictions, inputs.validation_predictions, strict=True
+            )
         ],
     )
     comparison.write(comparison_path)

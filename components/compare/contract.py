@@ -349,6 +349,7 @@ class RunPlace(RunKey):
 
     model: str
     predictions: str
+    validation_predictions: str
 
 
 class GuardMargin(Contract):

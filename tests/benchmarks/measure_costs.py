@@ -177,7 +177,9 @@ def comparing():
     def seconds(variants, per_cell):
         predicted = [simulate_predictions(name, 1, per_cell=per_cell) for name in variants]
         runs, data = [simulate_run(one) for one in predicted], simulate_dataset(predicted[0])
-        places = [RunPlace(variant=name, seed=1, model="", predictions="") for name in variants]
+        places = [
+            RunPlace(variant=name, seed=1, model="", predictions="", validation_predictions="") for name in variants
+        ]
         started = time.process_time()
         build_comparison(
             runs, data, CompareSettings(), expected=[(name, 1) for name in variants], searches={}, places=places

@@ -11,7 +11,8 @@ class RunFolder:
         summary: The results table in Markdown.
         comparison: All facts, as JSON.
         models: ``models/<variant>/<seed>`` are SavedModels.
-        predictions: ``predictions/<variant>/<seed>.parquet``.
+        predictions: ``predictions/test/<variant>/<seed>.parquet``, on the test faces.
+        validation: ``predictions/validation/<variant>/<seed>.parquet``, on the validation faces.
         data: Manifests, rejects, trials and the stages' summaries.
         log: Everything that the stages printed.
         state: KFP's own folder: artifacts, cache, unfinished searches.
@@ -23,7 +24,8 @@ class RunFolder:
         self.summary = path / "report.md"
         self.comparison = path / "comparison.json"
         self.models = path / "models"
-        self.predictions = path / "predictions"
+        self.predictions = path / "predictions" / "test"
+        self.validation = path / "predictions" / "validation"
         self.data = path / "data"
         self.log = path / "run.log"
         self.state = path / ".pipeline"

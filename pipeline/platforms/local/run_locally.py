@@ -102,14 +102,18 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
     comparison = Comparison.read(folder.comparison)
-    for stale in (folder.models, folder.predictions):
+    for stale in (folder.models, folder.predictions, folder.validation):
         shutil.rmtree(stale, ignore_errors=True)
     for run in comparison.runs:
         model = folder.models / run.variant / str(run.seed)
         _copy(Path(run.model), model)
         if not (model / "saved_model.pb").is_file():
             raise RunFailedError(f"Stage train left no model for {run.variant}, seed {run.seed}", remedy="run again")
-        _copy(Path(run.predictions), folder.predictions / run.variant / f"{run.seed}.parquet")
+        for predictions, kept in (
+            (run.predictions, folder.predictions),
+            (run.validation_predictions, folder.validation),
+        ):
+            _copy(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
     return comparison
 
 

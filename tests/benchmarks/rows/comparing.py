@@ -24,7 +24,10 @@ def our_comparison(faces: Faces, turns: Turns, tested: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
     networks = [simulate_predictions(name, 0, per_cell=-(-tested // _CELLS), priors=PRIORS) for name in _VARIANTS]
     data, runs = simulate_dataset(networks[0], faces=18_000), [simulate_run(network) for network in networks]
-    places = [RunPlace(variant=run.record.variant, seed=run.record.seed, model="", predictions="") for run in runs]
+    places = [
+        RunPlace(variant=run.record.variant, seed=run.record.seed, model="", predictions="", validation_predictions="")
+        for run in runs
+    ]
     for _ in turns:
         build_comparison(runs, data, CompareSettings(), expected=[], searches={}, places=places)
 

@@ -52,7 +52,8 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             key = f"{name}+posthoc"
             adjusted_rows[key] = row | measured[key] | {
                 "title": f"{row['title']}, post-hoc adjusted", "kind": "posthoc", "derived_from": name, "tau": 1.0,
-                "temperature": 1.2, "train_seconds": 0.0, "train_seconds_by_seed": dict.fromkeys(map(str, seeds), 0.0), "history": {},
+                "temperature": 1.2,
+                "train_seconds": 0.0, "train_seconds_by_seed": dict.fromkeys(map(str, seeds), 0.0), "history": {},
                 "difference_to_reference": _differences(measured[key], reference, seeds) if reference else None,
             }  # fmt: skip
     paired = [test for name, row in measured.items() for test in _tests(name, row, reference, seeds, settings)]
@@ -70,7 +71,8 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             "notes": ["Labels of gender and ethnicity are categories as annotators perceived them."],
             "provenance": {"fingerprint": "fingerprint", "settings": settings.model_dump(), "training": {},
                            "versions": {"python": "3.11"}, "methods": {"adjustment": "Holm"}},
-            "runs": [{"variant": name, "seed": seed, "model": f"models/{name}/{seed}", "predictions": f"{name}/{seed}"}
+            "runs": [{"variant": name, "seed": seed, "model": f"models/{name}/{seed}", "predictions": f"{name}/{seed}",
+                      "validation_predictions": f"validation/{name}/{seed}"}
                      for name in skills for seed in seeds],
         }
     )  # fmt: skip
@@ -239,7 +241,8 @@ def _recommendation(paired, settings):
     ]
     won = best != settings.reference
     return {
-        "variant": best, "standing": "recommended" if won else "kept", "because": f"{best} has the largest gain", "kind": "posthoc" if is_posthoc else "trained",
+        "variant": best, "standing": "recommended" if won else "kept",
+        "because": f"{best} has the largest gain", "kind": "posthoc" if is_posthoc else "trained",
         "model": best.removesuffix("+posthoc"), "deployable": not is_posthoc,
         "adjustment": {"tau": 1.0, "temperature": 1.2, "class_priors": priors} if is_posthoc else None,
         "rule": {"chosen_on": rule.chosen_on, "min_seeds": rule.min_seeds, "utility": rule.utility.model_dump(),

@@ -30,7 +30,10 @@ def data(predict):
 
 def _compare(runs, data, settings=SETTINGS, expected=()):
     places = [
-        RunPlace(variant=run.record.variant, seed=run.record.seed, model="models", predictions="p") for run in runs
+        RunPlace(
+            variant=run.record.variant, seed=run.record.seed, model="m", predictions="p", validation_predictions="v"
+        )
+        for run in runs
     ]
     return build_comparison(runs, data, settings, expected=expected, searches={}, places=places)
 

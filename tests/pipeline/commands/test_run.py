@@ -27,6 +27,11 @@ from tests.components.compare.comparisons import make_comparison
             "The setting compare.reference is 'baseline', which is not among",
         ),
         (["--set", "seeds=[1, 1]"], "The setting seeds repeats a value"),
+        (
+            ["--set", "compare.permutations=399", "--set", "variants=[baseline, ins, lds, lmf, drw]"],
+            "With 399 permutations and up to 26 tests nothing can be significant at 0.05: the smallest p-value is "
+            "0.065 after Holm's adjustment: set compare.permutations to 519 or more.",
+        ),
         (["--set", "seeds=[-1]"], "A seed is -1: use seeds of 0 or more."),
         (["--image", "evenface:1"], "--image applies only to containers: add --runner docker."),
         (["--set", "prices={cpu_core_hour: 1, memory_gb_hour: 1, accelerator_hour: {t4: 1}}"], "no accelerator 't4'"),

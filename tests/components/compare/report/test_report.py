@@ -167,6 +167,49 @@ def test_the_box_plot_is_drawn_from_the_comparison(page):
     assert "ins: median error 1-10 1.2" in described
 
 
+def test_what_rests_on_cells_that_training_never_saw_is_said_beside_the_numbers(page, comparison):
+    for section in ("results", "classes", "groups"):
+        assert "20 of the 160 White test faces come from" in " ".join(page.section(section)["text"].split())
+    assert "20 of the" in page.section("age")["text"]
+
+
+def test_all_outputs_stand_side_by_side_with_the_frontier(page, comparison):
+    table = page.find("table", data_table="frontier")[0]["text"]
+    assert "frontier" in table
+    assert table.count("baseline+posthoc") >= 1
+    for row in comparison.rows:
+        assert row in table
+
+
+def test_calibration_has_every_output_and_group(page, comparison):
+    for output in ("gender", "ethnicity"):
+        table = page.find("table", data_calibration=output)[0]["text"]
+        assert "0.080" in table
+        assert "Asian" in table
+    assert "Post-hoc adjustment divides the logits by a temperature" in page.section("calibration")["text"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "line"),
+    [("recommended", "Use baseline, post-hoc adjusted"), ("indicated", "Indicated, 2 seeds: baseline, post-hoc")],
+)
+def test_the_headline_says_what_the_recommendation_rests_on(comparison, standing, line):
+    content = comparison.to_json()
+    content["recommended"] |= {"variant": "baseline+posthoc", "standing": standing, "deployable": False}
+    page = Page(render(Comparison.model_validate(content)))
+    hero = " ".join(page.section("recommendation")["text"].split())
+    assert line in hero
+    assert (standing in page.find("table", id="results-table")[0]["text"]) is True
+
+
+def test_a_failed_training_reads_that_nothing_was_learned(comparison):
+    content = comparison.to_json()
+    content["recommended"] |= {"variant": None, "standing": "nothing learned", "kind": None, "model": None}
+    made = Comparison.model_validate(content)
+    assert "Nothing was learned" in Page(render(made)).section("recommendation")["text"]
+    assert "**Nothing was learned.**" in summarise(made)
+
+
 def test_worst_group_of_each_variant_is_marked(page, comparison):
     table = page.find("table", data_groups="ethnicity_recall")[0]
     marked = [cell["text"] for cell in page.find("td", within=table) if "worst" in cell["attrs"]["class"].split()]
@@ -237,7 +280,13 @@ def test_one_variant_with_one_seed_gives_a_whole_report():
 
 def test_without_results_of_the_reference_and_a_recommendation_the_rest_is_shown():
     content = make_comparison({"ins": 0.6, "ldam": 0.7}, missing=[("baseline", 1)]).model_dump(mode="json")
-    content["recommended"] |= {"variant": None, "kind": None, "model": None, "because": "The reference is missing"}
+    content["recommended"] |= {
+        "variant": None,
+        "standing": "no reference",
+        "kind": None,
+        "model": None,
+        "because": "The reference is missing",
+    }
     comparison = Comparison.model_validate(content)
     page = Page(render(comparison))
     assert "No recommendation" in page.section("recommendation")["text"]
