@@ -111,6 +111,20 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("class_balanced", "Class-balanced weights", _CUI, {"ethnicity": "class_balanced"}),
         Variant("drw", "Deferred re-weighting", _CAO, {"ethnicity": "drw"}),
         Variant("ldam_drw", "LDAM + deferred re-weighting", _CAO, {"ethnicity": "ldam+drw"}),
+        Variant(
+            "ldam_cosine",
+            "LDAM + deferred re-weighting, normalised head",
+            f"{_CAO}, scale 30 on the normalised head",
+            {"ethnicity": "ldam+drw"},
+            {"ldam.head": "cosine", "ldam.scale": 30.0},
+        ),
+        Variant(
+            "lmf_cosine",
+            "LMF, normalised head",
+            f"{_SADI}, scale 30, on the normalised head of {_CAO}",
+            {"ethnicity": "lmf"},
+            {"lmf.head": "cosine", "lmf.scale": 30.0},
+        ),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
     )
 }
