@@ -13,6 +13,7 @@ from scipy.stats import norm
 from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
 from components.imbalance.age_shares import age_shares
+from components.imbalance.heads.age_thresholds import SharedWeightLogits
 from components.imbalance.losses.coral import CORAL
 from components.imbalance.losses.dldl import DLDL
 from components.imbalance.losses.mean_variance import MeanVariance
@@ -153,3 +154,8 @@ def test_the_shares_of_the_ages_are_smoothed_draws_and_never_zero(
     shares = age_shares(TrainingFaces(train, np.asarray([0.5, 0.5, 1.0, 2.0]), scale), sigma_years=0.1)
     assert shares == pytest.approx((2 * (GRID == 1) + 2 * (GRID == 9) + 1 / HIGHEST) / 5)
     assert math.isclose(shares.sum(), 1)
+
+
+def test_the_thresholds_survive_serialisation(scale: AgeScale) -> None:
+    layer = SharedWeightLogits([1.0, -1.0])
+    assert keras.layers.deserialize(keras.layers.serialize(layer)).start == layer.start
