@@ -60,6 +60,7 @@ _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
 _CUI = "Cui et al. 2019 (arXiv 1901.05555)"
 _CORAL = "Cao, Mirjalili and Raschka 2020 (arXiv 1901.07884)"
 _GAO = "DLDL-v2: Gao et al. 2018 (doi 10.24963/ijcai.2018/99)"
+_GONG = "Gong et al. 2022 (arXiv 2205.15236)"
 _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _PAN = "Pan et al. 2018 (doi 10.1109/CVPR.2018.00554)"
@@ -112,7 +113,15 @@ VARIANTS: Mapping[str, Variant] = {
             {"age": "dldl"},
             {"dldl.tau": 1.0},
         ),
+        Variant(
+            "dldl_weighted",
+            "Age distribution + full DenseWeight",
+            f"{_GAO}; {_STEININGER}",
+            {"age": "dldl+denseweight"},
+            _FULL,
+        ),
         Variant("mean_variance", "Mean-variance loss", _PAN, {"age": "mean_variance"}),
+        Variant("ranksim", "Ranking similarity", _GONG, {"age": "ranksim"}),
         Variant("coral", "Ordinal regression of the age", _CORAL, {"age": "coral"}),
         Variant("lmf", "LMF", _POC_LMF, {"ethnicity": "lmf"}),
         Variant(
