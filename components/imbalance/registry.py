@@ -57,8 +57,8 @@ class Variant:
 
 
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
-_CUI = "Cui et al. 2019 (arXiv 1901.05555)"
 _CORAL = "Cao, Mirjalili and Raschka 2020 (arXiv 1901.07884)"
+_CUI = "Cui et al. 2019 (arXiv 1901.05555)"
 _GAO = "DLDL-v2: Gao et al. 2018 (doi 10.24963/ijcai.2018/99)"
 _GONG = "Gong et al. 2022 (arXiv 2205.15236)"
 _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
@@ -104,7 +104,7 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("lds", "Label distribution smoothing", _YANG, {"age": "lds"}),
         Variant("balanced_mse", "Balanced MSE", f"{_REN}, BMC", {"age": "balanced_mse"}),
         Variant("balanced_mse_gai", "Balanced MSE, Gaussian mixture", f"{_REN}, GAI", {"age": "balanced_mse_gai"}),
-        Variant("balanced_mse_bni", "Balanced MSE, all ages", f"{_REN}, BNI", {"age": "balanced_mse_bni"}),
+        Variant("balanced_mse_bni", "Balanced MSE, age bins", f"{_REN}, BNI", {"age": "balanced_mse_bni"}),
         Variant("dldl", "Age distribution", _GAO, {"age": "dldl"}),
         Variant(
             "dldl_balanced",

@@ -17,9 +17,10 @@ class Head(Protocol):
     """
 
     def scores(self, features: Any, name: str) -> Any:
-        """Return what the loss takes from features ``[batch, features]``, as float32 ``[batch, scores]``.
+        """Return what the loss takes from features ``[batch, features]``, shape ``[batch, scores]``.
 
-        Called once for each network; ``name`` is the output's, for the layers.
+        It is float32 even under a mixed policy, as losses are sums of small differences. Called once for each
+        network; ``name`` is the output's, for the layers.
         """
 
     def read(self, scores: Any) -> Any:
