@@ -21,14 +21,18 @@ class Settings(Section):
     )
 
 
+def noise_sigma(faces: TrainingFaces, sigma_years: float) -> float:
+    """Return a noise scale in years in the unit of the age head."""
+    if faces.age_scale.target == "log_age":
+        # d log(age) = d age / age, taken at the mean training age.
+        return sigma_years / float(np.average(faces.ages, weights=faces.draws))
+    return sigma_years / faces.age_scale.max_age
+
+
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train the age with balanced MSE, with the noise scale converted to the unit of the age head."""
     from components.imbalance.losses.balanced_mse import BalancedMSE
 
-    sigma_years = settings.noise_sigma_years
-    if faces.age_scale.target == "log_age":
-        # d log(age) = d age / age, taken at the mean training age.
-        sigma = sigma_years / float(np.average(faces.ages, weights=faces.draws))
-    else:
-        sigma = sigma_years / faces.age_scale.max_age
-    return Treatment(loss=BalancedMSE(sigma), details={"noise_sigma": sigma, "noise_sigma_years": sigma_years})
+    sigma = noise_sigma(faces, settings.noise_sigma_years)
+    details = {"noise_sigma": sigma, "noise_sigma_years": settings.noise_sigma_years}
+    return Treatment(loss=BalancedMSE(sigma), details=details)

@@ -1,5 +1,7 @@
 """Label-distribution-aware margins: LDAM (Cao et al. 2019, arXiv 1906.07413)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from components.dataset.outputs import Kind, Output
@@ -12,15 +14,32 @@ TREATS = (Kind.BINARY, Kind.CATEGORICAL)
 class Settings(Section):
     """Label-distribution-aware margins."""
 
-    max_margin: float = Field(default=0.5, ge=0, description="Margin of the rarest class, in logits.")
-    scale: float = Field(default=1.0, gt=0, description="Factor on the logits after the margin. The authors use 30.")
+    head: Literal["linear", "cosine"] = Field(
+        default="linear",
+        description="'cosine' takes the logits from cosines between unit features and unit weights, as the authors do.",
+    )
+    max_margin: float = Field(
+        default=0.5, ge=0, description="Margin of the rarest class, in logits; in cosines with the cosine head."
+    )
+    scale: float = Field(
+        default=1.0,
+        gt=0,
+        description="Factor on the logits after the margin; with the cosine head it is part of the logits. "
+        "The authors use 30.",
+    )
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Train an output with LDAM, with margins from the training counts."""
-    from components.imbalance.losses.ldam import LDAM
+    from components.imbalance.heads.cosine import Cosine
+    from components.imbalance.losses.ldam import LDAM, ldam_margins
 
-    loss = LDAM(faces.class_counts(output, "ldam").tolist(), **settings.model_dump())
+    counts = faces.class_counts(output, "ldam").tolist()
+    details = {"margins": faces.name_groups(output, ldam_margins(counts, settings.max_margin))}
+    if settings.head == "cosine":
+        # scale · (cosine − margin) is the logit minus a margin that is scale times as large.
+        loss = LDAM(counts, max_margin=settings.scale * settings.max_margin)
+        return Treatment(loss, Cosine(len(counts), settings.scale), prior_known=False, details=details)
+    loss = LDAM(counts, max_margin=settings.max_margin, scale=settings.scale)
     # The logits of a scaled loss carry the prior divided by the scale.
-    prior_known = settings.scale == 1
-    return Treatment(loss=loss, prior_known=prior_known, details={"margins": faces.name_groups(output, loss.margins)})
+    return Treatment(loss, prior_known=settings.scale == 1, details=details)

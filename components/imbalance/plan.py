@@ -23,6 +23,7 @@ from components.imbalance.treatment import FloatArray, Resampling, TrainingFaces
 
 if TYPE_CHECKING:
     from components.dataset.manifest import Manifest
+    from components.model.heads import Head
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
@@ -37,6 +38,7 @@ class TrainingPlan:
             ``len(rows)`` draws with replacement.
         losses: Keras loss of each output whose cure sets one; the others keep their plain loss. Those of
             classified outputs take logits.
+        heads: Head of each output whose cure brings one with its loss; the others keep their plain head.
         sample_weights: For each output the weight of each of ``rows``, float32, mean 1 over the faces drawn.
         deferred_weights: The weights of the last part of the training, or None for no change.
         deferred_fraction: Share of the epochs, at the end, that use the deferred weights; 0 without them.
@@ -46,6 +48,7 @@ class TrainingPlan:
     rows: npt.NDArray[np.int64]
     probabilities: FloatArray | None
     losses: Mapping[str, Any]
+    heads: Mapping[str, "Head"]
     sample_weights: Weights
     deferred_weights: Weights | None
     deferred_fraction: float
@@ -73,6 +76,7 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
         rows=resampling.rows,
         probabilities=resampling.probabilities,
         losses={name: treatment.loss for name, treatment in treatments.items() if treatment.loss is not None},
+        heads={name: treatment.head for name, treatment in treatments.items() if treatment.head is not None},
         sample_weights=_as_float32(first),
         deferred_weights=_as_float32(last) if deferred_fraction else None,
         deferred_fraction=deferred_fraction,
@@ -110,7 +114,7 @@ def _resample(variant: Variant, train: "Manifest", settings: ImbalanceSettings) 
 
 
 def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: ImbalanceSettings) -> Treatment:
-    """Join the treatments of one output's cures: one loss, the product of the weights."""
+    """Join the treatments of one output's cures: one loss with its head, the product of the weights."""
     names = variant.cure_names(output.name)
     treatments: list[Treatment] = [
         load_cure(output.name, name).treat(faces, output, settings.of_cure(name)) for name in names

@@ -57,10 +57,14 @@ class Variant:
 
 
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
+_CORAL = "Cao, Mirjalili and Raschka 2020 (arXiv 1901.07884)"
 _CUI = "Cui et al. 2019 (arXiv 1901.05555)"
+_GAO = "DLDL-v2: Gao et al. 2018 (doi 10.24963/ijcai.2018/99)"
+_GONG = "Gong et al. 2022 (arXiv 2205.15236)"
 _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
-_REN = "Ren et al. 2022 (arXiv 2203.16427), BMC"
+_PAN = "Pan et al. 2018 (doi 10.1109/CVPR.2018.00554)"
+_REN = "Ren et al. 2022 (arXiv 2203.16427)"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
 _SHEN = "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin"
 _SOFTMAX = "balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740)"
@@ -98,7 +102,27 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("denseweight", "DenseWeight", _STEININGER, {"age": "denseweight"}),
         Variant("denseweight_full", "DenseWeight at full strength", _STEININGER, {"age": "denseweight"}, _FULL),
         Variant("lds", "Label distribution smoothing", _YANG, {"age": "lds"}),
-        Variant("balanced_mse", "Balanced MSE", _REN, {"age": "balanced_mse"}),
+        Variant("balanced_mse", "Balanced MSE", f"{_REN}, BMC", {"age": "balanced_mse"}),
+        Variant("balanced_mse_gai", "Balanced MSE, Gaussian mixture", f"{_REN}, GAI", {"age": "balanced_mse_gai"}),
+        Variant("balanced_mse_bni", "Balanced MSE, age bins", f"{_REN}, BNI", {"age": "balanced_mse_bni"}),
+        Variant("dldl", "Age distribution", _GAO, {"age": "dldl"}),
+        Variant(
+            "dldl_balanced",
+            "Age distribution, logit-adjusted",
+            f"{_GAO}, adjusted by the training shares of the ages as in {_MENON}",
+            {"age": "dldl"},
+            {"dldl.tau": 1.0},
+        ),
+        Variant(
+            "dldl_weighted",
+            "Age distribution + full DenseWeight",
+            f"{_GAO}; {_STEININGER}",
+            {"age": "dldl+denseweight"},
+            _FULL,
+        ),
+        Variant("mean_variance", "Mean-variance loss", _PAN, {"age": "mean_variance"}),
+        Variant("ranksim", "Ranking similarity", _GONG, {"age": "ranksim"}),
+        Variant("coral", "Ordinal regression of the age", _CORAL, {"age": "coral"}),
         Variant("lmf", "LMF", _POC_LMF, {"ethnicity": "lmf"}),
         Variant(
             "lmf_weighted", "LMF, class-weighted", _LMF_WEIGHTED, {"ethnicity": "lmf"}, {"lmf.class_weighted": True}
@@ -111,6 +135,20 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("class_balanced", "Class-balanced weights", _CUI, {"ethnicity": "class_balanced"}),
         Variant("drw", "Deferred re-weighting", _CAO, {"ethnicity": "drw"}),
         Variant("ldam_drw", "LDAM + deferred re-weighting", _CAO, {"ethnicity": "ldam+drw"}),
+        Variant(
+            "ldam_cosine",
+            "LDAM + deferred re-weighting, normalised head",
+            f"{_CAO}, scale 30 on the normalised head",
+            {"ethnicity": "ldam+drw"},
+            {"ldam.head": "cosine", "ldam.scale": 30.0},
+        ),
+        Variant(
+            "lmf_cosine",
+            "LMF, normalised head",
+            f"{_SADI}, scale 30, on the normalised head of {_CAO}",
+            {"ethnicity": "lmf"},
+            {"lmf.head": "cosine", "lmf.scale": 30.0},
+        ),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
     )
 }

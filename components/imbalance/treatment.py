@@ -12,6 +12,7 @@ from components.errors import DataError
 
 if TYPE_CHECKING:
     from components.dataset.manifest import Manifest
+    from components.model.heads import Head
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -78,6 +79,7 @@ class Treatment:
 
     Attributes:
         loss: Keras loss in place of the output's plain one, or None. For a classified output it takes logits.
+        head: What gives that loss its scores (:class:`~components.model.heads.Head`), or None for the plain head.
         weights: Weight of each face in the loss, mean 1, shape ``[faces]``, or None.
         deferred_weights: The same for the last part of the training, or None.
         deferred_fraction: Share of the epochs, at the end, that use the deferred weights.
@@ -89,6 +91,7 @@ class Treatment:
     """
 
     loss: Any = None
+    head: "Head | None" = None
     weights: FloatArray | None = None
     deferred_weights: FloatArray | None = None
     deferred_fraction: float = 0.0

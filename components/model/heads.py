@@ -1,9 +1,76 @@
-"""What the heads need beyond Keras's own layers: the bounds of the age."""
+"""What lies between the network's features and its outputs."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import keras
 from keras import ops
+
+from components.dataset.age_scale import AgeScale
+
+
+class Head(Protocol):
+    """The last part of the network for one output; a cure may bring its own.
+
+    A loss may need more of a face than the one number that is served, such as a probability for each age. So a
+    head has two halves: its layers give the loss its scores, and ``read`` turns the scores into the output.
+    """
+
+    def scores(self, features: Any, name: str) -> Any:
+        """Return what the loss takes from features ``[batch, features]``, shape ``[batch, scores]``.
+
+        It is float32 even under a mixed policy, as losses are sums of small differences. Called once for each
+        network; ``name`` is the output's, for the layers.
+        """
+
+    def read(self, scores: Any) -> Any:
+        """Return the output that scores stand for, in the form that :func:`build_network` promises.
+
+        For a classified output that is the scores themselves: its losses and metrics take logits.
+        """
+
+
+@dataclass(frozen=True)
+class BoundedAge:
+    """The plain head of the age: one unit, clipped to the bounds of its scale.
+
+    Attributes:
+        age_scale: Scale and bounds.
+        start: Bias that the unit starts from, on the scale.
+    """
+
+    age_scale: AgeScale
+    start: float
+
+    def scores(self, features: Any, name: str) -> Any:
+        """Return the age on its scale, ``[batch, 1]``."""
+        start = keras.initializers.Constant(self.start)
+        unbounded = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name=f"{name}_unbounded")
+        clip = StraightThroughClip(self.age_scale.lower, self.age_scale.upper, dtype="float32", name=name)
+        return clip(unbounded(features))
+
+    def read(self, scores: Any) -> Any:
+        """Return the scores."""
+        return scores
+
+
+@dataclass(frozen=True)
+class Logits:
+    """The plain head of a classified output.
+
+    Attributes:
+        units: Number of logits: one for two classes, one per class of more.
+    """
+
+    units: int
+
+    def scores(self, features: Any, name: str) -> Any:
+        """Return the logits, ``[batch, units]``."""
+        return keras.layers.Dense(self.units, dtype="float32", name=name)(features)
+
+    def read(self, scores: Any) -> Any:
+        """Return the scores."""
+        return scores
 
 
 @keras.saving.register_keras_serializable(package="evenface")

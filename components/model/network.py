@@ -1,8 +1,9 @@
 """MobileNetV3Small with a head for each output."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import keras
 
@@ -12,7 +13,7 @@ from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.model.fusing import fuse
-from components.model.heads import StraightThroughClip
+from components.model.heads import BoundedAge, Head, Logits
 from components.model.settings import Hyperparameters, ModelSettings
 
 NETWORK_NAME = "evenface"
@@ -26,6 +27,7 @@ def build_network(
     age_scale: AgeScale,
     initial_age: float,
     *,
+    heads: Mapping[str, Head] = MappingProxyType({}),
     synchronized: bool = False,
 ) -> keras.Model:
     """Build the network, every layer trainable.
@@ -37,12 +39,14 @@ def build_network(
         age_scale: Scale and bounds of the age head.
         initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
             targets. With a bias of zero, half of the outputs would start below the lower bound.
+        heads: Heads in place of the plain ones, by output.
         synchronized: Whether BatchNorm takes its statistics over all devices that share a batch.
 
     Returns:
         A model from images ``[batch, size, size, 3]``, pixels 0 … 255 (the backbone does its
         own rescaling), to one entry per output by name: ``[batch, 1]`` on ``age_scale`` for the age,
-        ``[batch, 1]`` logit of the second of two classes, ``[batch, classes]`` logits of more.
+        ``[batch, 1]`` logit of the second of two classes, ``[batch, classes]`` logits of more. Where a head's
+        scores are not the output itself, they are one more entry, :func:`scores_key`, for the loss.
 
     Raises:
         RequestError: If the backbone's weights can't be downloaded or read.
@@ -57,19 +61,25 @@ def build_network(
     for position in range(1, hyperparameters.dense_layers + 1):
         features = keras.layers.Dense(hyperparameters.dense_units, "relu", name=f"dense_{position}")(features)
         features = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{position}")(features)
-    heads = {name: _head(output, features, labels, age_scale, initial_age) for name, output in OUTPUTS.items()}
-    return keras.Model(images, heads, name=NETWORK_NAME)
+    outputs = {}
+    for name, output in OUTPUTS.items():
+        head = heads.get(name) or _plain_head(output, labels, age_scale, initial_age)
+        scores = head.scores(features, name)
+        outputs[name] = head.read(scores)
+        if outputs[name] is not scores:
+            outputs[scores_key(name)] = scores
+    return keras.Model(images, outputs, name=NETWORK_NAME)
 
 
-def _head(output: Output, features: Any, labels: Labels, age_scale: AgeScale, initial_age: float) -> Any:
-    """Return an output's scores; in float32 even under a mixed policy, as losses are sums of small differences."""
+def scores_key(name: str) -> str:
+    """Return the key, among the network's outputs, of the scores of an output that is read from them."""
+    return f"{name}_scores"
+
+
+def _plain_head(output: Output, labels: Labels, age_scale: AgeScale, initial_age: float) -> Head:
     if output.kind is Kind.REGRESSION:
-        start = keras.initializers.Constant(initial_age)
-        unbounded = keras.layers.Dense(1, bias_initializer=start, dtype="float32", name=f"{output.name}_unbounded")
-        clip = StraightThroughClip(age_scale.lower, age_scale.upper, dtype="float32", name=output.name)
-        return clip(unbounded(features))
-    units = 1 if output.kind is Kind.BINARY else len(labels.names(output.name))
-    return keras.layers.Dense(units, dtype="float32", name=output.name)(features)
+        return BoundedAge(age_scale, initial_age)
+    return Logits(1 if output.kind is Kind.BINARY else len(labels.names(output.name)))
 
 
 def _build_backbone(settings: ModelSettings) -> keras.Model:

@@ -1,13 +1,15 @@
 """The network compiled with a variant's losses, metrics and optimizer."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
-from components.model.network import NETWORK_NAME, build_network
+from components.model.heads import Head
+from components.model.network import NETWORK_NAME, build_network, scores_key
 from components.model.settings import Hyperparameters
 from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
@@ -28,7 +30,8 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
         hyperparameters: Dense layers, dropout and learning rate.
 
     Returns:
-        A model from the arguments of :func:`~components.training.augmentation.augment` to the network's outputs.
+        A model from the arguments of :func:`~components.training.augmentation.augment` to what the losses take: the
+        network's outputs, or the scores that an output is read from.
     """
     strategy = distribution()
     devices = strategy.num_replicas_in_sync
@@ -54,6 +57,7 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         data.labels,
         data.age_scale,
         data.initial_age,
+        heads=data.plan.heads,
         synchronized=replicas > 1,
     )
     size = recipe.model.image_size
@@ -63,13 +67,15 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         "brightness": keras.Input((), dtype="float32", name="brightness"),
     }
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
-    model = keras.Model(inputs, network(augmentation(**inputs)), name="evenface_training")
+    outputs = network(augmentation(**inputs))
+    scores = {name: outputs.get(scores_key(name), outputs[name]) for name in OUTPUTS}
+    model = keras.Model(inputs, scores, name="evenface_training")
     faces = len(data.train.images)
     steps = math.ceil(faces / shared_batch(faces, training.faces_per_step))
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps)
-    metrics = {name: [_metric(output, data.labels)] for name, output in OUTPUTS.items()}
+    metrics = {name: [_metric(output, data.labels, data.plan.heads.get(name))] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
@@ -95,9 +101,16 @@ def _plain_loss(output: Output) -> keras.losses.Loss:
     return loss(from_logits=True) if output.is_classified else loss()
 
 
-def _metric(output: Output, labels: Labels) -> keras.metrics.Metric:
+def _metric(output: Output, labels: Labels, head: Head | None) -> keras.metrics.Metric:
+    """Return an output's metric; it takes what the loss takes, so it reads the output from scores first."""
     if output.kind is Kind.REGRESSION:
-        return keras.metrics.MeanAbsoluteError(name=output.metric)
+        if head is None:
+            return keras.metrics.MeanAbsoluteError(name=output.metric)
+
+        def error(truth: Any, scores: Any) -> Any:
+            return keras.losses.mean_absolute_error(truth, head.read(scores))
+
+        return keras.metrics.MeanMetricWrapper(error, name=output.metric)
     if output.kind is Kind.BINARY:
         return keras.metrics.BinaryAccuracy(name=output.metric, threshold=0.0)
     return MacroF1(len(labels.names(output.name)), name=output.metric)

@@ -67,14 +67,16 @@ def zipped():
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """Export an untrained network with its record once, as train does."""
+    """Export an untrained network, its age read from a score per age, with its record once, as train does."""
     from components.dataset.age_scale import AgeScale
+    from components.imbalance.heads.age_distribution import AgeDistribution
     from components.model.network import build_network
     from components.model.serving import export
     from components.model.settings import Hyperparameters, ModelSettings
 
     model, settings = tmp_path_factory.mktemp("exported"), ModelSettings(image_size=32, backbone_weights="none")
-    network = build_network(settings, Hyperparameters(dense_units=8), Labels(), AgeScale(), initial_age=3.25)
+    small, heads = Hyperparameters(dense_units=8), {"age": AgeDistribution(AgeScale(), np.zeros(80))}
+    network = build_network(settings, small, Labels(), AgeScale(), initial_age=3.25, heads=heads)
     export(network, AgeScale(), settings.image_size, model)
     simulate_run(simulate_predictions("ins", 3)).record.write(model)
     return model

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from components.imbalance.losses.balanced_mse import BalancedMSE
+from components.imbalance.losses.balanced_mse_bni import BalancedMSEBNI
+from components.imbalance.losses.balanced_mse_gai import BalancedMSEGAI
+from components.imbalance.losses.coral import CORAL
+from components.imbalance.losses.dldl import DLDL
 from components.imbalance.losses.focal import Focal
 from components.imbalance.losses.ldam import LDAM
 from components.imbalance.losses.lmf import LMF
 from components.imbalance.losses.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.mean_variance import MeanVariance
 
 COUNTS = [7520, 3407, 533, 2968]
 CLASS_LOSSES = [
@@ -24,7 +29,18 @@ CLASS_LOSSES = [
     LMF(COUNTS, alpha=1.5, beta=1.0, gamma=1.5, scale=30.0, class_weighted=True),
     LogitAdjusted(COUNTS, tau=1.5),
 ]
-LOSSES = [*CLASS_LOSSES, BalancedMSE(0.25)]
+AGE_LOSSES = [
+    BalancedMSE(0.25),
+    BalancedMSEBNI(0.25, [1.0, 2.0, 4.0], [0.2, 0.5, 0.3]),
+    BalancedMSEGAI(0.25, [1.0, 3.0], [0.5, 0.2], [0.4, 0.6]),
+]
+AGE_SCORE_LOSSES = [
+    DLDL(4, age_target="years", sigma=1.5),
+    DLDL(4, age_target="years", offset=[-1.0, -2.0, -3.0, -1.5]),
+    MeanVariance(4, age_target="years"),
+    CORAL(5, age_target="years"),
+]
+LOSSES = [*CLASS_LOSSES, *AGE_LOSSES, *AGE_SCORE_LOSSES]
 LOGITS = np.random.default_rng(0).normal(0, 2, (12, 4))
 CLASSES = np.arange(12) % 4
 
@@ -33,13 +49,16 @@ def name(loss: Any) -> str:
     return f"{loss.name}-{LOSSES.index(loss)}"
 
 
-def is_regression(loss: Any) -> bool:
-    return isinstance(loss, BalancedMSE)
+def labels_like(loss: Any, classes: np.ndarray) -> np.ndarray:
+    """Return codes as ages, on the scale of the age head, where a loss takes ages."""
+    return (classes + 1) / loss.max_age if loss in AGE_SCORE_LOSSES else classes
 
 
 def batch_for(loss: Any) -> tuple[np.ndarray, np.ndarray]:
-    if is_regression(loss):
+    if loss in AGE_LOSSES:
         return np.linspace(0, 4, 12)[:, None], LOGITS[:, :1]
+    if loss in AGE_SCORE_LOSSES:
+        return labels_like(loss, CLASSES)[:, None], LOGITS
     return CLASSES[:, None], LOGITS
 
 
@@ -49,8 +68,8 @@ def test_extreme_outputs_give_finite_values_and_gradients(
     loss: Any, dtype: str, value_and_gradient: Callable[..., tuple[float, np.ndarray]]
 ) -> None:
     extremes = np.asarray([[1e4, -1e4, 1e4, -1e4], [-1e4] * 4, [1e4] * 4, [1e4, -1e4, -1e4, -1e4], [0, 1e4, -1e4, 0]])
-    outputs = np.tile(extremes, (4, 1))[:, : 1 if is_regression(loss) else 4]
-    labels = np.repeat(np.arange(4), 5)
+    outputs = np.tile(extremes, (4, 1))[:, : 1 if loss in AGE_LOSSES else 4]
+    labels = labels_like(loss, np.repeat(np.arange(4), 5))
     value, gradient = value_and_gradient(lambda inputs: keras.ops.mean(loss.call(labels, inputs)), outputs, dtype)
     assert np.isfinite(value)
     assert value > 0
@@ -69,13 +88,12 @@ def test_the_gradient_is_that_of_finite_differences(
     assert (gradient * direction).sum() == pytest.approx((ahead - behind) / 2e-2, rel=2e-2)
 
 
+@pytest.mark.parametrize("loss", AGE_LOSSES, ids=name)
 def test_an_age_far_outside_is_drawn_towards_its_target(
-    value_and_gradient: Callable[..., tuple[float, np.ndarray]],
+    loss: Any, value_and_gradient: Callable[..., tuple[float, np.ndarray]]
 ) -> None:
-    targets = np.asarray([[1.0], [3.0]])
-    _, gradient = value_and_gradient(
-        lambda ages: BalancedMSE(0.25)(targets, ages), np.asarray([[9.0], [-9.0]]), "float32"
-    )
+    targets = np.asarray([[2.0], [3.0]])
+    _, gradient = value_and_gradient(lambda ages: loss(targets, ages), np.asarray([[9.0], [-9.0]]), "float32")
     assert gradient[0, 0] > 0 > gradient[1, 0]
 
 

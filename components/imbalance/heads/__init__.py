@@ -1,0 +1,1 @@
+"""Heads that the losses of the cures need, one per file."""
