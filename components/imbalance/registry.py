@@ -58,7 +58,10 @@ class Variant:
 
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
 _CUI = "Cui et al. 2019 (arXiv 1901.05555)"
+_KANG = "Kang et al. 2020 (arXiv 1910.09217)"
+_KINI = "Kini et al. 2021 (arXiv 2103.01550)"
 _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
+_MAHAJAN = "square-root sampling (Mahajan et al. 2018, arXiv 1805.00932) over gender × ethnicity × age bin"
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _REN = "Ren et al. 2022 (arXiv 2203.16427), BMC"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
@@ -73,7 +76,11 @@ _POC_LMF = f"{_SADI}, with the coefficients of the proof of concept and scale 1"
 _LMF_WEIGHTED = f"{_POC_LMF}; weighted as in the authors' code"
 _LMF_ABLATION = f"ablation of LMF: LDAM at LMF's weight; {_POC_LMF}"
 
+_CAPPED = f"{_SHEN}, no face more than 8 times an epoch"
+
 _FULL = {"denseweight.alpha": 1.0}
+_SQUARE_ROOT = {"cell_balanced.power": 0.5}
+_CAP = {"cell_balanced.most_draws": 8.0}
 
 VARIANTS: Mapping[str, Variant] = {
     variant.name: variant
@@ -111,7 +118,31 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("class_balanced", "Class-balanced weights", _CUI, {"ethnicity": "class_balanced"}),
         Variant("drw", "Deferred re-weighting", _CAO, {"ethnicity": "drw"}),
         Variant("ldam_drw", "LDAM + deferred re-weighting", _CAO, {"ethnicity": "ldam+drw"}),
+        Variant("vs", "VS loss", _KINI, {"ethnicity": "vs"}),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
+        Variant("cell_sqrt", "Square-root cell sampling", _MAHAJAN, {"resampling": "cell_balanced"}, _SQUARE_ROOT),
+        Variant("cell_capped", "Capped cell sampling", _CAPPED, {"resampling": "cell_balanced"}, _CAP),
+        Variant(
+            "cell_sqrt_logit",
+            "Square-root cell sampling + logit adjustment",
+            f"{_MAHAJAN}; {_MENON}",
+            {"resampling": "cell_balanced", "ethnicity": "logit_adjusted"},
+            _SQUARE_ROOT,
+        ),
+        Variant(
+            "cell_capped_logit",
+            "Capped cell sampling + logit adjustment",
+            f"{_CAPPED}; {_MENON}",
+            {"resampling": "cell_balanced", "ethnicity": "logit_adjusted"},
+            _CAP,
+        ),
+        Variant(
+            "cell_sqrt_logit_denseweight",
+            "Square-root cell sampling + logit adjustment + full DenseWeight",
+            f"{_MAHAJAN}; {_MENON}; {_STEININGER}",
+            {"resampling": "cell_balanced", "age": "denseweight", "ethnicity": "logit_adjusted"},
+            {**_SQUARE_ROOT, **_FULL},
+        ),
     )
 }
 """Every variant by name, the four of the proof of concept first."""

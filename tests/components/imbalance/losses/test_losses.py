@@ -12,6 +12,7 @@ from components.imbalance.losses.focal import Focal
 from components.imbalance.losses.ldam import LDAM
 from components.imbalance.losses.lmf import LMF
 from components.imbalance.losses.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.vs import VS
 
 COUNTS = [7520, 3407, 533, 2968]
 CLASS_LOSSES = [
@@ -23,6 +24,7 @@ CLASS_LOSSES = [
     LMF(COUNTS),
     LMF(COUNTS, alpha=1.5, beta=1.0, gamma=1.5, scale=30.0, class_weighted=True),
     LogitAdjusted(COUNTS, tau=1.5),
+    VS(COUNTS),
 ]
 LOSSES = [*CLASS_LOSSES, BalancedMSE(0.25)]
 LOGITS = np.random.default_rng(0).normal(0, 2, (12, 4))
