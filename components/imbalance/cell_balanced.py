@@ -62,7 +62,7 @@ def cap(probabilities: FloatArray, largest: float) -> FloatArray:
     # With the k likeliest faces at the limit, the others share what is left; the first k for which they all fit holds.
     factors = (1 - largest * np.arange(len(descending))) / rest
     capped = int(np.argmax(factors * descending <= largest * (1 + 1e-12)))
-    return np.minimum(probabilities * factors[capped], largest)
+    return np.asarray(np.minimum(probabilities * factors[capped], largest), np.float64)
 
 
 def resample(train: "Manifest", settings: Settings) -> Resampling:
@@ -75,11 +75,11 @@ def resample(train: "Manifest", settings: Settings) -> Resampling:
     cells = train.cells()
     sizes = np.bincount(cells, minlength=train.labels.cell_count)
     filled = np.flatnonzero(sizes)
-    resampling = Resampling(np.arange(len(train)), cell_probabilities(cells, settings.power, settings.most_draws))
+    probabilities = cell_probabilities(cells, settings.power, settings.most_draws)
     details = {
         "cells": len(filled),
         "empty_cells": [train.labels.cell_name(int(cell)) for cell in np.flatnonzero(sizes == 0)],
         "smallest_cell": int(sizes[filled].min()),
-        "most_draws": float(resampling.draws.max()),
+        "most_draws": float(probabilities.max() * len(train)),
     }
-    return Resampling(resampling.rows, resampling.probabilities, details)
+    return Resampling(np.arange(len(train)), probabilities, details=details)

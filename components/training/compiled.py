@@ -64,11 +64,28 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
     }
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
     model = keras.Model(inputs, network(augmentation(**inputs)), name="evenface_training")
-    faces = len(data.train.images)
-    steps = math.ceil(faces / shared_batch(faces, training.faces_per_step))
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch(data, recipe))
+    compile_model(model, data, recipe, rate)
+    return model
+
+
+def compile_model(
+    model: keras.Model,
+    data: TrainingData,
+    recipe: Recipe,
+    rate: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> None:
+    """Compile a model with a plan's losses and a new optimizer of what is trainable.
+
+    Args:
+        model: A model as :func:`build_compiled` returns.
+        data: The faces and the plan.
+        recipe: What to train; its ``batch_size`` is a number.
+        rate: Learning rate.
+    """
+    training = recipe.training
     metrics = {name: [_metric(output, data.labels)] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
@@ -80,9 +97,14 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
-        steps_per_execution=_largest_divisor(steps, training.steps_per_execution),
+        steps_per_execution=_largest_divisor(steps_per_epoch(data, recipe), training.steps_per_execution),
     )
-    return model
+
+
+def steps_per_epoch(data: TrainingData, recipe: Recipe) -> int:
+    """Return the number of training steps in an epoch."""
+    faces = len(data.train.images)
+    return math.ceil(faces / shared_batch(faces, recipe.training.faces_per_step))
 
 
 def _largest_divisor(steps: int, limit: int) -> int:

@@ -180,6 +180,7 @@ def test_weights_of_two_cures_multiply(make_faces: MakeFaces) -> None:
     [
         ("focal", {}),
         ("vs", {}),
+        ("tau_norm", {}),
         ("ldam", {"ldam.scale": 30.0}),
         ("lmf", {"lmf.class_weighted": True}),
         ("lmf", {"lmf.scale": 30.0}),

@@ -109,3 +109,21 @@ def test_the_logits_of_resampled_faces_are_adjusted_by_the_priors_of_the_draws(
     plan = prepare(find_variant(name), SETTINGS, train, AgeScale())
     priors = np.bincount(train.faces["ethnicity"], plan.probabilities)
     np.testing.assert_allclose(plan.losses["ethnicity"].offset, np.log(priors), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["crt", "crt_cell"])
+def test_the_second_stage_draws_classes_or_cells_equally_often_and_computes_its_priors_from_that(
+    name: str, make_faces: MakeFaces
+) -> None:
+    train = make_faces()
+    plan = prepare(find_variant(name), SETTINGS, train, AgeScale())
+    assert plan.probabilities is None
+    assert plan.second_stage is not None
+    codes = train.faces["ethnicity"].to_numpy(int) if name == "crt" else train.cells()
+    probabilities = plan.second_stage.plan.probabilities
+    np.testing.assert_allclose(np.bincount(codes, probabilities)[np.unique(codes)], 1 / len(np.unique(codes)))
+    shares = np.bincount(train.faces["ethnicity"], probabilities)
+    np.testing.assert_allclose(list((plan.statistics.output_priors["ethnicity"] or {}).values()), shares, rtol=1e-9)
+    np.testing.assert_allclose(
+        list(plan.statistics.priors["ethnicity"].values()), np.bincount(train.faces["ethnicity"]) / 400
+    )
