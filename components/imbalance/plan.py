@@ -57,6 +57,7 @@ class TrainingPlan:
         deferred_fraction: Share of the epochs, at the end, that use the deferred weights; 0 without them.
         statistics: What was computed.
         second_stage: What follows, with everything but the heads frozen; None for nothing.
+        group_step: Step by which the weights of the cells follow their losses, or None for no such weights.
         norm_powers: Exponent of the weight normalisation of each output that has one, after the training.
     """
 
@@ -68,6 +69,7 @@ class TrainingPlan:
     deferred_fraction: float
     statistics: Statistics
     second_stage: SecondStage | None = None
+    group_step: float | None = None
     norm_powers: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -121,7 +123,7 @@ def _plan(
             priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in OUTPUTS.items()},
             output_priors={
                 name: faces.name_groups(output, _output_priors(faces, output, last[name], treatments[name]))
-                if treatments[name].prior_known
+                if treatments[name].prior_known and resampling.group_step is None
                 else None
                 for name, output in CLASSIFIED.items()
             },
@@ -136,6 +138,7 @@ def _plan(
                 for name, treatment in treatments.items()
             },
         ),
+        group_step=resampling.group_step,
         norm_powers={
             name: treatment.norm_power for name, treatment in treatments.items() if treatment.norm_power is not None
         },

@@ -65,6 +65,7 @@ _MAHAJAN = "square-root sampling (Mahajan et al. 2018, arXiv 1805.00932) over ge
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _REN = "Ren et al. 2022 (arXiv 2203.16427), BMC"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
+_SAGAWA = "Sagawa et al. 2020 (arXiv 1911.08731)"
 _SHEN = "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin"
 _SOFTMAX = "balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740)"
 _STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
@@ -123,6 +124,7 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("crt", "Classifier re-training", f"{_KANG}, cRT", {"resampling": "crt"}, {"crt.balance": "class"}),
         Variant("crt_cell", "Classifier re-training by cell", f"{_KANG}, cRT, over cells", {"resampling": "crt"}),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
+        Variant("group_dro", "Group DRO over cells", _SAGAWA, {"resampling": "group_dro"}),
         Variant("cell_sqrt", "Square-root cell sampling", _MAHAJAN, {"resampling": "cell_balanced"}, _SQUARE_ROOT),
         Variant("cell_capped", "Capped cell sampling", _CAPPED, {"resampling": "cell_balanced"}, _CAP),
         Variant(

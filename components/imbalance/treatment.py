@@ -124,12 +124,15 @@ class Resampling:
         probabilities: Probability of drawing each of them, shape ``[rows]``, summing to 1; an epoch is as many
             draws with replacement as there are rows. None: each face once per epoch.
         retraining: A second stage that draws the same rows otherwise, or None.
+        group_step: Step by which the weight of a gender × ethnicity × age-bin cell follows its loss (group DRO), or
+            None for cells that weigh as they are drawn.
         details: What was chosen, as JSON values.
     """
 
     rows: npt.NDArray[np.int64]
     probabilities: FloatArray | None = None
     retraining: Retraining | None = None
+    group_step: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

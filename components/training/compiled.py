@@ -13,6 +13,7 @@ from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
 from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
+from components.training.group_dro import GroupDRO
 from components.training.macro_f1 import MacroF1
 from components.training.recipe import Recipe
 
@@ -63,7 +64,19 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         "brightness": keras.Input((), dtype="float32", name="brightness"),
     }
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
-    model = keras.Model(inputs, network(augmentation(**inputs)), name="evenface_training")
+    outputs = network(augmentation(**inputs))
+    if data.plan.group_step is None:
+        model = keras.Model(inputs, outputs, name="evenface_training")
+    else:
+        model = GroupDRO(
+            inputs,
+            outputs,
+            name="evenface_training",
+            step=data.plan.group_step,
+            labels=data.labels,
+            age_scale=data.age_scale,
+            targets=data.train.targets,
+        )
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch(data, recipe))
@@ -134,6 +147,6 @@ def _create_variables(model: keras.Model, data: TrainingData) -> None:
     model.optimizer.build(model.trainable_variables)
     targets = {name: values[:1] for name, values in data.train.targets.items()}
     outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
-    model.compute_loss(None, targets, outputs)
+    model.compute_loss(None, targets, outputs, training=False)
     model.compute_metrics(None, targets, outputs)
     model.reset_metrics()
