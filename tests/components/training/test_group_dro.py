@@ -43,6 +43,7 @@ def draw(count, scale, seed=1):
 @pytest.mark.parametrize("scale", [AgeScale("log_age"), AgeScale("years")], ids=["log_age", "years"])
 def test_a_step_of_the_model_minimises_the_weighted_loss_of_the_cells(scale):
     """Two steps of plain gradient descent on the weights of three linear heads, taken again in NumPy."""
+    keras.utils.set_random_seed(0)
     targets, cells = draw(40, scale)
     features = np.random.default_rng(2).normal(size=(40, 3)).astype(np.float32)
     loss_weights = {"age": 2.0, "gender": 1.0, "ethnicity": 2.0}
@@ -58,7 +59,7 @@ def test_a_step_of_the_model_minimises_the_weighted_loss_of_the_cells(scale):
         "ethnicity": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     }
     jit = keras.backend.backend() == "jax"
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=losses, loss_weights=loss_weights, jit_compile=jit)
+    model.compile(optimizer=keras.optimizers.SGD(0.01), loss=losses, loss_weights=loss_weights, jit_compile=jit)
     kernels = {name: model.get_layer(name).kernel.numpy().astype(float) for name in units}
     face_weights = {name: np.random.default_rng(3).uniform(0.5, 1.5, 40).astype(np.float32) for name in units}
     expected = np.bincount(cells, minlength=64) > 0
@@ -83,10 +84,11 @@ def test_a_step_of_the_model_minimises_the_weighted_loss_of_the_cells(scale):
         factors = (expected / np.maximum(np.bincount(cells, minlength=64), 1))[cells]
         for name in units:
             slope = loss_weights[name] * (factors * face_weights[name])[:, None] * errors[name]
-            kernels[name] -= 0.1 * features.T @ slope
+            kernels[name] -= 0.01 * features.T @ slope
         assert float(model.train_on_batch(features, columns, face_weights)[0]) == pytest.approx(value, rel=1e-4)
         model.reset_metrics()
-        np.testing.assert_allclose(np.exp(model.log_weights.numpy()), expected, rtol=1e-4)
+        with np.errstate(divide="ignore"):
+            np.testing.assert_allclose(model.log_weights.numpy(), np.log(expected), rtol=1e-4, atol=1e-5)
     for name, kernel in kernels.items():
         np.testing.assert_allclose(model.get_layer(name).kernel.numpy(), kernel, rtol=1e-4, atol=1e-5)
     before = np.exp(model.log_weights.numpy())
