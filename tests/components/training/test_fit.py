@@ -40,6 +40,23 @@ def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched):
     assert kept_epoch(disagreeing, data.plan, recipe.training) == {"loss": 1, "score": 2}[watched]
 
 
+def test_class_weights_are_normalised_once_the_training_is_over(small_data, monkeypatch):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(batch_size=32)
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("tau_norm"), recipe)
+    model = build_compiled(data, recipe, Hyperparameters(dense_units=8))
+    monkeypatch.setattr(model, "fit", lambda *_, **__: None)
+    head = trained_network(model).get_layer("ethnicity")
+    head.set_weights([head.kernel.numpy() * np.float32([1, 5, 0.2, 2]), np.ones(4)])
+    likeliest = np.argmax(head.kernel.numpy() / np.linalg.norm(head.kernel.numpy(), axis=0), axis=1)
+    fit_network(model, data, recipe, 3, [])
+    assert np.ptp(np.linalg.norm(head.kernel.numpy(), axis=0)) < 1e-5
+    np.testing.assert_array_equal(np.argmax(head.kernel.numpy(), axis=1), likeliest)
+    assert not head.bias.numpy().any()
+
+
 def test_deferred_weights_start_with_the_last_part_of_the_epochs():
     assert first_deferred_epoch(SimpleNamespace(deferred_weights={}, deferred_fraction=0.2), epochs=10) == 8
     assert first_deferred_epoch(SimpleNamespace(deferred_weights={}, deferred_fraction=0.2), epochs=2) == 1
