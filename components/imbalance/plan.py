@@ -1,7 +1,7 @@
 """From a variant and the training faces to losses, weights and draws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,21 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
+class SecondStage:
+    """The part of a training in which only the heads are trained, from new initial weights.
+
+    Attributes:
+        plan: Its draws, and the losses and weights computed from them.
+        epochs: Number of epochs.
+        learning_rate: Learning rate at the start.
+    """
+
+    plan: "TrainingPlan"
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """How one variant trains; computed only from the training faces.
 
@@ -43,6 +58,9 @@ class TrainingPlan:
         deferred_weights: The weights of the last part of the training, or None for no change.
         deferred_fraction: Share of the epochs, at the end, that use the deferred weights; 0 without them.
         statistics: What was computed.
+        second_stage: What follows, with everything but the heads frozen; None for nothing.
+        group_step: Step by which the weights of the cells follow their losses, or None for no such weights.
+        norm_powers: Exponent of the weight normalisation of each output that has one, after the training.
     """
 
     rows: npt.NDArray[np.int64]
@@ -53,6 +71,14 @@ class TrainingPlan:
     deferred_weights: Weights | None
     deferred_fraction: float
     statistics: Statistics
+    second_stage: SecondStage | None = None
+    group_step: float | None = None
+    norm_powers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def keeps_last_epoch(self) -> bool:
+        """Whether the training runs to its end, and its last epoch is the one that counts."""
+        return self.deferred_weights is not None or self.second_stage is not None
 
 
 def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", age_scale: AgeScale) -> TrainingPlan:
@@ -66,6 +92,20 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
     """
     settings = settings.with_overrides(variant.overrides)
     resampling = _resample(variant, train, settings)
+    first = _plan(variant, settings, train, age_scale, resampling)
+    if (retraining := resampling.retraining) is None:
+        return first
+    again = _plan(variant, settings, train, age_scale, replace(resampling, probabilities=retraining.probabilities))
+    # The logits that count are those of the heads trained last.
+    statistics = first.statistics.model_copy(update={"output_priors": again.statistics.output_priors})
+    second_stage = SecondStage(again, retraining.epochs, retraining.learning_rate)
+    return replace(first, statistics=statistics, second_stage=second_stage)
+
+
+def _plan(
+    variant: Variant, settings: ImbalanceSettings, train: "Manifest", age_scale: AgeScale, resampling: Resampling
+) -> TrainingPlan:
+    """Compute one stage's plan from the faces that the resampling leaves and draws."""
     faces = TrainingFaces(train.subset(resampling.rows), resampling.draws, age_scale)
     treatments = {name: _treat(variant, output, faces, settings) for name, output in OUTPUTS.items()}
     deferred_fraction = max(treatment.deferred_fraction for treatment in treatments.values())
@@ -87,7 +127,7 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
             priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in OUTPUTS.items()},
             output_priors={
                 name: faces.name_groups(output, _output_priors(faces, output, last[name], treatments[name]))
-                if treatments[name].prior_known
+                if treatments[name].prior_known and resampling.group_step is None
                 else None
                 for name, output in CLASSIFIED.items()
             },
@@ -102,6 +142,10 @@ def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", ag
                 for name, treatment in treatments.items()
             },
         ),
+        group_step=resampling.group_step,
+        norm_powers={
+            name: treatment.norm_power for name, treatment in treatments.items() if treatment.norm_power is not None
+        },
     )
 
 
@@ -133,6 +177,7 @@ def _treat(variant: Variant, output: Output, faces: TrainingFaces, settings: Imb
         deferred_weights=_product(faces, [weights, *deferred]) if deferred else None,
         deferred_fraction=max((treatment.deferred_fraction for treatment in treatments), default=0.0),
         prior_known=all(treatment.prior_known for treatment in treatments),
+        norm_power=next((each.norm_power for each in treatments if each.norm_power is not None), None),
         details={key: value for treatment in treatments for key, value in treatment.details.items()},
     )
 

@@ -61,11 +61,15 @@ _CORAL = "Cao, Mirjalili and Raschka 2020 (arXiv 1901.07884)"
 _CUI = "Cui et al. 2019 (arXiv 1901.05555)"
 _GAO = "DLDL-v2: Gao et al. 2018 (doi 10.24963/ijcai.2018/99)"
 _GONG = "Gong et al. 2022 (arXiv 2205.15236)"
+_KANG = "Kang et al. 2020 (arXiv 1910.09217)"
+_KINI = "Kini et al. 2021 (arXiv 2103.01550)"
 _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
+_MAHAJAN = "square-root sampling (Mahajan et al. 2018, arXiv 1805.00932) over gender × ethnicity × age bin"
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _PAN = "Pan et al. 2018 (doi 10.1109/CVPR.2018.00554)"
 _REN = "Ren et al. 2022 (arXiv 2203.16427)"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
+_SAGAWA = "Sagawa et al. 2020 (arXiv 1911.08731)"
 _SHEN = "class-aware sampling (Shen et al. 2016, arXiv 1512.05830) over gender × ethnicity × age bin"
 _SOFTMAX = "balanced softmax (tau 1): Ren et al. 2020 (arXiv 2007.10740)"
 _STEININGER = "Steininger et al. 2021 (doi 10.1007/s10994-021-06023-5)"
@@ -77,7 +81,11 @@ _POC_LMF = f"{_SADI}, with the coefficients of the proof of concept and scale 1"
 _LMF_WEIGHTED = f"{_POC_LMF}; weighted as in the authors' code"
 _LMF_ABLATION = f"ablation of LMF: LDAM at LMF's weight; {_POC_LMF}"
 
+_CAPPED = f"{_SHEN}, no face more than 8 times an epoch"
+
 _FULL = {"denseweight.alpha": 1.0}
+_SQUARE_ROOT = {"cell_balanced.power": 0.5}
+_CAP = {"cell_balanced.most_draws": 8.0}
 
 VARIANTS: Mapping[str, Variant] = {
     variant.name: variant
@@ -149,7 +157,35 @@ VARIANTS: Mapping[str, Variant] = {
             {"ethnicity": "lmf"},
             {"lmf.head": "cosine", "lmf.scale": 30.0},
         ),
+        Variant("vs", "VS loss", _KINI, {"ethnicity": "vs"}),
+        Variant("tau_norm", "Normalised class weights", f"{_KANG}, tau-normalisation", {"ethnicity": "tau_norm"}),
+        Variant("crt", "Classifier re-training", f"{_KANG}, cRT", {"resampling": "crt"}, {"crt.balance": "class"}),
+        Variant("crt_cell", "Classifier re-training by cell", f"{_KANG}, cRT, over cells", {"resampling": "crt"}),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
+        Variant("group_dro", "Group DRO over cells", _SAGAWA, {"resampling": "group_dro"}),
+        Variant("cell_sqrt", "Square-root cell sampling", _MAHAJAN, {"resampling": "cell_balanced"}, _SQUARE_ROOT),
+        Variant("cell_capped", "Capped cell sampling", _CAPPED, {"resampling": "cell_balanced"}, _CAP),
+        Variant(
+            "cell_sqrt_logit",
+            "Square-root cell sampling + logit adjustment",
+            f"{_MAHAJAN}; {_MENON}",
+            {"resampling": "cell_balanced", "ethnicity": "logit_adjusted"},
+            _SQUARE_ROOT,
+        ),
+        Variant(
+            "cell_capped_logit",
+            "Capped cell sampling + logit adjustment",
+            f"{_CAPPED}; {_MENON}",
+            {"resampling": "cell_balanced", "ethnicity": "logit_adjusted"},
+            _CAP,
+        ),
+        Variant(
+            "cell_sqrt_logit_denseweight",
+            "Square-root cell sampling + logit adjustment + full DenseWeight",
+            f"{_MAHAJAN}; {_MENON}; {_STEININGER}",
+            {"resampling": "cell_balanced", "age": "denseweight", "ethnicity": "logit_adjusted"},
+            {**_SQUARE_ROOT, **_FULL},
+        ),
     )
 }
 """Every variant by name, the four of the proof of concept first."""

@@ -49,10 +49,16 @@ class ImbalanceSettings(_Sections, Section):
         return dict(self).get(name)
 
     def of_variant(self, variant: Variant) -> dict[str, bool | int | float | str]:
-        """Return the parameters of a variant's cures by ``"section.key"``; the variant's overrides win."""
+        """Return the parameters of a variant's cures by ``"section.key"``, without those of None; its overrides win."""
         settings = self.with_overrides(variant.overrides)
         sections = {name: settings.of_cure(name) for slot in SLOTS for name in variant.cure_names(slot)}
-        return {f"{name}.{key}": value for name, section in sections.items() if section for key, value in section}
+        return {
+            f"{name}.{key}": value
+            for name, section in sections.items()
+            if section
+            for key, value in section
+            if value is not None
+        }
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

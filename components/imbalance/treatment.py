@@ -87,6 +87,8 @@ class Treatment:
             with an offset learns logits that have it already subtracted.
         prior_known: Whether the class shares that the trained logits carry can be computed; not
             where the loss distorts the probabilities, as focusing does.
+        norm_power: After the training, the class weights of the head are divided by their norm to this power and
+            its biases dropped; None leaves the head as trained.
         details: What the cure computed from the training faces, as JSON values.
     """
 
@@ -97,7 +99,23 @@ class Treatment:
     deferred_fraction: float = 0.0
     class_offset: FloatArray | None = None
     prior_known: bool = True
+    norm_power: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A second stage of the training, in which new heads learn on the body that the first stage left.
+
+    Attributes:
+        probabilities: Probability of drawing each face, shape ``[rows]``, summing to 1.
+        epochs: Number of epochs.
+        learning_rate: Learning rate at the start; a cosine takes it to zero over the epochs.
+    """
+
+    probabilities: FloatArray
+    epochs: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -108,11 +126,16 @@ class Resampling:
         rows: Positions of the faces that are used, ascending.
         probabilities: Probability of drawing each of them, shape ``[rows]``, summing to 1; an epoch is as many
             draws with replacement as there are rows. None: each face once per epoch.
+        retraining: A second stage that draws the same rows otherwise, or None.
+        group_step: Step by which the weight of a gender × ethnicity × age-bin cell follows its loss (group DRO), or
+            None for cells that weigh as they are drawn.
         details: What was chosen, as JSON values.
     """
 
     rows: npt.NDArray[np.int64]
     probabilities: FloatArray | None = None
+    retraining: Retraining | None = None
+    group_step: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -15,7 +15,7 @@ from components.model.settings import Hyperparameters
 from components.training.callbacks import EpochLog, tensorboard
 from components.training.compiled import build_compiled, trained_network
 from components.training.data import load_training_data
-from components.training.fit import fit_network, seed_everything
+from components.training.fit import fit_network, planned_epochs, seed_everything
 from components.training.recipe import Recipe
 from components.training.record import HISTORY_FILE, TrainingRecord
 from components.training.search import read_searches
@@ -58,7 +58,10 @@ def train(
     recipe = settle(recipe, data, hyperparameters)
     seed_everything(seed, deterministic=recipe.training.deterministic)
     model = build_compiled(data, recipe, hyperparameters)
-    callbacks = [EpochLog(title, recipe.training.epochs), *tensorboard(recipe.training, f"{variant}/{seed}")]
+    callbacks = [
+        EpochLog(title, planned_epochs(data.plan, recipe.training)),
+        *tensorboard(recipe.training, f"{variant}/{seed}"),
+    ]
     started = time.monotonic()
     history = fit_network(model, data, recipe, seed, callbacks).history
     network = trained_network(model)

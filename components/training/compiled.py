@@ -15,6 +15,7 @@ from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
 from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
+from components.training.group_dro import GroupDRO
 from components.training.macro_f1 import MacroF1
 from components.training.recipe import Recipe
 
@@ -69,12 +70,40 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
     outputs = network(augmentation(**inputs))
     scores = {name: outputs.get(scores_key(name), outputs[name]) for name in OUTPUTS}
-    model = keras.Model(inputs, scores, name="evenface_training")
-    faces = len(data.train.images)
-    steps = math.ceil(faces / shared_batch(faces, training.faces_per_step))
+    if data.plan.group_step is None:
+        model = keras.Model(inputs, scores, name="evenface_training")
+    else:
+        model = GroupDRO(
+            inputs,
+            scores,
+            name="evenface_training",
+            step=data.plan.group_step,
+            labels=data.labels,
+            age_scale=data.age_scale,
+            targets=data.train.targets,
+        )
     rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
     if training.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch(data, recipe))
+    compile_model(model, data, recipe, rate)
+    return model
+
+
+def compile_model(
+    model: keras.Model,
+    data: TrainingData,
+    recipe: Recipe,
+    rate: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> None:
+    """Compile a model with a plan's losses and a new optimizer of what is trainable.
+
+    Args:
+        model: A model as :func:`build_compiled` returns.
+        data: The faces and the plan.
+        recipe: What to train; its ``batch_size`` is a number.
+        rate: Learning rate.
+    """
+    training = recipe.training
     metrics = {name: [_metric(output, data.labels, data.plan.heads.get(name))] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
@@ -86,9 +115,14 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
-        steps_per_execution=_largest_divisor(steps, training.steps_per_execution),
+        steps_per_execution=_largest_divisor(steps_per_epoch(data, recipe), training.steps_per_execution),
     )
-    return model
+
+
+def steps_per_epoch(data: TrainingData, recipe: Recipe) -> int:
+    """Return the number of training steps in an epoch."""
+    faces = len(data.train.images)
+    return math.ceil(faces / shared_batch(faces, recipe.training.faces_per_step))
 
 
 def _largest_divisor(steps: int, limit: int) -> int:
@@ -125,6 +159,6 @@ def _create_variables(model: keras.Model, data: TrainingData) -> None:
     model.optimizer.build(model.trainable_variables)
     targets = {name: values[:1] for name, values in data.train.targets.items()}
     outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
-    model.compute_loss(None, targets, outputs)
+    model.compute_loss(None, targets, outputs, training=False)
     model.compute_metrics(None, targets, outputs)
     model.reset_metrics()

@@ -24,7 +24,7 @@ def kept_epoch(history: Mapping[str, Sequence[float]], plan: TrainingPlan, train
     Raises:
         DataError: If what decides is not a number in any epoch.
     """
-    if plan.deferred_weights is not None:
+    if plan.keeps_last_epoch:
         return len(history["loss"])
     watched = np.asarray(history[watched_metric(training)], np.float64)
     if np.isnan(watched).all():

@@ -11,7 +11,7 @@ from components.model.settings import Hyperparameters
 from components.training.callbacks import EpochLog, tensorboard
 from components.training.compiled import build_compiled
 from components.training.data import TrainingData
-from components.training.fit import fit_network
+from components.training.fit import fit_network, planned_epochs
 from components.training.recipe import Recipe
 from components.training.selection import SELECTION_METRICS, kept_epoch
 from components.tune.settings import SearchSpace, TuneSettings
@@ -70,7 +70,10 @@ class Trial(keras_tuner.HyperModel):
         """
         title = f"tuning {self.variant}, trial {number} of {self.settings.trials}"
         values = read_hyperparameters(hp, self.settings.space).model_dump()
-        shown = [EpochLog(title, self.recipe.training.epochs), _TrialEpochs(self.log, number, values)]
+        shown = [
+            EpochLog(title, planned_epochs(self.data.plan, self.recipe.training)),
+            _TrialEpochs(self.log, number, values),
+        ]
         logs = tensorboard(self.recipe.training, f"tune/{self.variant}/{number}")
         history = fit_network(model, self.data, self.recipe, self.settings.seed, [*callbacks, *shown, *logs])
         # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.

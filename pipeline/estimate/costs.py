@@ -234,7 +234,9 @@ class _Planner:
         training = self.settings.training
         # Deferred re-weighting trains to the end; any other training may stop after its first good epoch.
         deferred = any("drw" in cures.cure_names(slot) for slot in cures.cures)
-        run = Range(epochs if deferred else min(epochs, training.patience + 1), epochs)
+        # A second stage trains the heads alone; its epochs are counted in full, which is a little too much.
+        again = int(self.settings.imbalance.of_variant(cures).get("crt.epochs", 0))
+        run = Range((epochs if deferred else min(epochs, training.patience + 1)) + again, epochs + again)
         seconds = faces * self.constants.training.at(self.side)
         seconds += self.faces.validation * self.constants.validation.at(self.side)
         steps = math.ceil(faces / self._batch_size)

@@ -18,6 +18,7 @@ from components.imbalance.losses.focal import Focal
 from components.imbalance.losses.ldam import LDAM, ldam_margins
 from components.imbalance.losses.lmf import LMF
 from components.imbalance.losses.logit_adjusted import LogitAdjusted
+from components.imbalance.losses.vs import VS
 
 COUNTS = [7520, 3407, 533, 2968]
 GENERATOR = np.random.default_rng(3)
@@ -92,6 +93,27 @@ def test_logit_adjustment_of_zero_logits_is_minus_the_log_of_the_prior() -> None
 def test_counts_and_priors_adjust_alike_as_a_constant_on_the_log_prior_changes_nothing() -> None:
     priors = np.divide(COUNTS, sum(COUNTS)).tolist()
     np.testing.assert_allclose(per_face(LogitAdjusted(COUNTS)), per_face(LogitAdjusted(priors)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("gamma", "tau"), [(0.15, 1.25), (0.3, 1.0), (0.5, 0.0)])
+def test_vs_equals_its_definition_in_double_precision(
+    gamma: float, tau: float, assert_close: Any, value_and_gradient: Any
+) -> None:
+    """Value and gradient, from the formulas of Kini et al. 2021."""
+    counts = np.asarray(COUNTS, np.float64)
+    factor, offset = (counts / 7520) ** gamma, tau * np.log(counts / counts.sum())
+    scaled = LOGITS * factor + offset
+    assert_close(per_face(VS(COUNTS, gamma=gamma, tau=tau)), cross_entropy(scaled), rtol=1e-5, atol=1e-6)
+    _, gradient = value_and_gradient(
+        lambda logits: VS(COUNTS, gamma=gamma, tau=tau)(CLASSES, logits), LOGITS, "float32"
+    )
+    expected = factor * (np.exp(log_softmax(scaled, axis=1)) - np.eye(4)[CLASSES]) / 64
+    assert_close(gradient, expected, rtol=2e-5, atol=1e-7)
+
+
+def test_vs_without_factors_is_logit_adjustment() -> None:
+    expected = per_face(LogitAdjusted(COUNTS, tau=1.5))
+    np.testing.assert_allclose(per_face(VS(COUNTS, gamma=0.0, tau=1.5)), expected, rtol=2e-6)
 
 
 @pytest.mark.parametrize("loss", [LDAM([5, 9], max_margin=0.0), Focal(0.0), LogitAdjusted([5, 9], tau=0.0)])
@@ -177,7 +199,9 @@ def test_class_balanced_weights_approach_inverse_counts_and_sum_to_the_classes()
     np.testing.assert_allclose(weights * COUNTS / (weights[0] * COUNTS[0]), np.ones(4), rtol=1e-4)
 
 
-@pytest.mark.parametrize("build", [LDAM, LMF, LogitAdjusted, class_balanced_weights])
+@pytest.mark.parametrize("build", [LDAM, LMF, LogitAdjusted, VS, class_balanced_weights])
 def test_a_class_without_faces_is_named_with_the_cure(build: Any) -> None:
-    with pytest.raises(DataError, match=r"none of the class '1', which the cure '(ldam|lmf|logit_adjusted|class_bal)"):
+    with pytest.raises(
+        DataError, match=r"none of the class '1', which the cure '(ldam|lmf|logit_adjusted|vs|class_bal)"
+    ):
         build([10, 0, 5])

@@ -80,7 +80,7 @@ def test_an_empty_age_bin_is_no_error_but_an_empty_class_is(make_faces: MakeFace
         prepare(find_variant("ins"), SETTINGS, without_asian, LOG_AGE)
 
 
-@pytest.mark.parametrize("name", ["ldam", "lmf", "logit_adjusted", "class_balanced", "drw"])
+@pytest.mark.parametrize("name", ["ldam", "lmf", "logit_adjusted", "vs", "class_balanced", "drw"])
 def test_a_class_without_faces_is_named_with_the_cure(name: str, make_faces: MakeFaces) -> None:
     without_asian = make_faces(ethnicity=np.resize([0, 1, 3], 400))
     with pytest.raises(DataError, match=f"class 'Asian', which the cure '{name}' needs"):
@@ -181,6 +181,8 @@ def test_weights_of_two_cures_multiply(make_faces: MakeFaces) -> None:
     ("ethnicity", "overrides"),
     [
         ("focal", {}),
+        ("vs", {}),
+        ("tau_norm", {}),
         ("ldam", {"ldam.scale": 30.0}),
         ("lmf", {"lmf.class_weighted": True}),
         ("lmf", {"lmf.scale": 30.0}),
@@ -206,6 +208,8 @@ def test_a_loss_that_bends_the_probabilities_says_that_its_priors_are_unknown(
         ({"ethnicity": "class_balanced+logit_adjusted"}, {}),
         ({"resampling": "cell_balanced"}, {}),
         ({"resampling": "cell_balanced", "ethnicity": "logit_adjusted"}, {}),
+        ({"resampling": "cell_balanced", "ethnicity": "logit_adjusted"}, {"cell_balanced.power": 0.5}),
+        ({"ethnicity": "vs"}, {"vs.gamma": 0.0}),
         ({"resampling": "downsample"}, {}),
     ],
     ids=str,

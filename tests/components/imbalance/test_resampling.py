@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
+from scipy.optimize import brentq
 
 from components.dataset.age_scale import AgeScale
 from components.dataset.manifest import Manifest
+from components.imbalance.cell_balanced import cell_probabilities
 from components.imbalance.plan import prepare
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
@@ -57,3 +60,70 @@ def test_the_priors_after_cell_balancing_are_those_of_the_draws(make_faces: Make
     drawn = np.random.default_rng(0).choice(len(train), 200_000, p=plan.probabilities)
     shares = np.bincount(train.faces["ethnicity"].to_numpy()[drawn]) / 200_000
     np.testing.assert_allclose(list(plan.statistics.priors["ethnicity"].values()), shares, atol=5e-3)
+
+
+CELLS = np.repeat(np.arange(7), [300, 90, 0, 25, 4, 2, 1])
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_a_cell_is_drawn_in_proportion_to_a_power_of_its_faces(power: float) -> None:
+    chance = np.bincount(CELLS, cell_probabilities(CELLS, power), minlength=7)
+    expected = np.asarray([0.0 if size == 0 else size**power for size in (300, 90, 0, 25, 4, 2, 1)])
+    np.testing.assert_allclose(chance, expected / expected.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+@pytest.mark.parametrize("most_draws", [1.0, 2.0, 8.0, 40.0, 1000.0])
+def test_a_cap_on_the_draws_moves_the_rest_in_proportion(power: float, most_draws: float) -> None:
+    free = cell_probabilities(CELLS, power) * len(CELLS)
+    draws = cell_probabilities(CELLS, power, most_draws) * len(CELLS)
+    factor = brentq(lambda scale: np.minimum(scale * free, most_draws).sum() - len(CELLS), 1, 1e6, xtol=1e-13)
+    np.testing.assert_allclose(draws, np.minimum(factor * free, most_draws), rtol=1e-10)
+    assert draws.sum() == pytest.approx(len(CELLS), rel=1e-12)
+
+
+def test_without_a_power_or_a_cap_the_draws_are_those_of_equal_cells_to_the_bit(make_faces: MakeFaces) -> None:
+    train = make_faces()
+    cells = train.cells()
+    expected = 1.0 / (np.bincount(cells)[cells] * len(np.unique(cells)))
+    plan = prepare(find_variant("cell_balanced"), SETTINGS, train, AgeScale())
+    np.testing.assert_array_equal(plan.probabilities, expected / expected.sum())
+
+
+@pytest.mark.parametrize("name", ["cell_capped", "cell_sqrt"])
+def test_capped_and_square_root_sampling_draw_the_rarest_faces_less_often(name: str, make_faces: MakeFaces) -> None:
+    train = make_faces(3000)
+    most = {
+        name: prepare(find_variant(name), SETTINGS, train, AgeScale()).statistics.resampling.details["most_draws"]
+        for name in ("cell_balanced", name)
+    }
+    assert most[name] < most["cell_balanced"] / 2
+    assert name != "cell_capped" or most[name] == pytest.approx(8)
+
+
+@pytest.mark.parametrize("name", ["cell_sqrt_logit", "cell_capped_logit"])
+def test_the_logits_of_resampled_faces_are_adjusted_by_the_priors_of_the_draws(
+    name: str, make_faces: MakeFaces
+) -> None:
+    train = make_faces()
+    plan = prepare(find_variant(name), SETTINGS, train, AgeScale())
+    priors = np.bincount(train.faces["ethnicity"], plan.probabilities)
+    np.testing.assert_allclose(plan.losses["ethnicity"].offset, np.log(priors), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["crt", "crt_cell"])
+def test_the_second_stage_draws_classes_or_cells_equally_often_and_computes_its_priors_from_that(
+    name: str, make_faces: MakeFaces
+) -> None:
+    train = make_faces()
+    plan = prepare(find_variant(name), SETTINGS, train, AgeScale())
+    assert plan.probabilities is None
+    assert plan.second_stage is not None
+    codes = train.faces["ethnicity"].to_numpy(int) if name == "crt" else train.cells()
+    probabilities = plan.second_stage.plan.probabilities
+    np.testing.assert_allclose(np.bincount(codes, probabilities)[np.unique(codes)], 1 / len(np.unique(codes)))
+    shares = np.bincount(train.faces["ethnicity"], probabilities)
+    np.testing.assert_allclose(list((plan.statistics.output_priors["ethnicity"] or {}).values()), shares, rtol=1e-9)
+    np.testing.assert_allclose(
+        list(plan.statistics.priors["ethnicity"].values()), np.bincount(train.faces["ethnicity"]) / 400
+    )

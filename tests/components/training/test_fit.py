@@ -1,15 +1,18 @@
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from components.dataset.manifest import Manifest
 from components.imbalance.registry import find_variant
+from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import Hyperparameters, ModelSettings
-from components.training.batches import validation_batches
-from components.training.compiled import build_compiled
+from components.training.batches import training_batches, validation_batches
+from components.training.compiled import build_compiled, trained_network
 from components.training.data import load_training_data
-from components.training.fit import first_deferred_epoch, fit_network, seed_everything
+from components.training.fit import first_deferred_epoch, fit_network, planned_epochs, seed_everything
 from components.training.recipe import Recipe
 from components.training.selection import kept_epoch
 from components.training.settings import AugmentationSettings, TrainingSettings
@@ -37,7 +40,93 @@ def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched):
     assert kept_epoch(disagreeing, data.plan, recipe.training) == {"loss": 1, "score": 2}[watched]
 
 
+def test_class_weights_are_normalised_once_the_training_is_over(small_data, monkeypatch):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(batch_size=32)
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("tau_norm"), recipe)
+    model = build_compiled(data, recipe, Hyperparameters(dense_units=8))
+    monkeypatch.setattr(model, "fit", lambda *_, **__: None)
+    head = trained_network(model).get_layer("ethnicity")
+    head.set_weights([head.kernel.numpy() * np.float32([1, 5, 0.2, 2]), np.ones(4)])
+    likeliest = np.argmax(head.kernel.numpy() / np.linalg.norm(head.kernel.numpy(), axis=0), axis=1)
+    fit_network(model, data, recipe, 3, [])
+    assert np.ptp(np.linalg.norm(head.kernel.numpy(), axis=0)) < 1e-5
+    np.testing.assert_array_equal(np.argmax(head.kernel.numpy(), axis=1), likeliest)
+    assert not head.bias.numpy().any()
+
+
 def test_deferred_weights_start_with_the_last_part_of_the_epochs():
     assert first_deferred_epoch(SimpleNamespace(deferred_weights={}, deferred_fraction=0.2), epochs=10) == 8
     assert first_deferred_epoch(SimpleNamespace(deferred_weights={}, deferred_fraction=0.2), epochs=2) == 1
     assert first_deferred_epoch(SimpleNamespace(deferred_weights=None), epochs=10) == 0
+
+
+class WeightsAtStart(keras.callbacks.Callback):
+    """Keeps the network's weights at the start of each stage."""
+
+    def __init__(self):
+        super().__init__()
+        self.stages = []
+
+    def on_train_begin(self, logs=None):
+        network = trained_network(self.model)
+        self.stages.append({weight.path: weight.numpy().copy() for weight in network.weights})
+
+
+def adam(weights, gradients_of, batches, rate, epochs):
+    """Return weights after Adam (Kingma & Ba 2015) with a cosine rate, in double precision."""
+    steps = epochs * len(batches)
+    first, second = ([np.zeros_like(weight) for weight in weights] for _ in range(2))
+    for step in range(steps):
+        for index, gradient in enumerate(gradients_of(weights, batches[step % len(batches)])):
+            first[index] = 0.9 * first[index] + 0.1 * gradient
+            second[index] = 0.999 * second[index] + 0.001 * gradient**2
+            factor = rate * (1 + np.cos(np.pi * step / steps)) / 2 * np.sqrt(1 - 0.999 ** (step + 1))
+            factor /= 1 - 0.9 ** (step + 1)
+            weights[index] = weights[index] - factor * first[index] / (np.sqrt(second[index]) + 1e-7)
+    return weights
+
+
+def test_the_second_stage_is_softmax_regression_on_the_frozen_features(small_data):
+    """Every step is taken again in NumPy, on the same draws; only the heads move, and the last epoch is kept."""
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years"),
+        training=TrainingSettings(epochs=1, batch_size=32),
+        augmentation=AugmentationSettings(enabled=False),
+        imbalance=ImbalanceSettings().with_overrides({"crt.epochs": 1}),
+    )
+    seed_everything(3, deterministic=True)
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("crt"), recipe)
+    model = build_compiled(data, recipe, Hyperparameters(learning_rate=1e-3, dense_units=16, dropout=0.0))
+    at_start = WeightsAtStart()
+    history = fit_network(model, data, recipe, 3, [at_start])
+    network = trained_network(model)
+    begun, done = at_start.stages[1], {weight.path: weight.numpy().copy() for weight in network.weights}
+    heads = {path for path in done if path.split("/")[0] in ("age_unbounded", "gender", "ethnicity")}
+    assert {path for path in done if (done[path] != begun[path]).any()} == heads
+    assert not np.allclose(begun["ethnicity/kernel"], at_start.stages[0]["ethnicity/kernel"])
+    assert history.epoch == [0, 1]
+    assert planned_epochs(data.plan, recipe.training) == 2 == kept_epoch(history.history, data.plan, recipe.training)
+    again = model.evaluate(validation_batches(data.validation, 32), return_dict=True, verbose=0)
+    assert again["loss"] == pytest.approx(history.history["val_loss"][-1], rel=1e-4)
+
+    stage = data.plan.second_stage
+    body = keras.Model(network.inputs, network.get_layer("ethnicity").input)
+    batches, steps = training_batches(data.train, 32, recipe.augmentation, 3, probabilities=stage.plan.probabilities)
+    taken = [
+        (np.array(body({"images": inputs["images"]}, training=False), np.float64), targets["ethnicity"][:, 0])
+        for inputs, targets, _ in batches.take(steps)
+    ]
+
+    def gradients(weights, batch):
+        features, classes = batch
+        errors = 2 * (softmax(features @ weights[0] + weights[1], axis=1) - np.eye(4)[classes]) / len(features)
+        return features.T @ errors, errors.sum(axis=0)
+
+    start = [begun["ethnicity/kernel"].astype(float), begun["ethnicity/bias"].astype(float)]
+    kernel, bias = adam(start, gradients, taken, stage.learning_rate, epochs=1)
+    np.testing.assert_allclose(done["ethnicity/kernel"], kernel, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(done["ethnicity/bias"], bias, rtol=1e-4, atol=1e-6)

@@ -17,6 +17,7 @@ from components.imbalance.losses.ldam import LDAM
 from components.imbalance.losses.lmf import LMF
 from components.imbalance.losses.logit_adjusted import LogitAdjusted
 from components.imbalance.losses.mean_variance import MeanVariance
+from components.imbalance.losses.vs import VS
 
 COUNTS = [7520, 3407, 533, 2968]
 CLASS_LOSSES = [
@@ -28,6 +29,7 @@ CLASS_LOSSES = [
     LMF(COUNTS),
     LMF(COUNTS, alpha=1.5, beta=1.0, gamma=1.5, scale=30.0, class_weighted=True),
     LogitAdjusted(COUNTS, tau=1.5),
+    VS(COUNTS),
 ]
 AGE_LOSSES = [
     BalancedMSE(0.25),
