@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from components.imbalance.plan import TrainingPlan
+from components.training.averaging import averaged_weights
 from components.training.batches import training_batches, validation_batches
 from components.training.callbacks import EarlyStopping, ValidationScore
 from components.training.data import TrainingData
@@ -54,7 +55,7 @@ def fit_network(
         epochs=training.epochs,
         steps_per_epoch=steps,
         validation_data=validation_batches(data.validation, shared_batch(len(data.validation.images), wanted)),
-        callbacks=[*watching, *callbacks],
+        callbacks=[*watching, *averaged_weights(model), *callbacks],
         verbose=0,
     )
 
