@@ -1,8 +1,10 @@
 """The exponential moving average of a network's weights."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -27,35 +29,36 @@ class WeightAverage(keras.layers.Layer):
         self.momentum = momentum
 
     def build(self, input_shape: Any) -> None:
-        """Create the averages, equal to the weights."""
-        self.steps = self.add_weight(initializer="zeros", trainable=False, aggregation="only_first_replica")
-        self.averages = [
-            self.add_weight(shape=weight.shape, trainable=False, aggregation="only_first_replica", name=f"average_{i}")
-            for i, weight in enumerate(self.network.weights)
-        ]
+        """Create the average: all weights in one row, which takes far fewer operations than one for each."""
+        size = sum(math.prod(weight.shape) for weight in self.network.weights)
+        options = {"trainable": False, "aggregation": "only_first_replica"}
+        self.average = self.add_weight(shape=(size,), name="average", **options)
+        self.steps = self.add_weight(initializer="zeros", name="steps", **options)
         self.restart()
 
     def call(self, outputs: Any, training: bool | None = None) -> Any:
         """Return the network's outputs as they are."""
         if training:
             momentum = ops.minimum(self.momentum, (1.0 + self.steps) / (10.0 + self.steps))
-            for average, weight in zip(self.averages, self.network.weights, strict=True):
-                average.assign(momentum * average + (1.0 - momentum) * weight)
+            self.average.assign(momentum * self.average + (1.0 - momentum) * self._weights())
             self.steps.assign_add(1.0)
         return outputs
 
     def restart(self) -> None:
         """Begin a new average at the weights as they are."""
         self.steps.assign(0.0)
-        for average, weight in zip(self.averages, self.network.weights, strict=True):
-            average.assign(weight)
+        self.average.assign(self._weights())
 
     def swap(self) -> None:
-        """Exchange the network's weights and their averages."""
-        for average, weight in zip(self.averages, self.network.weights, strict=True):
-            held = weight.numpy()
-            weight.assign(average)
-            average.assign(held)
+        """Exchange the network's weights and their average."""
+        held, average = ops.convert_to_numpy(self._weights()), self.average.numpy()
+        ends = np.cumsum([math.prod(weight.shape) for weight in self.network.weights])
+        for weight, part in zip(self.network.weights, np.split(average, ends[:-1]), strict=True):
+            weight.assign(part.reshape(weight.shape))
+        self.average.assign(held)
+
+    def _weights(self) -> Any:
+        return ops.concatenate([ops.reshape(weight, (-1,)) for weight in self.network.weights])
 
 
 class AveragedWeights(keras.callbacks.Callback):
