@@ -2,9 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from components.training.compiled import learning_rate
+from components.dataset.manifest import Manifest
+from components.imbalance.registry import find_variant
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.compiled import build_compiled, learning_rate
+from components.training.data import load_training_data
+from components.training.recipe import Recipe
 from components.training.settings import TrainingSettings
 
 
@@ -27,3 +33,17 @@ def test_a_warmup_rises_in_equal_parts_and_the_schedule_follows():
     assert rates(4, warmup_epochs=1) == pytest.approx([0.2, 0.35, 0.5, 0.65, *[0.8] * 12], rel=1e-5)
     warm = rates(4, warmup_epochs=1, learning_rate_schedule="cosine")
     assert warm == pytest.approx([0.2, 0.35, 0.5, 0.65, *cosine(12)], rel=1e-5)
+
+
+def test_weight_decay_takes_its_share_off_kernels_and_leaves_biases_and_batch_normalisation_alone(small_data):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(weight_decay=0.2)
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("baseline"), recipe)
+    model = build_compiled(data, recipe, Hyperparameters(learning_rate=0.5, dense_units=8))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.apply([np.zeros_like(values) for values in before])
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        shrinks = variable.name in ("kernel", "depthwise_kernel")
+        np.testing.assert_allclose(variable.numpy(), old * (1 - 0.5 * 0.2 * shrinks), rtol=1e-6, err_msg=variable.path)
