@@ -78,6 +78,12 @@ class Settings(Section):
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
             )
+        if self.tune.fixed is None and self.tune.epochs <= self.training.warmup_epochs:
+            raise SettingError(
+                f"training.warmup_epochs is {self.training.warmup_epochs}, which leaves none of the {self.tune.epochs} "
+                "epochs of a trial",
+                remedy="lower it, or raise tune.epochs",
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Adam with one operation per variable."""
+"""Adam and AdamW with one operation per variable."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ class FusedAdam(keras.optimizers.Adam):
 
     Keras writes the update of each variable as some thirty operations, 3,000 of the 10,000 of a training step, and half
     of the time that tracing the step takes. The formula is the same (Kingma & Ba 2015, end of section 2).
-    The arguments are those of Keras's Adam; amsgrad and other back ends take Keras's own update.
+    The arguments are those of Keras's Adam, and with a ``weight_decay`` it is Keras's AdamW; amsgrad and other back
+    ends take Keras's own update.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -29,7 +29,7 @@ def draw_changes(
         seed: Two integers, shape ``[2]``. The same seed gives the same changes.
 
     Returns:
-        Two arguments of :func:`augment`: ``transforms``, shape ``[count, 6]``, and ``brightness``, shape ``[count]``.
+        Two arguments of :func:`augment`: ``transforms``, ``[count, 6]``, and ``brightness``, ``[count, 2]``.
     """
     angle = _uniform(count, settings.rotation_degrees * math.pi / 180, seed, stream=1)
     scale = 1.0 / (1.0 + _uniform(count, settings.zoom, seed, stream=2))
@@ -44,14 +44,21 @@ def draw_changes(
     centre = (size - 1) / 2
     a2 = centre + shift_x - a0 * centre - a1 * centre
     b2 = centre + shift_y - b0 * centre - b1 * centre
-    brightness = 255.0 * _uniform(count, settings.brightness, seed, stream=5)
-    return {"transforms": tf.stack([a0, a1, a2, b0, b1, b2], axis=1), "brightness": brightness}
+    brighter = _uniform(count, settings.brightness, seed, stream=5)
+    if settings.brightness_change == "factor":
+        brightness = [1.0 + brighter, tf.zeros([count])]
+    else:
+        brightness = [tf.ones([count]), 255.0 * brighter]
+    return {
+        "transforms": tf.stack([a0, a1, a2, b0, b1, b2], axis=1),
+        "brightness": tf.stack(brightness, axis=1),
+    }
 
 
 def no_changes(count: int | tf.Tensor) -> dict[str, tf.Tensor]:
     """Return the changes that leave ``count`` images as they are."""
-    identity = tf.constant([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]])
-    return {"transforms": tf.repeat(identity, count, axis=0), "brightness": tf.zeros([count])}
+    identity = {"transforms": [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]], "brightness": [[1.0, 0.0]]}
+    return {name: tf.repeat(tf.constant(change), count, axis=0) for name, change in identity.items()}
 
 
 def _uniform(count: int | tf.Tensor, limit: float, seed: tf.Tensor, stream: int) -> tf.Tensor:
@@ -68,7 +75,7 @@ def augment(images: Any, transforms: Any, brightness: Any) -> Any:
         transforms: The affine map from output to input pixels, x and y, shape ``[batch, 6]``: input x is
             t0 · x + t1 · y + t2, input y is t3 · x + t4 · y + t5. Between pixels the value is bilinear; beyond
             the edge the image continues as its reflection.
-        brightness: Added to every pixel of an image, shape ``[batch]``.
+        brightness: Factor of every pixel of an image, and what is then added to it, shape ``[batch, 2]``.
 
     Returns:
         Pixels 0 … 255, float32, same shape as the images.
@@ -92,7 +99,8 @@ def augment(images: Any, transforms: Any, brightness: Any) -> Any:
     above = read(top, left) * (1 - to_right) + read(top, right) * to_right
     below = read(bottom, left) * (1 - to_right) + read(bottom, right) * to_right
     changed = above * (1 - to_bottom) + below * to_bottom
-    return ops.clip(changed + brightness[:, None, None, None], 0.0, 255.0)
+    factor, offset = brightness[:, :1, None, None], brightness[:, 1:, None, None]
+    return ops.clip(changed * factor + offset, 0.0, 255.0)
 
 
 def _reflected(position: Any, size: int) -> Any:

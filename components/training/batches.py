@@ -12,6 +12,7 @@ from components.training.images import Images
 from components.training.settings import AugmentationSettings
 
 _BATCHES_AHEAD = 2
+_VALIDATION_SEED = 0
 
 Arrays = Mapping[str, np.ndarray]
 _Columns = tuple[dict[str, tf.Tensor], ...]
@@ -82,14 +83,19 @@ def training_batches(
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
-    """Return every face once, in order and unchanged, as ``(inputs, targets, weights)``."""
+    """Return every face once, unchanged and in a shuffled order, as ``(inputs, targets, weights)``.
+
+    Manifests go by file name, so by age, and a loss that sets the ages of a batch against each other says little
+    where they are alike. The order is always the same, so that validation losses compare.
+    """
     columns = _columns(faces.targets, faces.weights)
 
     def make_batch(rows: tf.Tensor) -> _Batch:
         targets, weights = _gather(columns, rows)
         return {"images": _gather_images(faces.images, rows), **no_changes(tf.size(rows))}, targets, weights
 
-    return _prefetch(make_batch, tf.data.Dataset.range(len(faces.images)).batch(batch_size))
+    order = np.random.default_rng(_VALIDATION_SEED).permutation(len(faces.images))
+    return _prefetch(make_batch, tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
 
 
 def _prefetch(make_batch: Callable[..., _Batch], order: tf.data.Dataset) -> tf.data.Dataset:

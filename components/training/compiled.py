@@ -13,11 +13,14 @@ from components.model.network import NETWORK_NAME, build_network, scores_key
 from components.model.settings import Hyperparameters
 from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
+from components.training.averaging import WeightAverage
 from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
 from components.training.group_dro import GroupDRO
 from components.training.macro_f1 import MacroF1
 from components.training.recipe import Recipe
+from components.training.settings import TrainingSettings
+from components.training.smoothing import SmoothedLoss
 
 
 def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters) -> keras.Model:
@@ -65,11 +68,13 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
     inputs = {
         "images": keras.Input((size, size, 3), dtype="uint8", name="images"),
         "transforms": keras.Input((6,), dtype="float32", name="transforms"),
-        "brightness": keras.Input((), dtype="float32", name="brightness"),
+        "brightness": keras.Input((2,), dtype="float32", name="brightness"),
     }
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
     outputs = network(augmentation(**inputs))
     scores = {name: outputs.get(scores_key(name), outputs[name]) for name in OUTPUTS}
+    if training.average_weights is not None:
+        scores = WeightAverage(network, training.average_weights, name="average")(scores)
     if data.plan.group_step is None:
         model = keras.Model(inputs, scores, name="evenface_training")
     else:
@@ -82,10 +87,9 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
             age_scale=data.age_scale,
             targets=data.train.targets,
         )
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = hyperparameters.learning_rate
-    if training.learning_rate_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch(data, recipe))
-    compile_model(model, data, recipe, rate)
+    compile_model(
+        model, data, recipe, learning_rate(hyperparameters.learning_rate, training, steps_per_epoch(data, recipe))
+    )
     return model
 
 
@@ -104,13 +108,15 @@ def compile_model(
         rate: Learning rate.
     """
     training = recipe.training
+    optimizer = FusedAdam(rate, weight_decay=training.weight_decay or None)
+    optimizer.exclude_from_weight_decay([variable for variable in model.trainable_variables if variable.ndim < 2])
     metrics = {name: [_metric(output, data.labels, data.plan.heads.get(name))] for name, output in OUTPUTS.items()}
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
     model.compile(
-        optimizer=FusedAdam(rate),
-        loss={name: data.plan.losses.get(name) or _plain_loss(output) for name, output in OUTPUTS.items()},
+        optimizer=optimizer,
+        loss={name: _loss(output, data, training) for name, output in OUTPUTS.items()},
         loss_weights=training.loss_weights.model_dump(),
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
@@ -125,9 +131,41 @@ def steps_per_epoch(data: TrainingData, recipe: Recipe) -> int:
     return math.ceil(faces / shared_batch(faces, recipe.training.faces_per_step))
 
 
+def learning_rate(
+    rate: float, training: TrainingSettings, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate over a training run.
+
+    Args:
+        rate: The tuned learning rate.
+        training: Schedule, warm-up and epochs.
+        steps: Steps in an epoch.
+
+    Returns:
+        A number where it stays the same. A warm-up of w steps rises in equal parts from ``rate / w`` in the first
+        step to ``rate`` in step w + 1; a cosine then falls to zero over the steps that are left.
+    """
+    cosine = training.learning_rate_schedule == "cosine"
+    warmup_steps = training.warmup_epochs * steps
+    decay_steps = training.epochs * steps - warmup_steps
+    if not warmup_steps:
+        return keras.optimizers.schedules.CosineDecay(rate, decay_steps) if cosine else rate
+    # Down to alpha = 1 of the rate is no decay.
+    return keras.optimizers.schedules.CosineDecay(
+        rate / warmup_steps, decay_steps, alpha=float(not cosine), warmup_target=rate, warmup_steps=warmup_steps
+    )
+
+
 def _largest_divisor(steps: int, limit: int) -> int:
     """Return into how many steps at once an epoch divides: Keras would run the last execution beyond its end."""
     return next(divisor for divisor in range(min(steps, limit), 0, -1) if steps % divisor == 0)
+
+
+def _loss(output: Output, data: TrainingData, training: TrainingSettings) -> keras.losses.Loss:
+    loss = data.plan.losses.get(output.name) or _plain_loss(output)
+    if not (output.is_classified and training.label_smoothing):
+        return loss
+    return SmoothedLoss(loss, len(data.labels.names(output.name)), training.label_smoothing)
 
 
 def _plain_loss(output: Output) -> keras.losses.Loss:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from components.imbalance.plan import SecondStage, TrainingPlan
 from components.model.stages import freeze_body, normalise_head, renew_heads
+from components.training.averaging import averaged_weights
 from components.training.batches import training_batches, validation_batches
 from components.training.callbacks import EarlyStopping, ValidationScore
 from components.training.compiled import compile_model, steps_per_epoch, trained_network
@@ -53,7 +54,7 @@ def fit_network(
         monitor=watched_metric(training), mode="min", patience=training.patience, restore_best_weights=True
     )
     watching = [] if plan.deferred_weights is not None else [stopping]
-    history = _fit(model, data, recipe, seed, [*watching, *callbacks], range(training.epochs))
+    history = _fit(model, data, recipe, seed, [ValidationScore(), *watching], callbacks, range(training.epochs))
     if plan.second_stage is not None:
         history = _retrain_heads(model, data, plan.second_stage, recipe, seed, callbacks, history)
     for name, power in plan.norm_powers.items():
@@ -71,6 +72,7 @@ def _fit(
     data: TrainingData,
     recipe: Recipe,
     seed: int,
+    watching: list[keras.callbacks.Callback],
     callbacks: list[keras.callbacks.Callback],
     epochs: range,
 ) -> keras.callbacks.History:
@@ -90,7 +92,7 @@ def _fit(
         epochs=epochs.stop,
         steps_per_epoch=steps,
         validation_data=validation_batches(data.validation, shared_batch(len(data.validation.images), wanted)),
-        callbacks=[ValidationScore(), *callbacks],
+        callbacks=[*watching, *averaged_weights(model), *callbacks],
         verbose=0,
     )
 
@@ -114,7 +116,7 @@ def _retrain_heads(
     with model.distribute_strategy.scope() if keras.backend.backend() == "tensorflow" else nullcontext():
         compile_model(model, data, recipe, keras.optimizers.schedules.CosineDecay(stage.learning_rate, steps))
     done = len(first.epoch)
-    history = _fit(model, data, recipe, seed, callbacks, range(done, done + stage.epochs))
+    history = _fit(model, data, recipe, seed, [ValidationScore()], callbacks, range(done, done + stage.epochs))
     history.epoch = [*first.epoch, *history.epoch]
     history.history = {name: [*values, *history.history[name]] for name, values in first.history.items()}
     return history

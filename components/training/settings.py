@@ -34,6 +34,30 @@ class TrainingSettings(Section):
     learning_rate_schedule: Literal["constant", "cosine"] = Field(
         "constant", description="'constant', or 'cosine': decay from the tuned rate to zero over the epochs."
     )
+    warmup_epochs: int = Field(
+        0, ge=0, description="Epochs over which the learning rate rises to the tuned one; the schedule follows."
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decoupled weight decay (AdamW): each step takes this share, times the learning rate, off every "
+        "kernel; biases and batch normalisation are left alone. 0 is Adam.",
+    )
+    average_weights: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Momentum of an exponential moving average of the weights over the steps, such as 0.999; it is "
+        "what is validated, chosen among the epochs and exported. None keeps the weights themselves.",
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the faces whose gender and ethnicity the loss takes to be random. It applies to the "
+        "plain losses and to those of the cures alike.",
+    )
     selection: Literal["natural", "balanced"] = Field(
         "natural",
         description="Distribution on which the best epoch and the best trial are chosen: the validation faces "
@@ -85,6 +109,15 @@ class TrainingSettings(Section):
         return self.batch_size
 
     @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise SettingError(
+                f"warmup_epochs is {self.warmup_epochs}, which leaves none of the {self.epochs} epochs",
+                remedy="lower warmup_epochs, or raise epochs",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _profile_has_a_place(self) -> Self:
         if self.profile_steps is not None:
             first, last = self.profile_steps
@@ -104,7 +137,18 @@ class AugmentationSettings(Section):
 
     enabled: bool = Field(True, description="False trains on unchanged images.")
     rotation_degrees: float = Field(15.0, ge=0, le=180, description="Largest rotation in either direction, in degrees.")
-    shift: float = Field(0.1, ge=0, lt=1, description="Largest shift along each axis, as a share of the side.")
+    shift: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Largest shift along each axis, as a share of the side. Without rotation and zoom it is a random "
+        "crop of the image padded by its reflection.",
+    )
     zoom: float = Field(0.1, ge=0, lt=1, description="Largest change of scale, as a share: 0.1 is 0.9 to 1.1.")
     horizontal_flip: bool = Field(True, description="Mirror half of the images.")
-    brightness: float = Field(0.15, ge=0, le=1, description="Largest change of brightness, as a share of 255.")
+    brightness: float = Field(0.15, ge=0, le=1, description="Largest change of brightness, as a share.")
+    brightness_change: Literal["offset", "factor"] = Field(
+        "offset",
+        description="How brightness changes: 'offset' adds a share of 255 to every pixel, 'factor' multiplies every "
+        "pixel by 1 plus a share, so that black stays black.",
+    )

@@ -35,3 +35,16 @@ def test_the_fused_update_has_a_copy_on_each_device():
         spread = trained_weights(FusedAdam(0.01))
     for mirrored, single in zip(spread, trained_weights(FusedAdam(0.01)), strict=True):
         assert mirrored == pytest.approx(single, abs=1e-6)
+
+
+def test_with_a_weight_decay_it_is_adamw_and_biases_are_left_alone():
+    def decayed(optimizer):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return trained_weights(optimizer)
+
+    # The decay is strong, so that a step without it would show.
+    expected = decayed(keras.optimizers.AdamW(0.01, weight_decay=0.5))
+    found = decayed(FusedAdam(0.01, weight_decay=0.5))
+    for fused, plain, undecayed in zip(found, expected, trained_weights(FusedAdam(0.01)), strict=True):
+        assert fused == pytest.approx(plain, abs=1e-6)
+        assert fused.ndim == 1 or np.abs(fused - undecayed).max() > 1e-3

@@ -55,6 +55,29 @@ def test_brightness_moves_every_pixel_alike():
     assert len(np.unique(changed[:, 0, 0, 0].round(3))) > 4
 
 
+def test_brightness_as_a_factor_keeps_black_and_ratios():
+    pictures = np.tile(np.array([0, 40, 120], np.uint8), (8, 4, 4, 1))
+    factor = NOTHING.model_copy(update={"brightness": 0.2, "brightness_change": "factor"})
+    changed = changed_images(pictures, factor, [1, 2])
+    assert (changed[..., 0] == 0).all()
+    assert changed[..., 2] == pytest.approx(3 * changed[..., 1], rel=1e-5)
+    factors = changed[:, 0, 0, 2] / 120
+    assert (np.abs(factors - 1) <= 0.2 + 1e-6).all()
+    assert len(np.unique(factors.round(5))) > 4
+
+
+def test_a_shift_alone_is_a_crop_of_the_image_padded_by_its_reflection():
+    shifts = NOTHING.model_copy(update={"shift": 0.5})
+    draws = draw_changes(16, 24, shifts, tf.constant([1, 2]))
+    draws["transforms"] = tf.round(draws["transforms"])
+    padded = np.pad(IMAGES, ((0, 0), (12, 12), (12, 12), (0, 0)), mode="symmetric")
+    for image, source, changed in zip(
+        padded, draws["transforms"].numpy(), augment(IMAGES, **draws).numpy(), strict=True
+    ):
+        left, top = 12 + int(source[2]), 12 + int(source[5])
+        np.testing.assert_array_equal(changed, image[top : top + 24, left : left + 24])
+
+
 def test_the_same_seed_gives_the_same_images_and_another_seed_others():
     settings = AugmentationSettings()
     first, again, other = (changed_images(IMAGES, settings, seed) for seed in ([1, 2], [1, 2], [1, 3]))
@@ -72,7 +95,7 @@ def test_a_pixel_is_what_tensorflows_own_projective_transform_gives():
         fill_mode="REFLECT",
         fill_value=0.0,
     )
-    expected = tf.clip_by_value(reference + draws["brightness"][:, None, None, None], 0, 255).numpy()
+    expected = tf.clip_by_value(reference + draws["brightness"][:, 1:, None, None], 0, 255).numpy()
     assert augment(tf.constant(IMAGES), **draws).numpy() == pytest.approx(expected, abs=0.01)
 
 

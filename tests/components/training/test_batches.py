@@ -54,6 +54,9 @@ def test_deferred_weights_take_over_at_their_epoch():
     assert weights == [{2.0}] * 4 + [{5.0}] * 2
 
 
-def test_validation_is_every_face_once_in_order():
-    batches = list(validation_batches(faces(5), 2))
-    assert seen(batches) == [0, 1, 2, 3, 4]
+def test_validation_is_every_face_once_in_an_order_that_is_mixed_and_always_the_same():
+    order = seen(validation_batches(faces(100), 32))
+    assert sorted(order) == list(range(100))
+    assert seen(validation_batches(faces(100), 16)) == order
+    # Batches in the order of the manifest would span a third of the range.
+    assert all(np.ptp(order[start : start + 32]) > 66 for start in (0, 32, 64))

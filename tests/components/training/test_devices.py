@@ -27,7 +27,7 @@ from components.training.settings import TrainingSettings
 images, *manifests = sys.argv[1:]
 recipe = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
-    training=TrainingSettings(epochs=1, batch_size=64),
+    training=TrainingSettings(epochs=1, batch_size=64, weight_decay=0.01, average_weights=0.9),
 )
 data = load_training_data(images, *map(Manifest.read, manifests), find_variant("denseweight_lmf"), recipe)
 found = []

@@ -18,11 +18,13 @@ from components.training.selection import kept_epoch
 from components.training.settings import AugmentationSettings, TrainingSettings
 
 
-@pytest.mark.parametrize("watched", ["loss", "score"])
-def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched):
+@pytest.mark.parametrize(("watched", "average"), [("loss", None), ("score", 0.5)])
+def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched, average):
     recipe = Recipe(
         model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years"),
-        training=TrainingSettings(epochs=3, batch_size=32, patience=3, selection_metric=watched),
+        training=TrainingSettings(
+            epochs=3, batch_size=32, patience=3, selection_metric=watched, average_weights=average, label_smoothing=0.1
+        ),
         augmentation=AugmentationSettings(enabled=False),
     )
     seed_everything(3, deterministic=True)

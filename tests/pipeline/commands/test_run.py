@@ -36,6 +36,8 @@ from tests.components.compare.comparisons import make_comparison
         (["--image", "evenface:1"], "--image applies only to containers: add --runner docker."),
         (["--set", "prices={cpu_core_hour: 1, memory_gb_hour: 1, accelerator_hour: {t4: 1}}"], "no accelerator 't4'"),
         (["--set", "tune.initial_points=9", "--set", "tune.trials=3"], "initial_points (9) is above trials (3)"),
+        (["--set", "training.warmup_epochs=8"], "warmup_epochs is 8, which leaves none of the 8 epochs: lower warmup"),
+        (["--set", "training.warmup_epochs=2"], "leaves none of the 2 epochs of a trial: lower it"),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
