@@ -118,7 +118,7 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     from components.preprocess import selection
 
     section = settings.preprocess
-    faces = table.assign(file_name="", content_hash=np.arange(len(table)).astype(str))
+    faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
     faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities).index)
     faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
     removed = selection.undersampled(faces, section.undersample, section.floor_per_cell, section.labels, section.seed)

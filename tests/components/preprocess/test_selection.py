@@ -14,7 +14,8 @@ def table(ages, genders, races, contents=None):
     count = len(ages)
     names = [f"{place:06d}.jpg" for place in range(count)]
     labels = {"age": ages, "gender": genders, "race": races}
-    faces = pd.DataFrame({"file_name": names, "content_hash": contents or names} | labels)
+    contents = contents or names
+    faces = pd.DataFrame({"file_name": names, "content_hash": contents, "duplicate_group": contents} | labels)
     return faces.astype(dict.fromkeys(labels, int) | {"file_name": str, "content_hash": str})
 
 
