@@ -108,6 +108,8 @@ class TestSetSummary(Contract):
     cells: int
     shortfall: int
     faces_per_cell: int
+    training_reserve: int = 0
+    """Faces of each cell that were left in the pool before the test set took any."""
     by_cell: tuple[CellCount, ...]
     shortfalls: tuple[CellCount, ...]
 

@@ -1,9 +1,12 @@
-"""Near-copies: faces whose pictures are one photograph, saved, scaled or cropped differently.
+"""Near-copies: faces whose pictures are one photograph, saved, scaled, cropped or mirrored differently.
 
 A picture's hash is the 256-bit DCT hash of ImageHash: whether each of the 16 × 16 lowest frequencies of 32 × 32 grey
 pixels is above their median (Zauner 2010, "Implementation and Benchmarking of Perceptual Image Hash Functions", there
 with 64 bits). Aligned faces resemble each other in the 64 lowest frequencies, so these alone can't tell a copy from
 another person; but they are what a copy keeps best. So they find the candidates, and all 256 decide.
+
+A mirrored copy is a copy, all the more where training mirrors pictures: mirroring turns the sign of every other
+column of frequencies.
 """
 
 import logging
@@ -28,6 +31,10 @@ _Rows = npt.NDArray[np.int64]
 
 _FREQUENCIES = 16
 _LOWEST_FIRST = np.argsort(np.indices((_FREQUENCIES, _FREQUENCIES)).max(0).ravel() >= 8, kind="stable")
+_MIRRORED = np.frombuffer(
+    np.packbits((np.indices((_FREQUENCIES, _FREQUENCIES))[1] % 2).ravel()[_LOWEST_FIRST]).tobytes(), np.uint64
+)
+"""Bits that mirroring turns; a few more where a frequency is close to the median."""
 _BANDS, _BAND_BITS = 4, 16
 _BLOCK_PAIRS = 1 << 18
 _MOST_COMPARED = 10_000
@@ -61,13 +68,13 @@ def group_near_copies(hashes: Hashes, most_bits: int) -> npt.NDArray[np.int32]:
     # Equal hashes would meet in every band.
     rows = np.ascontiguousarray(hashes).view(f"V{HASH_BYTES}").ravel()
     _, first, hash_of = np.unique(rows, return_index=True, return_inverse=True)
-    distinct = hashes[first]
+    distinct = np.concatenate([hashes[first], hashes[first] ^ _MIRRORED])
     found = [np.zeros((0, 2), np.int64)]
     for left, right in _candidates(distinct[:, 0], most_bits // 4):
         near = np.bitwise_count(distinct[left] ^ distinct[right]).sum(axis=1, dtype=np.int64) <= most_bits
-        found.append(np.column_stack([left[near], right[near]]))
+        found.append(np.column_stack([left[near], right[near]]) % len(first))
     left, right = np.concatenate(found).T
-    graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(distinct),) * 2)
+    graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(first),) * 2)
     _, group_of = connected_components(graph, directed=False)
     groups: npt.NDArray[np.int32] = group_of.astype(np.int32)[hash_of]
     return groups

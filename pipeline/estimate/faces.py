@@ -128,10 +128,12 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     age_bin = section.labels.age_bin(faces["age"].to_numpy())
     columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}
     cells = np.bincount(section.labels.cells(columns), minlength=section.labels.cell_count)
-    wanted = settings.build_test_set.faces_per_cell
-    if (short := int((cells < wanted).sum())) and not settings.build_test_set.allow_shortfall:
-        notes.append(f"{short} of {len(cells)} cells have fewer than {wanted} faces: the test set can't be built.")
-    tested = np.minimum(cells, wanted)
+    wanted, reserve = settings.build_test_set.faces_per_cell, settings.build_test_set.training_reserve
+    if (short := int((cells < wanted + reserve).sum())) and not settings.build_test_set.allow_shortfall:
+        notes.append(
+            f"{short} of {len(cells)} cells have fewer than {wanted + reserve} faces: the test set can't be built."
+        )
+    tested = np.clip(cells - reserve, 0, wanted)
     pool = cells - tested
     validation = round(settings.split.validation_fraction * int(pool.sum()))
     train = int(pool.sum()) - validation
