@@ -133,8 +133,8 @@ def _prepare(
 
 def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
-    # The drops look at names, contents and labels alone; the places in the shards need not be copied with each drop.
-    faces = reading.faces[["file_name", "content_hash", "age", "gender", "race"]].assign(
+    # Every drop copies what it leaves, so it is given numbers and no text.
+    faces = reading.faces[["age", "gender", "race"]].assign(
         duplicate_group=_group_copies(reading, settings.near_copies)
     )
     steps = [
@@ -142,14 +142,14 @@ def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFram
         _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
     ]
     removed = [pd.DataFrame({"file_name": [], "reason": [], "detail": []}, dtype=str)]
-    for name, why, choose in _drops(settings):
+    for name, why, choose in _drops(reading, settings):
         lost = choose(faces)
-        removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
+        removed.append(lost.assign(file_name=reading.faces.loc[lost.index, "file_name"]))
         if len(lost):
             faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
-    places = reading.faces.loc[faces.index, ["image_id", "shard", "row"]]
-    return faces.join(places).reset_index(drop=True), pd.concat(removed), steps
+    kept = reading.faces.loc[faces.index].assign(duplicate_group=faces["duplicate_group"])
+    return kept.reset_index(drop=True), pd.concat(removed), steps
 
 
 def _group_copies(reading: Reading, most_bits: int) -> npt.NDArray[np.integer]:
@@ -162,12 +162,15 @@ def _group_copies(reading: Reading, most_bits: int) -> npt.NDArray[np.integer]:
     return group_near_copies(reading.hashes, most_bits)
 
 
-def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
+def _drops(
+    reading: Reading, settings: PreprocessSettings
+) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
     """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
         years = settings.duplicate_age_tolerance
         why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
-        yield "duplicates", why, partial(selection.copies, age_tolerance_years=years)
+        texts = reading.faces[["file_name", "content_hash"]]
+        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
     yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
@@ -221,10 +224,12 @@ def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:
 
 def _copies(faces: pd.DataFrame, age_tolerance_years: int) -> Copies:
     """Count the copies among the selected faces."""
-    copied = faces[faces["duplicate_group"].duplicated(keep=False)]
+    copied = faces.loc[
+        faces["duplicate_group"].duplicated(keep=False), ["content_hash", "duplicate_group", "age", "gender", "race"]
+    ]
     conflicts = selection.label_conflicts(copied, "duplicate_group", age_tolerance_years)
     conflicting = conflicts[conflicts.any(axis=1)]
-    files = copied.groupby("duplicate_group")["file_name"]
+    members = copied.groupby("duplicate_group").indices
     counts = Copies(
         groups=len(conflicts),
         faces=len(copied),
@@ -232,8 +237,8 @@ def _copies(faces: pd.DataFrame, age_tolerance_years: int) -> Copies:
         conflicting=len(conflicting),
         conflicts=tuple(
             CopyConflict(
-                faces=len(names := files.get_group(group).tolist()),
-                files=names[:_FILES_LISTED],
+                faces=len(members[group]),
+                files=faces.loc[copied.index[members[group][:_FILES_LISTED]], "file_name"].tolist(),
                 differ=differ.index[differ].tolist(),
             )
             for group, differ in conflicting.head(_CONFLICTS_LISTED).iterrows()

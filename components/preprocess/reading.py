@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ _PROGRESS_EVERY = 2000
 _REPEATED = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
 _FACES = pa.schema(
     [(name, pa.string()) for name in ("file_name", "content_hash", "image_id", "shard")]
-    + [(name, pa.int64()) for name in ("row", "age", "gender", "race")]
+    + [("row", pa.int32()), ("age", pa.int16()), ("gender", pa.int8()), ("race", pa.int8())]
     + [("perceptual_hash", pa.binary(HASH_BYTES))]
 )
 _REJECTS = pa.schema([(name, pa.string()) for name in ("file_name", "content_hash", "reason", "detail")])
@@ -64,9 +65,9 @@ class Reading:
         """The identity of the data: SHA-256 over the name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
         candidates = self.rejects[self.rejects["reason"].isin(CANDIDATES)]
-        files = pd.concat([self.faces[columns], candidates[columns]]).sort_values(columns)
+        parts = (part[columns].itertuples(index=False, name=None) for part in (self.faces, candidates))
         digest = hashlib.sha256()
-        for file_name, content_hash in files.itertuples(index=False, name=None):
+        for file_name, content_hash in merge(*parts):
             digest.update(f"{file_name}\0{content_hash}\n".encode())
         return digest.hexdigest()
 
