@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 """Columns of a manifest.
 
 ``image_id`` identifies a face in every later artifact; ``shard`` and ``row`` say where its bytes are;
-faces with byte-identical files share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
+copies of one photograph, byte by byte or nearly, share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
 natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`.
 """
 
@@ -68,6 +68,10 @@ class Manifest:
     def cells(self) -> npt.NDArray[np.int64]:
         """Return the gender × ethnicity × age-bin cell of each face, shape ``[faces]``, below ``labels.cell_count``."""
         return self.labels.cells(self.faces)
+
+    def cell_counts(self) -> npt.NDArray[np.int64]:
+        """Return the number of faces in each cell, shape ``[cells]``."""
+        return np.bincount(self.cells(), minlength=self.labels.cell_count)
 
     def require_every_class(self, predicate: str, remedy: str) -> None:
         """Check that every class has a face, since nothing can be learnt about a class without faces.

@@ -29,6 +29,32 @@ class Correlation(Contract):
     """A row for each label; None where a label does not vary."""
 
 
+class CopyConflict(Contract):
+    """A group of copies whose labels conflict: at most one of them can be right."""
+
+    faces: int
+    """Faces in the group."""
+    files: tuple[str, ...]
+    """Their file names, which state the labels; of a large group the first."""
+    differ: tuple[str, ...]
+    """The labels on which they differ: ``age`` (by more than the tolerance), ``gender``, ``ethnicity``."""
+
+
+class Copies(Contract):
+    """The faces in the manifest of which it holds another copy, byte by byte or nearly."""
+
+    groups: int = 0
+    """Photographs of which there are several copies."""
+    faces: int = 0
+    """Copies of those, all counted."""
+    identical: int = 0
+    """Of these faces, the ones whose bytes another one has, too."""
+    conflicting: int = 0
+    """Groups whose labels conflict."""
+    conflicts: tuple[CopyConflict, ...] = ()
+    """Groups whose labels conflict; of many the first, by file name."""
+
+
 class PreprocessSummary(Contract):
     """What preprocess counted."""
 
@@ -52,6 +78,8 @@ class PreprocessSummary(Contract):
     """Distributions over the faces in the manifest."""
     correlation: Correlation
     """Correlations of the labels in the manifest."""
+    copies: Copies = Copies()
+    """Copies in the manifest, and where their labels conflict."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,6 +108,8 @@ class TestSetSummary(Contract):
     cells: int
     shortfall: int
     faces_per_cell: int
+    training_reserve: int = 0
+    """Faces of each cell that were left in the pool before the test set took any."""
     by_cell: tuple[CellCount, ...]
     shortfalls: tuple[CellCount, ...]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from components.dataset.reasons import Fault
 from components.preprocess.settings import PreprocessSettings
-from components.preprocess.verification import image_fault
+from components.preprocess.verification import verify_image
 from components.sources.ordered_map import map_in_order
 from components.sources.source import Source, parse_source
 from components.sources.source_file import ListedFile
@@ -25,12 +25,15 @@ class Examined(NamedTuple):
     Attributes:
         name: Path inside the source.
         content_hash: SHA-256 of the content; empty where the content was not read.
+        perceptual_hash: Of a readable face, from :func:`components.preprocess.near_copies.hash_picture`; empty for
+            any other file.
         verdict: The labels in the name of a readable face, or what is wrong with the file.
         content: The bytes of a readable face; empty for any other file.
     """
 
     name: str
     content_hash: str
+    perceptual_hash: bytes
     verdict: NameLabels | Fault
     content: bytes
 
@@ -80,10 +83,13 @@ def _examine(listed: ListedFile, settings: PreprocessSettings) -> Examined:
     file = listed.read()
     name, content = file.name, file.content
     if file.fault is not None:
-        return Examined(name, "", file.fault, b"")
+        return Examined(name, "", b"", file.fault, b"")
     verdict = parse_name(name, settings.max_plausible_age)
+    seen: bytes | Fault = b""
     if isinstance(verdict, NameLabels):
-        verdict = image_fault(content, settings.min_side, settings.max_pixels) or verdict
+        seen = verify_image(content, settings.min_side, settings.max_pixels)
     # Pillow and, from 2 kB on, hashlib release the interpreter lock.
     content_hash = hashlib.sha256(content).hexdigest()
-    return Examined(name, content_hash, verdict, content if isinstance(verdict, NameLabels) else b"")
+    if isinstance(seen, Fault):
+        verdict, seen = seen, b""
+    return Examined(name, content_hash, seen, verdict, content if isinstance(verdict, NameLabels) else b"")

@@ -6,22 +6,26 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from components.dataset.labels import ETHNICITIES, Labels
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import CLASSIFIED
 from components.dataset.rejects import write_rejects
-from components.dataset.summaries import Correlation, Distributions, PreprocessSummary, Step
+from components.dataset.summaries import Copies, CopyConflict, Correlation, Distributions, PreprocessSummary, Step
 from components.errors import DataError
 from components.files import atomic_path
 from components.preprocess import selection
 from components.preprocess.examination import Examined, examine_source
+from components.preprocess.near_copies import group_near_copies
 from components.preprocess.parts import read_parts
 from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
 
 _log = logging.getLogger(__name__)
+
+_CONFLICTS_LISTED, _FILES_LISTED = 100, 4
 
 
 def preprocess(
@@ -34,10 +38,10 @@ def preprocess(
 ) -> dict[str, Any]:
     """Read the source, verify and label every face, drop and undersample faces, pack the images.
 
-    The steps: 1. read names and images; 2. treat copies; 3. drop classes; 4. drop ages above the
+    The steps: 1. read names and images, find copies; 2. drop copies; 3. drop classes; 4. drop ages above the
     limit; 5. undersample. The proof of concept limits the age after undersampling; here the limit comes first, so
-    that undersampling counts only faces that can be used and leaves its floor among them. Copies are
-    treated before anything is dropped, because the label of a dropped copy still reveals a conflict.
+    that undersampling counts only faces that can be used and leaves its floor among them. Copies come before the
+    other drops, because the label of a dropped copy still reveals a conflict.
 
     Args:
         source: Folder, archive, ``gs://`` URI of either, or ``"synthetic"``.
@@ -46,7 +50,7 @@ def preprocess(
         manifest_path: Manifest to write, sorted by file name.
         rejects_path: Rejects to write: every file that is not in the manifest, and why.
         summary_path: JSON to write: the steps' counts, the distributions before and after, the
-            correlations of the labels, the rejects by reason.
+            correlations of the labels, the rejects by reason, the copies whose labels conflict.
 
     Returns:
         ``fingerprint`` and the numbers of ``files``, ``faces``, ``faults`` and ``rejected`` files.
@@ -121,6 +125,7 @@ def _prepare(
         before=_distributions(reading.faces.rename(columns={"race": "ethnicity"}), Labels(ethnicities=ETHNICITIES)),
         after=_distributions(manifest.faces, manifest.labels),
         correlation=_correlation(manifest.faces),
+        copies=_copies(faces, settings.duplicate_age_tolerance),
     )
     summary.write(summary_path)
     return summary.facts
@@ -128,28 +133,44 @@ def _prepare(
 
 def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
-    # The drops look at names, contents and labels alone; the places in the shards need not be copied with each drop.
-    faces = reading.faces[["file_name", "content_hash", "age", "gender", "race"]]
+    # Every drop copies what it leaves, so it is given numbers and no text.
+    faces = reading.faces[["age", "gender", "race"]].assign(
+        duplicate_group=_group_copies(reading, settings.near_copies)
+    )
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
         _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
     ]
     removed = [pd.DataFrame({"file_name": [], "reason": [], "detail": []}, dtype=str)]
-    for name, why, choose in _drops(settings):
+    for name, why, choose in _drops(reading, settings):
         lost = choose(faces)
-        removed.append(lost.assign(file_name=faces.loc[lost.index, "file_name"]))
+        removed.append(lost.assign(file_name=reading.faces.loc[lost.index, "file_name"]))
         if len(lost):
             faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
-    return reading.faces.loc[faces.index].reset_index(drop=True), pd.concat(removed), steps
+    kept = reading.faces.loc[faces.index].assign(duplicate_group=faces["duplicate_group"])
+    return kept.reset_index(drop=True), pd.concat(removed), steps
 
 
-def _drops(settings: PreprocessSettings) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
+def _group_copies(reading: Reading, most_bits: int) -> npt.NDArray[np.integer]:
+    """Return the group of copies of each readable face, including the faces that are dropped later.
+
+    Two faces that are near-copies of a third stay together whether the third is used or not.
+    """
+    if most_bits == 0:
+        return pd.factorize(reading.faces["content_hash"])[0]
+    return group_near_copies(reading.hashes, most_bits)
+
+
+def _drops(
+    reading: Reading, settings: PreprocessSettings
+) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
     """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
         years = settings.duplicate_age_tolerance
         why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
-        yield "duplicates", why, partial(selection.copies, age_tolerance_years=years)
+        texts = reading.faces[["file_name", "content_hash"]]
+        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
     yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
@@ -175,7 +196,7 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
     labels = settings.labels
     codes = {ETHNICITIES.index(name): code for code, name in enumerate(labels.ethnicities)}
     table = faces.assign(
-        duplicate_group=pd.factorize(faces["content_hash"])[0],
+        duplicate_group=pd.factorize(faces["duplicate_group"])[0],
         log_age=np.log(faces["age"].astype(np.float64)),
         ethnicity=faces["race"].map(codes).astype(np.int8),
         age_bin=labels.age_bin(faces["age"].to_numpy()),
@@ -199,6 +220,32 @@ def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:
         for output, names in ((output, labels.names(output)) for output in CLASSIFIED)
     }
     return classes | {"age": {str(age): int(count) for age, count in faces["age"].value_counts().sort_index().items()}}
+
+
+def _copies(faces: pd.DataFrame, age_tolerance_years: int) -> Copies:
+    """Count the copies among the selected faces."""
+    copied = faces.loc[
+        faces["duplicate_group"].duplicated(keep=False), ["content_hash", "duplicate_group", "age", "gender", "race"]
+    ]
+    conflicts = selection.label_conflicts(copied, "duplicate_group", age_tolerance_years)
+    conflicting = conflicts[conflicts.any(axis=1)]
+    members = copied.groupby("duplicate_group").indices
+    counts = Copies(
+        groups=len(conflicts),
+        faces=len(copied),
+        identical=int(copied["content_hash"].duplicated(keep=False).sum()),
+        conflicting=len(conflicting),
+        conflicts=tuple(
+            CopyConflict(
+                faces=len(members[group]),
+                files=faces.loc[copied.index[members[group][:_FILES_LISTED]], "file_name"].tolist(),
+                differ=differ.index[differ].tolist(),
+            )
+            for group, differ in conflicting.head(_CONFLICTS_LISTED).iterrows()
+        ),
+    )
+    _log.info("copies: %(faces)d faces in %(groups)d groups, the labels of %(conflicting)d conflict", counts.to_json())
+    return counts
 
 
 def _correlation(faces: pd.DataFrame) -> Correlation:

@@ -5,8 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -15,6 +17,7 @@ from components.dataset.shards import ShardWriter
 from components.dataset.tables import TableBuilder
 from components.errors import DataError
 from components.preprocess.examination import Examined
+from components.preprocess.near_copies import HASH_BYTES, Hashes
 from components.preprocess.settings import PreprocessSettings
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.utkface import NAME_PATTERN, NameLabels
@@ -25,7 +28,8 @@ _PROGRESS_EVERY = 2000
 _REPEATED = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the same path")
 _FACES = pa.schema(
     [(name, pa.string()) for name in ("file_name", "content_hash", "image_id", "shard")]
-    + [(name, pa.int64()) for name in ("row", "age", "gender", "race")]
+    + [("row", pa.int32()), ("age", pa.int16()), ("gender", pa.int8()), ("race", pa.int8())]
+    + [("perceptual_hash", pa.binary(HASH_BYTES))]
 )
 _REJECTS = pa.schema([(name, pa.string()) for name in ("file_name", "content_hash", "reason", "detail")])
 
@@ -39,10 +43,12 @@ class Reading:
             ``age``, ``gender`` and ``race`` as stated in its name.
         rejects: Every other file, sorted by ``file_name``: ``content_hash`` (empty where the
             content was not read), ``reason`` and ``detail``.
+        hashes: The perceptual hash of each face.
     """
 
     faces: pd.DataFrame
     rejects: pd.DataFrame
+    hashes: Hashes
 
     @property
     def files(self) -> int:
@@ -59,9 +65,9 @@ class Reading:
         """The identity of the data: SHA-256 over the name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
         candidates = self.rejects[self.rejects["reason"].isin(CANDIDATES)]
-        files = pd.concat([self.faces[columns], candidates[columns]]).sort_values(columns)
+        parts = (part[columns].itertuples(index=False, name=None) for part in (self.faces, candidates))
         digest = hashlib.sha256()
-        for file_name, content_hash in files.itertuples(index=False, name=None):
+        for file_name, content_hash in merge(*parts):
             digest.update(f"{file_name}\0{content_hash}\n".encode())
         return digest.hexdigest()
 
@@ -82,7 +88,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     faces, rejects = TableBuilder(_FACES), TableBuilder(_REJECTS)
     names: set[str] = set()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
-        for count, (name, content_hash, examined, content) in enumerate(files, 1):
+        for count, (name, content_hash, perceptual_hash, examined, content) in enumerate(files, 1):
             verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
@@ -90,16 +96,26 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
             else:
                 image_id = _image_id(name, content_hash)
                 place = shards.add(image_id, content)
-                faces.add((name, content_hash, image_id, *place, verdict.age, verdict.gender, verdict.race))
+                labels = verdict.age, verdict.gender, verdict.race
+                faces.add((name, content_hash, image_id, *place, *labels, perceptual_hash))
             if count % _PROGRESS_EVERY == 0:
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
     del names
+    table = faces.build().sort_by("file_name")
     reading = Reading(
-        faces.build().sort_by("file_name").to_pandas(),
+        table.drop_columns("perceptual_hash").to_pandas(),
         rejects.build().sort_by([("file_name", "ascending"), ("content_hash", "ascending")]).to_pandas(),
+        _hashes(table["perceptual_hash"]),
     )
     _check(reading, source, settings)
     return reading
+
+
+def _hashes(column: pa.ChunkedArray) -> Hashes:
+    """Return a column of perceptual hashes as numbers."""
+    hashes = column.combine_chunks()
+    words = np.frombuffer(hashes.buffers()[1] or b"", np.uint64).reshape(-1, HASH_BYTES // 8)
+    return words[hashes.offset :][: len(hashes)]
 
 
 def _image_id(file_name: str, content_hash: str) -> str:

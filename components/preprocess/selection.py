@@ -1,6 +1,6 @@
 """Which readable faces are used: pure functions from a table of faces to the faces to remove from it.
 
-Every function takes faces sorted by ``file_name`` with the columns ``file_name``, ``content_hash``,
+A drop takes faces sorted by ``file_name`` with the columns ``file_name``, ``content_hash``, ``duplicate_group``,
 ``age``, ``gender`` and ``race`` (UTKFace's codes), and returns those to remove: a table with the
 index of ``faces`` and the columns ``reason`` and ``detail``.
 """
@@ -20,15 +20,29 @@ def copies(faces: pd.DataFrame, age_tolerance_years: int) -> pd.DataFrame:
     The first of the copies, by file name, stays where their labels agree. None stays where gender
     or race conflict or the ages differ by more than the tolerance: there is no telling which label is true.
     """
+    conflicting = label_conflicts(faces, "content_hash", age_tolerance_years).any(axis=1)
     groups = faces.groupby("content_hash", sort=False)
-    conflict = (groups["gender"].transform("nunique") > 1) | (groups["race"].transform("nunique") > 1)
-    conflict |= groups["age"].transform("max") - groups["age"].transform("min") > age_tolerance_years
+    conflict = faces["content_hash"].map(conflicting).astype(bool)
     repeated = groups.cumcount() > 0
     first = groups["file_name"].transform("first")
     size = groups["file_name"].transform("size").astype(str)
     detail = ("same bytes as " + first).where(~conflict, size + " files with the same bytes, first " + first)
     reason = np.where(conflict, Reason.CONFLICTING_DUPLICATE.value, Reason.DUPLICATE.value)
     return pd.DataFrame({"reason": reason, "detail": detail}, index=faces.index)[conflict | repeated]
+
+
+def label_conflicts(faces: pd.DataFrame, by: str, age_tolerance_years: int) -> pd.DataFrame:
+    """Return the labels on which copies disagree: a row for each group in order of appearance, a flag for each label.
+
+    Args:
+        faces: Faces.
+        by: Column that says which faces are copies of each other.
+        age_tolerance_years: Copies whose ages differ by more disagree.
+    """
+    groups = faces.groupby(by, sort=False)[["age", "gender", "race"]]
+    tolerated = pd.Series({"age": age_tolerance_years, "gender": 0, "race": 0})
+    conflicts = (groups.max() - groups.min()).gt(tolerated)
+    return conflicts.rename(columns={"race": "ethnicity"})
 
 
 def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
@@ -50,8 +64,8 @@ def undersampled(
 
     A class of n faces keeps max(round((1 − fraction) · n), what the floors need). The floor of each
     cell (or all its faces, if they are fewer) is filled first; the rest is drawn from the whole class.
-    Faces without a copy come first, so that the test set, which never separates copies, can be filled
-    from a cell that is left with no more than the floor.
+    Faces without a copy come first, then those whose copies are all in their cell, so that the test set, which never
+    separates copies, can be filled from a cell that is left with no more than the floor.
 
     Args:
         faces: Faces with ages up to ``labels.max_age``.
@@ -60,14 +74,16 @@ def undersampled(
         labels: Defines the age bins.
         seed: Fixes the draw; each class has its own random stream.
     """
-    has_copy = faces["content_hash"].duplicated(keep=False).to_numpy()
     cells = faces[["gender"]].assign(age_bin=labels.age_bin(faces["age"]))
+    copied = faces["duplicate_group"].duplicated(keep=False)
+    spread = cells.assign(race=faces["race"])[copied].groupby(faces["duplicate_group"]).nunique().gt(1).any(axis=1)
+    ties = copied.astype(int).to_numpy() + faces["duplicate_group"].isin(spread.index[spread]).to_numpy()
     removed = np.zeros(len(faces), bool)
     for name, fraction in fractions.items():
         race = ETHNICITIES.index(name)
         members = np.flatnonzero(faces["race"].to_numpy() == race)
         shuffled = np.random.default_rng((seed, race)).permutation(members)
-        shuffled = shuffled[np.argsort(has_copy[shuffled], kind="stable")]
+        shuffled = shuffled[np.argsort(ties[shuffled], kind="stable")]
         rank = cells.iloc[shuffled].groupby(["gender", "age_bin"]).cumcount().to_numpy()
         floored = shuffled[rank < floor_per_cell]
         others = shuffled[rank >= floor_per_cell]

@@ -27,12 +27,19 @@ class PreprocessSettings(Section):
         10,
         ge=0,
         description="Undersampling brings no gender × age bin of a class below this number of faces. Set at least "
-        "build_test_set.faces_per_cell, or the test set can't be filled.",
+        "build_test_set.faces_per_cell, or the test set can't be filled; what is above it is left for training.",
     )
     duplicates: Literal["keep", "group", "drop"] = Field(
         "keep",
         description="What to do with byte-identical files. keep and group use all of them and never separate them; "
-        "drop keeps one where the labels agree and none where they conflict.",
+        "drop keeps one where the labels agree and none where they conflict. Near-copies are never dropped.",
+    )
+    near_copies: int = Field(
+        40,
+        ge=0,
+        le=64,
+        description="Bits, of 256, in which the perceptual hashes of two faces may differ so that they count as one "
+        "photograph and are never separated; 0 looks for byte-identical files alone.",
     )
     duplicate_age_tolerance: int = Field(
         5, ge=0, description="Copies whose ages differ by more years than this have conflicting labels."

@@ -42,6 +42,9 @@ def split(pool_path: str, settings: SplitSettings, train_path: str, validation_p
         replace(part, made_by=about).write(path)
     facts = {"train": len(train), "validation": len(validation)}
     _log.info("split: %d faces for training, %d for validation", *facts.values())
+    if len(unseen := np.flatnonzero(train.cell_counts() == 0)):
+        named = "; ".join(train.labels.cell_name(int(cell)) for cell in unseen)
+        _log.warning("split: %d of %d cells have no training face: %s", len(unseen), train.labels.cell_count, named)
     return facts
 
 

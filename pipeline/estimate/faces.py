@@ -118,7 +118,7 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     from components.preprocess import selection
 
     section = settings.preprocess
-    faces = table.assign(file_name="", content_hash=np.arange(len(table)).astype(str))
+    faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
     faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities).index)
     faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
     removed = selection.undersampled(faces, section.undersample, section.floor_per_cell, section.labels, section.seed)
@@ -128,10 +128,12 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     age_bin = section.labels.age_bin(faces["age"].to_numpy())
     columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}
     cells = np.bincount(section.labels.cells(columns), minlength=section.labels.cell_count)
-    wanted = settings.build_test_set.faces_per_cell
-    if (short := int((cells < wanted).sum())) and not settings.build_test_set.allow_shortfall:
-        notes.append(f"{short} of {len(cells)} cells have fewer than {wanted} faces: the test set can't be built.")
-    tested = np.minimum(cells, wanted)
+    wanted, reserve = settings.build_test_set.faces_per_cell, settings.build_test_set.training_reserve
+    if (short := int((cells < wanted + reserve).sum())) and not settings.build_test_set.allow_shortfall:
+        notes.append(
+            f"{short} of {len(cells)} cells have fewer than {wanted + reserve} faces: the test set can't be built."
+        )
+    tested = np.clip(cells - reserve, 0, wanted)
     pool = cells - tested
     validation = round(settings.split.validation_fraction * int(pool.sum()))
     train = int(pool.sum()) - validation

@@ -36,12 +36,16 @@ def pillow_loop(faces: Faces, turns: Turns) -> None:
 
 
 def _check_and_pack(folder: Path, shard: Path) -> None:
-    """Read, hash and decode every file, check its name, size and end, and write its bytes to a shard."""
+    """Read, hash and decode every file, check its name, size and end, and write its bytes to a shard.
+
+    The groups of near-copies are left out: there the plain way, all pairs, would not be comparable.
+    """
+    import imagehash
     import pyarrow as pa
     import pyarrow.parquet as pq
     from PIL import Image
 
-    rows: list[tuple[str, str, int, int, int]] = []
+    rows: list[tuple[str, str, str, int, int, int]] = []
     names: list[str] = []
     contents: list[bytes] = []
     waiting = 0
@@ -58,9 +62,10 @@ def _check_and_pack(folder: Path, shard: Path) -> None:
                 if min(image.size) < 32 or image.width * image.height > 25_000_000:
                     continue
                 image.load()
+                perceptual_hash = imagehash.phash(image, hash_size=16, highfreq_factor=2)
             if b"\xff\xd9" not in content[-64:]:
                 continue
-            rows.append((entry.name, content_hash, age, gender, race))
+            rows.append((entry.name, content_hash, str(perceptual_hash), age, gender, race))
             names.append(content_hash)
             contents.append(content)
             waiting += len(content)
@@ -70,7 +75,8 @@ def _check_and_pack(folder: Path, shard: Path) -> None:
         writer.write_table(pa.table([names, contents], schema=schema))
     columns = [list(column) for column in zip(*rows, strict=True)]
     pq.write_table(
-        pa.table(columns, names=["name", "hash", "age", "gender", "race"]), shard.with_suffix(".rows.parquet")
+        pa.table(columns, names=["name", "hash", "picture", "age", "gender", "race"]),
+        shard.with_suffix(".rows.parquet"),
     )
 
 

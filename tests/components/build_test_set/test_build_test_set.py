@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,36 @@ def test_a_group_whose_labels_conflict_is_never_drawn(label):
     faces = [(0, 0, 0, 1), (1, 0, 0, 1), (0, 0, 0, 2)]
     draw = draw_test_set(label(faces), BuildTestSetSettings(faces_per_cell=2))
     assert draw.in_test.tolist() == [False, False, True]
+
+
+def test_copies_in_neighbouring_ages_are_drawn_only_where_a_cell_would_stay_short(label):
+    across = [(0, 0, 0, 1), (0, 0, 1, 1)]
+    singles = [(0, 0, age_bin, 10 + place) for place, age_bin in enumerate([0] * 2 + [1] * 5)]
+    draw = draw_test_set(label(across + singles), BuildTestSetSettings(faces_per_cell=3))
+    assert draw.in_test[:2].all()
+    assert draw.taken[:2].tolist() == [3, 3]
+    enough = draw_test_set(label(across + singles), BuildTestSetSettings(faces_per_cell=2))
+    assert not enough.in_test[:2].any()
+    assert enough.taken[:2].tolist() == [2, 2]
+
+
+def test_a_reserve_is_left_for_training_before_the_test_set_takes_its_quota(label, run):
+    cells = list(itertools.product((0, 1), repeat=3))
+    manifest = label([(*cell, 100 * place + face) for place, cell in enumerate(cells) for face in range(6 + place)])
+    outcome = run(manifest, faces_per_cell=8, training_reserve=5, allow_shortfall=True)
+    assert np.bincount(outcome.read("test").cells()).tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert (np.bincount(outcome.read("pool").cells()) == 5).all()
+    assert outcome.facts["shortfall"] == 7
+    assert read_json(outcome.folder / "summary")["training_reserve"] == 5
+
+
+def test_a_reserve_that_leaves_too_little_is_explained(fill, run):
+    with pytest.raises(
+        DataError,
+        match=r"8 of the 8 test cells have fewer than 3 faces to draw and 2 to leave for training .*: lower "
+        r"build_test_set.faces_per_cell to 2, lower build_test_set.training_reserve, set build_test_set.allow",
+    ):
+        run(fill(4), faces_per_cell=3, training_reserve=2)
 
 
 def test_cells_with_too_few_faces_are_listed_with_the_cure(fill, run, tmp_path):

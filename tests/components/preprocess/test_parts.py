@@ -4,6 +4,7 @@ import tarfile
 import pytest
 from gcp_storage_emulator.server import create_server
 from google.cloud import storage
+from PIL import Image
 
 from components.errors import ArtifactError, DataError
 from components.preprocess.parts import read_part
@@ -29,6 +30,8 @@ def folder(source):
     (source / "notes.txt").touch()
     (source / "more").mkdir()
     shutil.copy(source / "25_0_0_0.jpg.chip.jpg", source / "more" / "27_0_0_9.jpg")
+    with Image.open(source / "35_0_0_0.jpg.chip.jpg") as image:
+        image.save(source / "more" / "36_0_0_9.jpg", quality=80)  # A near-copy.
     return source
 
 

@@ -14,7 +14,8 @@ def table(ages, genders, races, contents=None):
     count = len(ages)
     names = [f"{place:06d}.jpg" for place in range(count)]
     labels = {"age": ages, "gender": genders, "race": races}
-    faces = pd.DataFrame({"file_name": names, "content_hash": contents or names} | labels)
+    contents = contents or names
+    faces = pd.DataFrame({"file_name": names, "content_hash": contents, "duplicate_group": contents} | labels)
     return faces.astype(dict.fromkeys(labels, int) | {"file_name": str, "content_hash": str})
 
 
@@ -52,6 +53,19 @@ def test_undersampling_leaves_faces_without_copies_for_the_test_set():
     faces = table([25] * 40, [0] * 40, [2] * 40, contents)
     removed = undersampled(faces, {"Asian": 0.75}, 10, LABELS, seed=3)
     assert set(faces.drop(index=removed.index)["content_hash"]) == set(contents[30:])
+
+
+def test_undersampling_prefers_copies_that_the_test_set_can_draw():
+    contents = ["across"] * 2 + ["within"] * 2
+    faces = table([15, 25, 25, 25], [0] * 4, [2] * 4, contents)
+    removed = undersampled(faces, {"Asian": 0.5}, 0, LABELS, seed=0)
+    assert set(faces.drop(index=removed.index)["content_hash"]) == {"within"}
+
+
+def test_a_floor_above_the_test_quota_leaves_training_faces_in_every_cell():
+    faces = table(list(range(1, 81)) * 40, [0, 1] * 1600, [2] * 3200)
+    removed = undersampled(faces, {"Asian": 0.95}, 15, LABELS, seed=0)
+    assert (cell_counts(faces.drop(index=removed.index)) == 15).all()
 
 
 def test_the_draw_of_one_class_does_not_depend_on_another():

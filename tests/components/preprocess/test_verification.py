@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.dataset.reasons import Reason
-from components.preprocess.verification import image_fault
+from components.dataset.reasons import Fault, Reason
+from components.preprocess.verification import verify_image
 
 
 def reason_of(content, min_side=32, max_pixels=10_000):
-    fault = image_fault(content, min_side, max_pixels)
-    return fault and fault.reason
+    verdict = verify_image(content, min_side, max_pixels)
+    return verdict.reason if isinstance(verdict, Fault) else None
 
 
 @pytest.mark.parametrize("size", [(32, 32), (40, 40), (100, 60)])

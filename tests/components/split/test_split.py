@@ -112,6 +112,12 @@ def test_copies_with_conflicting_labels_stay_together(label):
         assert validates[0] == validates[1]
 
 
+def test_cells_without_a_training_face_are_named(label, run, caplog):
+    run(label([(gender, gender, 0, 2 * place + gender) for place in range(10) for gender in range(2)]))
+    named = "Male, White, 11-20; Male, Black, 1-10; Male, Black, 11-20; Female, White, 1-10"
+    assert f"6 of 8 cells have no training face: {named}" in caplog.text
+
+
 def test_a_pool_too_small_to_divide_is_refused(label, run, tmp_path):
     with pytest.raises(DataError, match="leave none for validation: use more faces, or change"):
         run(label([(0, 0, 0, 0), (0, 1, 0, 1)]))
