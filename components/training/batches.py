@@ -13,6 +13,8 @@ from components.training.settings import AugmentationSettings
 
 _BATCHES_AHEAD = 2
 _VALIDATION_SEED = 0
+# A range costs nothing to start; ``Dataset.counter`` traces two functions.
+_ENDLESS = np.iinfo(np.int64).max
 
 Arrays = Mapping[str, np.ndarray]
 _Columns = tuple[dict[str, tf.Tensor], ...]
@@ -79,7 +81,7 @@ def training_batches(
         deferred = step >= deferred_from_epoch * steps
         return inputs, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
 
-    return _prefetch(make_batch, tf.data.Dataset.zip((tf.data.Dataset.counter(), order))), steps
+    return _prefetch(make_batch, tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), order))), steps
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
@@ -99,7 +101,8 @@ def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
 
 
 def _prefetch(make_batch: Callable[..., _Batch], order: tf.data.Dataset) -> tf.data.Dataset:
-    return order.map(make_batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_BATCHES_AHEAD)
+    plain = tf.autograph.experimental.do_not_convert(make_batch)  # Nothing to convert, and looking for it takes time.
+    return order.map(plain, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_BATCHES_AHEAD)
 
 
 def _shuffled_indices(count: int, batch_size: int, seed: int) -> tf.data.Dataset:
@@ -110,7 +113,7 @@ def _shuffled_indices(count: int, batch_size: int, seed: int) -> tf.data.Dataset
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), own_seed)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-    return tf.data.Dataset.counter().flat_map(epoch_order)
+    return tf.data.Dataset.range(_ENDLESS).flat_map(tf.autograph.experimental.do_not_convert(epoch_order))
 
 
 def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed: int) -> tf.data.Dataset:
@@ -124,7 +127,7 @@ def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed
         return tf.minimum(tf.searchsorted(cumulative, points, side="right", out_type=tf.int64), count - 1)
 
     epoch = tf.data.Dataset.from_tensor_slices(np.asarray(sizes, np.int64))
-    return tf.data.Dataset.zip((tf.data.Dataset.counter(), epoch.repeat())).map(draw)
+    return tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), epoch.repeat())).map(draw)
 
 
 def _gather_images(images: Images, rows: tf.Tensor) -> tf.Tensor:
