@@ -186,6 +186,27 @@ VARIANTS: Mapping[str, Variant] = {
             {"resampling": "cell_balanced", "age": "denseweight", "ethnicity": "logit_adjusted"},
             {**_SQUARE_ROOT, **_FULL},
         ),
+        Variant(
+            "cell_sqrt_logit_lds",
+            "Square-root cell sampling + logit adjustment + label distribution smoothing",
+            f"{_MAHAJAN}; {_MENON}; {_YANG}",
+            {"resampling": "cell_balanced", "age": "lds", "ethnicity": "logit_adjusted"},
+            _SQUARE_ROOT,
+        ),
+        Variant(
+            "cell_sqrt_logit_dldl",
+            "Square-root cell sampling + logit adjustment + age distribution, logit-adjusted",
+            f"{_MAHAJAN}; {_MENON}; {_GAO}",
+            {"resampling": "cell_balanced", "age": "dldl", "ethnicity": "logit_adjusted"},
+            {**_SQUARE_ROOT, "dldl.tau": 1.0},
+        ),
+        Variant(
+            "cell_capped_logit_lds",
+            "Capped cell sampling + logit adjustment + label distribution smoothing",
+            f"{_CAPPED}; {_MENON}; {_YANG}",
+            {"resampling": "cell_balanced", "age": "lds", "ethnicity": "logit_adjusted"},
+            _CAP,
+        ),
     )
 }
 """Every variant by name, the four of the proof of concept first."""
