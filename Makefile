@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long bench lint format lock schemas image clean
+.PHONY: help install run test test-long evidence bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,6 +27,10 @@ run: install ## Run the whole pipeline on synthetic faces and write runs/demo/re
 
 test: install lint ## Lint, check types and run the tests
 	$(BIN)/python -m pytest
+
+evidence: install ## Prove the statistics by simulation: coverage of every interval (minutes; see tests/evidence for the A/A test)
+	$(BIN)/python -m tests.evidence.coverage --per-cell 10 --seeds 3
+	$(BIN)/python -m tests.evidence.coverage --per-cell 3 --seeds 3
 
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
