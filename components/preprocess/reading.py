@@ -102,10 +102,12 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
     del names
     table = faces.build().sort_by("file_name")
+    hashes = _hashes(table["perceptual_hash"])
+    table = table.drop_columns("perceptual_hash")
     reading = Reading(
-        table.drop_columns("perceptual_hash").to_pandas(),
+        table.to_pandas(split_blocks=True, self_destruct=True),
         rejects.build().sort_by([("file_name", "ascending"), ("content_hash", "ascending")]).to_pandas(),
-        _hashes(table["perceptual_hash"]),
+        hashes,
     )
     _check(reading, source, settings)
     return reading

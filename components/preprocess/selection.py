@@ -76,7 +76,8 @@ def undersampled(
     """
     cells = faces[["gender"]].assign(age_bin=labels.age_bin(faces["age"]))
     copied = faces["duplicate_group"].duplicated(keep=False)
-    spread = cells.assign(race=faces["race"])[copied].groupby(faces["duplicate_group"]).nunique().gt(1).any(axis=1)
+    groups = cells.assign(race=faces["race"])[copied].groupby(faces["duplicate_group"][copied])
+    spread = (groups.max() > groups.min()).any(axis=1)
     ties = copied.astype(int).to_numpy() + faces["duplicate_group"].isin(spread.index[spread]).to_numpy()
     removed = np.zeros(len(faces), bool)
     for name, fraction in fractions.items():
