@@ -8,6 +8,7 @@ from scipy.special import softmax
 from components.dataset.manifest import Manifest
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
+from components.model import network as network_module
 from components.model.settings import Hyperparameters, ModelSettings
 from components.training.batches import training_batches, validation_batches
 from components.training.compiled import build_compiled, trained_network
@@ -16,6 +17,22 @@ from components.training.fit import first_deferred_epoch, fit_network, planned_e
 from components.training.recipe import Recipe
 from components.training.selection import kept_epoch
 from components.training.settings import AugmentationSettings, TrainingSettings
+
+
+@pytest.fixture
+def tiny_backbone(monkeypatch):
+    """Put one convolution in the place of the backbone, which takes ten times as long to trace."""
+
+    def build(settings):
+        layers = [keras.layers.Conv2D(8, 3, 4), keras.layers.BatchNormalization(), keras.layers.GlobalMaxPooling2D()]
+        side = settings.image_size
+        inputs = keras.Input((side, side, 3))
+        outputs = keras.layers.Rescaling(1 / 255)(inputs)
+        for layer in layers:
+            outputs = layer(outputs)
+        return keras.Model(inputs, outputs, name="backbone")
+
+    monkeypatch.setattr(network_module, "_build_backbone", build)
 
 
 @pytest.mark.parametrize(("watched", "average"), [("loss", None), ("score", 0.5)])
@@ -42,7 +59,7 @@ def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched, aver
     assert kept_epoch(disagreeing, data.plan, recipe.training) == {"loss": 1, "score": 2}[watched]
 
 
-def test_class_weights_are_normalised_once_the_training_is_over(small_data, monkeypatch):
+def test_class_weights_are_normalised_once_the_training_is_over(small_data, tiny_backbone, monkeypatch):
     recipe = Recipe(
         model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(batch_size=32)
     )
@@ -91,7 +108,7 @@ def adam(weights, gradients_of, batches, rate, epochs):
     return weights
 
 
-def test_the_second_stage_is_softmax_regression_on_the_frozen_features(small_data):
+def test_the_second_stage_is_softmax_regression_on_the_frozen_features(small_data, tiny_backbone):
     """Every step is taken again in NumPy, on the same draws; only the heads move, and the last epoch is kept."""
     recipe = Recipe(
         model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9, age_target="years"),
