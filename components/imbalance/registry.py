@@ -140,14 +140,14 @@ VARIANTS: Mapping[str, Variant] = {
             "LDAM + deferred re-weighting, normalised head",
             f"{_CAO}, scale 30 on the normalised head",
             {"ethnicity": "ldam+drw"},
-            {"ldam.head": "cosine", "ldam.scale": 30.0},
+            {"ldam.head": "cosine", "ldam.scale": 30.0, "ldam.loss_factor": 0.1},
         ),
         Variant(
             "lmf_cosine",
             "LMF, normalised head",
             f"{_SADI}, scale 30, on the normalised head of {_CAO}",
             {"ethnicity": "lmf"},
-            {"lmf.head": "cosine", "lmf.scale": 30.0},
+            {"lmf.head": "cosine", "lmf.scale": 30.0, "lmf.loss_factor": 0.1},
         ),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
     )
