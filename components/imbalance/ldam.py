@@ -27,6 +27,12 @@ class Settings(Section):
         description="Factor on the logits after the margin; with the cosine head it is part of the logits. "
         "The authors use 30.",
     )
+    loss_factor: float = Field(
+        default=1.0,
+        gt=0,
+        description="Factor on the loss: at scale 30 it starts at about ten times the plain loss, and the other "
+        "outputs hardly train.",
+    )
 
 
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
@@ -38,8 +44,8 @@ def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment
     details = {"margins": faces.name_groups(output, ldam_margins(counts, settings.max_margin))}
     if settings.head == "cosine":
         # scale · (cosine − margin) is the logit minus a margin that is scale times as large.
-        loss = LDAM(counts, max_margin=settings.scale * settings.max_margin)
+        loss = LDAM(counts, max_margin=settings.scale * settings.max_margin, factor=settings.loss_factor)
         return Treatment(loss, Cosine(len(counts), settings.scale), prior_known=False, details=details)
-    loss = LDAM(counts, max_margin=settings.max_margin, scale=settings.scale)
+    loss = LDAM(counts, max_margin=settings.max_margin, scale=settings.scale, factor=settings.loss_factor)
     # The logits of a scaled loss carry the prior divided by the scale.
     return Treatment(loss, prior_known=settings.scale == 1, details=details)

@@ -32,6 +32,12 @@ class Settings(Section):
     class_weighted: bool = Field(
         default=False, description="Weight the classes by their margins in both parts, as the authors' code does."
     )
+    loss_factor: float = Field(
+        default=1.0,
+        gt=0,
+        description="Factor on the loss: at scale 30 it starts at about ten times the plain loss, and the other "
+        "outputs hardly train.",
+    )
 
     @model_validator(mode="after")
     def _require_margins_as_weights(self) -> Self:
@@ -62,6 +68,7 @@ def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment
         max_margin=settings.scale * settings.max_margin if is_cosine else settings.max_margin,
         scale=1.0 if is_cosine else settings.scale,
         class_weighted=settings.class_weighted,
+        factor=settings.loss_factor,
     )
     head = Cosine(len(counts), settings.scale) if is_cosine else None
     # Its class weights act on one part inside the batch and its scale on the other: no prior in closed form.

@@ -42,6 +42,7 @@ class LDAM(CureLoss):
             features; on plain logits that multiplies the gradient by 30 and the loss at the start by 9.
         class_weights: Weight of each class, or None. The weighted loss is divided by the batch's mean
             weight, so that its mean is the weighted mean, as in the authors' code.
+        factor: Factor on the whole loss. Default 1.
         name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
@@ -57,6 +58,7 @@ class LDAM(CureLoss):
         max_margin: float = 0.5,
         scale: float = 1.0,
         class_weights: Sequence[float] | None = None,
+        factor: float = 1.0,
         name: str = "ldam",
         **options: Any,
     ) -> None:
@@ -64,6 +66,7 @@ class LDAM(CureLoss):
         self.class_counts = [float(count) for count in class_counts]
         self.max_margin = max_margin
         self.scale = scale
+        self.factor = factor
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
         self.margins = ldam_margins(self.class_counts, max_margin).tolist()
 
@@ -71,7 +74,7 @@ class LDAM(CureLoss):
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
         logits, true = logits_and_truth(y_true, y_pred)
         margins = ops.where(true, ops.convert_to_tensor(self.margins, "float32"), 0.0)
-        losses = cross_entropy(self.scale * (logits - margins), true)
+        losses = self.factor * cross_entropy(self.scale * (logits - margins), true)
         if self.class_weights is None:
             return losses
         weights = pick(self.class_weights, true)

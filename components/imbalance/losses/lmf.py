@@ -25,6 +25,7 @@ class LMF(CureLoss):
         class_weighted: Weight the classes by their margins: LDAM as a weighted mean over the batch, the
             focal loss as a plain mean of weighted losses. The authors' code does this, their formula does not.
             Default False.
+        factor: Factor on the whole loss. Default 1.
         name, **options: As in Keras (``reduction``, ``dtype``); everything is computed in float32.
 
     Example:
@@ -43,6 +44,7 @@ class LMF(CureLoss):
         max_margin: float = 0.5,
         scale: float = 1.0,
         class_weighted: bool = False,
+        factor: float = 1.0,
         name: str = "lmf",
         **options: Any,
     ) -> None:
@@ -55,10 +57,12 @@ class LMF(CureLoss):
         self.max_margin = max_margin
         self.scale = scale
         self.class_weighted = class_weighted
+        self.factor = factor
         weights = ldam_margins(self.class_counts, max_margin).tolist() if class_weighted else None
         self.ldam = LDAM(self.class_counts, max_margin=max_margin, scale=scale, class_weights=weights)
         self.focal = Focal(gamma, class_weights=weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each face, shape ``[batch]``; codes and logits are those of :mod:`log_odds`."""
-        return self.alpha * self.ldam.call(y_true, y_pred) + self.beta * self.focal.call(y_true, y_pred)
+        losses = self.alpha * self.ldam.call(y_true, y_pred) + self.beta * self.focal.call(y_true, y_pred)
+        return self.factor * losses
