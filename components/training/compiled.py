@@ -162,10 +162,14 @@ def _largest_divisor(steps: int, limit: int) -> int:
 
 
 def _loss(output: Output, data: TrainingData, training: TrainingSettings) -> keras.losses.Loss:
-    loss = data.plan.losses.get(output.name) or _plain_loss(output)
+    if output.name in data.plan.losses:
+        # Smoothing gives every class the same share, and a loss that is corrected for the classes' shares would then
+        # favour the rare ones.
+        return data.plan.losses[output.name]
+    plain = _plain_loss(output)
     if not (output.is_classified and training.label_smoothing):
-        return loss
-    return SmoothedLoss(loss, len(data.labels.names(output.name)), training.label_smoothing)
+        return plain
+    return SmoothedLoss(plain, len(data.labels.names(output.name)), training.label_smoothing)
 
 
 def _plain_loss(output: Output) -> keras.losses.Loss:

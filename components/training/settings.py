@@ -55,8 +55,8 @@ class TrainingSettings(Section):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the faces whose gender and ethnicity the loss takes to be random. It applies to the "
-        "plain losses and to those of the cures alike.",
+        description="Share of the faces whose gender and ethnicity the plain losses take to be random. A loss that a "
+        "cure brings is left as its authors have it.",
     )
     selection: Literal["natural", "balanced"] = Field(
         "natural",

@@ -1,4 +1,4 @@
-"""Label smoothing of any classification loss."""
+"""Label smoothing."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from keras import ops
 class SmoothedLoss(keras.losses.Loss):
     """A loss as it would be, on average, if some of the labels were random (Szegedy et al. 2016, section 7).
 
-    ``(1 − share) · loss(label) + share · mean over all classes of loss(class)``. Of cross-entropy that is label
-    smoothing as it is known; of a cure's loss it is the same step, so that all variants can train with it.
+    ``(1 − share) · loss(label) + share · mean over all classes of loss(class)``: of cross-entropy that is the loss
+    against smoothed labels, which Keras has for one-hot labels, not for codes.
 
     Args:
         loss: Keras loss of class codes, ``[batch, 1]``, and scores.

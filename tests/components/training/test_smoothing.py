@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from components.imbalance.losses.logit_adjusted import LogitAdjusted
+from components.dataset.manifest import Manifest
+from components.imbalance.registry import find_variant
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.compiled import build_compiled
+from components.training.data import load_training_data
+from components.training.recipe import Recipe
+from components.training.settings import TrainingSettings
 from components.training.smoothing import SmoothedLoss
 
 LOGITS = np.random.default_rng(0).normal(0, 3, size=(7, 4)).astype(np.float32)
@@ -30,9 +36,12 @@ def test_binary_cross_entropy_is_kerass_own_with_smoothed_labels():
     assert float(smoothed(truth, logits, weights)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_cures_loss_is_smoothed_with_its_own_offsets():
-    priors = np.array([0.7, 0.2, 0.05, 0.05])
-    labels = 0.9 * np.eye(4)[CODES[:, 0]] + 0.1 / 4
-    expected = np.mean(-(labels * log_softmax(LOGITS + np.log(priors))).sum(axis=1))
-    cure = LogitAdjusted(priors.tolist())
-    assert float(SmoothedLoss(cure, 4, 0.1)(CODES, LOGITS)) == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize(("variant", "smoothed"), [("baseline", ["gender", "ethnicity"]), ("lmf", ["gender"])])
+def test_the_plain_losses_are_smoothed_and_a_cures_own_is_not(small_data, variant, smoothed):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(label_smoothing=0.1)
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant(variant), recipe)
+    losses = build_compiled(data, recipe, Hyperparameters(dense_units=8)).loss
+    assert [name for name, loss in losses.items() if isinstance(loss, SmoothedLoss)] == smoothed
