@@ -186,14 +186,15 @@ class _Planner:
 
     def evaluate(self) -> Work:
         tasks = len(self.settings.runs())
-        images = Range(self.faces.test, self.faces.test) * tasks
+        scored = self.faces.test + self.faces.validation
+        images = Range(scored, scored) * tasks
         alone = tasks * (self.constants.start_seconds["evaluate"] + self.constants.load_seconds)
         seconds = images * self.constants.evaluation.at(self.side)
         memory = self._batch_memory(self.settings.evaluate.batch_size)
         return Work("evaluate", tasks, ZERO, images, alone, seconds, side=self.side, memory_gb=memory)
 
     def compare(self) -> Work:
-        pairs = len(self.settings.runs()) * self.faces.test
+        pairs = len(self.settings.runs()) * (self.faces.test + self.faces.validation)
         seconds = self.constants.comparison.seconds + pairs * self.constants.comparison.per_run_and_face
         alone = self.constants.start_seconds["compare"] + seconds * self.settings.compare.resamples / 2000
         memory = self.sizes.table_memory_gb + pairs / 1e6 * self.sizes.comparison_memory_gb
