@@ -83,7 +83,7 @@ def test_steps_and_images_follow_from_the_settings():
     assert works["train"].steps == Range(3 * (3 * 63 + 3 * 47 + 10 * 63), 3 * 10 * (63 + 47 + 63))
     assert works["train"].images.high == 3 * 10 * (5000 + 4000 + 5000)
     assert works["tune"].steps == Range(2 * 2 * 63, 2 * 2 * 63)
-    assert works["evaluate"].images == Range(9 * 640, 9 * 640)
+    assert works["evaluate"].images == Range(9 * (640 + 1000), 9 * (640 + 1000))
     twice = load_settings("demo", overrides=["tune.trials=4", "tune.scope=per_variant"])
     assert stages_of(plan_work(twice, FACES, CONSTANTS))["tune"].tasks == 4
 
