@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,11 +85,13 @@ def test_no_group_is_parted_and_no_cell_gets_more_than_its_quota(label, faces, q
 def test_a_cell_with_enough_faces_without_copies_is_filled_with_those_alone(label, faces, quota):
     manifest = label(faces)
     draw = draw_test_set(manifest, BuildTestSetSettings(faces_per_cell=quota))
-    copied = manifest.faces["duplicate_group"].duplicated(keep=False).to_numpy()
-    cells = manifest.cells()
+    groups, cells = manifest.faces["duplicate_group"], manifest.cells()
+    copied = groups.duplicated(keep=False).to_numpy()
+    # A group in two cells may be drawn for the other one, which would stay short without it.
+    within = copied & (pd.Series(cells).groupby(groups.to_numpy()).transform("nunique") == 1).to_numpy()
     for cell in np.flatnonzero(np.bincount(cells[~copied], minlength=8) >= quota):
         assert draw.taken[cell] == quota
-        assert not (copied & draw.in_test & (cells == cell)).any()
+        assert not (within & draw.in_test & (cells == cell)).any()
 
 
 def test_a_group_is_drawn_whole_where_the_cell_would_stay_short_without_it(label):

@@ -50,7 +50,10 @@ def trained_twice(small_data, tmp_path_factory):
             recipe=recipe,
             model_path=model,
         )
-        evaluate(small_data.images, small_data.test, model, EvaluateSettings(), predictions)
+        evaluate(
+            small_data.images, small_data.validation, small_data.test, model, EvaluateSettings(), predictions,
+            f"{predictions}-validation",
+        )  # fmt: skip
         results.append((model, Predictions.read(predictions)))
     return results
 

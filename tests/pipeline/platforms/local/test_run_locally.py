@@ -18,10 +18,11 @@ def made(tmp_path):
     """Give the outputs of a finished run of one variant, in KFP's own folders, and the run's folder."""
     kfp = tmp_path / "kfp"
     (kfp / "model").mkdir(parents=True)
-    for name in ("model/saved_model.pb", "predictions", "manifest", "hyperparameters"):
+    for name in ("model/saved_model.pb", "predictions", "validation", "manifest", "hyperparameters"):
         (kfp / name).write_text(name)
     comparison = make_comparison({"baseline": 0.6}, seeds=(1,), posthoc=False)
-    place = comparison.runs[0].model_copy(update={"model": str(kfp / "model"), "predictions": str(kfp / "predictions")})
+    paths = {"model": "model", "predictions": "predictions", "validation_predictions": "validation"}
+    place = comparison.runs[0].model_copy(update={name: str(kfp / path) for name, path in paths.items()})
     comparison.model_copy(update={"runs": [place]}).write(kfp / "comparison")
     outputs = {name: dsl.Artifact(uri=str(kfp / name)) for name in DECLARED}
     outputs["manifest"] = dsl.Dataset(uri=str(kfp / "manifest"))
@@ -34,6 +35,7 @@ def test_models_predictions_and_data_lie_where_the_readme_says(made):
     assert made.folder.comparison.is_file()
     assert (made.folder.models / "baseline" / "1" / "saved_model.pb").is_file()
     assert (made.folder.predictions / "baseline" / "1.parquet").read_text() == "predictions"
+    assert (made.folder.validation / "baseline" / "1.parquet").read_text() == "validation"
     assert sorted(path.name for path in made.folder.data.iterdir()) == ["hyperparameters.json", "manifest.parquet"]
 
 
