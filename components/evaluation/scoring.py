@@ -19,7 +19,7 @@ from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED, Be
 from components.evaluation.frame import MetricFrame
 from components.evaluation.predictions import Predictions
 from components.evaluation.seeds import SeedSpread
-from components.evaluation.shares import exact_limit, paired_score_interval
+from components.evaluation.shares import at_least_wilson, exact_limit, paired_score_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,7 +101,8 @@ class Scored:
         """Return a metric averaged over the seeds, with its interval.
 
         A share of faces that is exactly 0 or 1 is the same in every resample; its interval is then the exact
-        binomial one of :func:`~components.evaluation.shares.exact_limit`.
+        binomial one of :func:`~components.evaluation.shares.exact_limit`. One that is nearly so has too few faces on
+        the rare side for a resample to show its spread; its interval reaches at least as far as Wilson's.
         """
         if view in (View.WORST_GROUP, View.GROUP_GAP):
             return self._extreme(metric, view)
@@ -111,7 +112,9 @@ class Scored:
         if CATALOGUE[metric].is_share:
             low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
             if view is not View.NATURAL:
-                limit = exact_limit(self.faces_behind(metric, view), self.confidence)
+                faces = self.faces_behind(metric, view)
+                low, high = at_least_wilson(value, faces, low, high, self.confidence)
+                limit = exact_limit(faces, self.confidence)
                 low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
         return Estimate(value, low, high)
 

@@ -9,6 +9,8 @@ from scipy.optimize import brentq
 
 Floats = npt.NDArray[np.float64]
 
+_FEW = 5
+
 
 def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
     """Return the lower end of the interval for a share of 1, in the closed form of Clopper and Pearson (1934).
@@ -22,6 +24,29 @@ def exact_limit(faces: npt.ArrayLike, confidence: float) -> Floats:
     with np.errstate(divide="ignore"):
         limit: Floats = ((1 - confidence) / 2) ** (1 / np.asarray(faces, np.float64))
     return limit
+
+
+def at_least_wilson(
+    share: Floats, faces: npt.ArrayLike, low: Floats, high: Floats, confidence: float
+) -> tuple[Floats, Floats]:
+    """Return an interval that reaches as far as Wilson's score interval (1927) where a share is almost 0 or 1.
+
+    Almost is: fewer than five faces are on the rare side, the usual limit of large-sample intervals.
+
+    Args:
+        share: Observed shares, any shape; of several seeds, their mean.
+        faces: Faces behind each, same shape.
+        low: Lower ends of the intervals, same shape.
+        high: Upper ends.
+        confidence: Share that the intervals cover, such as 0.95.
+    """
+    count = np.asarray(faces, np.float64)
+    rare = np.minimum(share, 1 - share) * count < _FEW
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+        half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return np.where(rare, np.minimum(low, middle - half), low), np.where(rare, np.maximum(high, middle + half), high)
 
 
 def paired_score_interval(difference: float, faces: int, confidence: float) -> tuple[float, float]:

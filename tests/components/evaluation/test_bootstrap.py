@@ -15,7 +15,7 @@ from components.evaluation import blocks
 from components.evaluation.bootstrap import StoredDraws, Strata, Weighting, percentile_interval
 from components.evaluation.frame import MetricFrame, score
 from components.evaluation.scoring import View, common_seeds, difference, score_seeds
-from components.evaluation.shares import exact_limit, paired_score_interval
+from components.evaluation.shares import at_least_wilson, exact_limit, paired_score_interval
 
 SHARES = np.full(64, 1 / 64)
 
@@ -202,6 +202,14 @@ def test_a_difference_is_paired_by_face(predict):
     )
     found = difference(_scored([shifted]), scored["a"], "age_mae")
     assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(("right", "faces"), [(159, 160), (2, 80), (3, 10)])
+def test_an_almost_saturated_share_has_at_least_wilsons_interval(right, faces):
+    low, high = proportion_confint(right, faces, method="wilson")
+    share = np.array(right / faces)
+    assert at_least_wilson(share, faces, share, share, 0.95) == (pytest.approx(low), pytest.approx(high))
+    assert at_least_wilson(np.array(0.5), 100, np.array(0.45), np.array(0.55), 0.95) == (0.45, 0.55)
 
 
 def test_two_saturated_shares_differ_by_a_score_interval_not_by_nothing(predict):
