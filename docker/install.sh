@@ -9,7 +9,9 @@ install() {
 # A package without a wheel is built with the locked setuptools, so no download escapes the hashes.
 awk '/^[^ #]/ { keep = /^(packaging|setuptools|wheel)==/ } keep' "$1" > /tmp/build-requirements.txt
 install --requirement /tmp/build-requirements.txt
-install --no-build-isolation --requirement "$1"
+# The lock names every package. Left to look for dependencies, pip may prefer a version published since then for one that is
+# asked for with an extra, and then refuses it for want of a hash.
+install --no-deps --no-build-isolation --requirement "$1"
 
 cd "$(/opt/venv/bin/python -c 'import site; print(site.getsitepackages()[0])')"
 # C++ headers, which only compiling custom operations needs, and libclang, which TensorFlow's own build uses.
