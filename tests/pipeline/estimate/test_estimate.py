@@ -107,10 +107,10 @@ def test_a_platform_costs_what_its_machines_cost():
     pods = plan_pods(settings, plan_work(settings, FACES, CONSTANTS), CONSTANTS, prices)
     costs = {cost.work.stage: cost for cost in pods}
     train, tune = costs["train"], costs["tune"]
-    assert (train.work.tasks, tune.work.tasks) == (15, 5)
+    assert (train.work.tasks, tune.work.tasks) == (12, 4)
     hourly = 8 * 0.04 + 30 * 0.005 + 0.35
     assert train.price.high == pytest.approx(train.pod_hours.high * hourly)
-    assert train.pod_hours.high == pytest.approx(15 * train.seconds.high / 3600)
+    assert train.pod_hours.high == pytest.approx(12 * train.seconds.high / 3600)
     assert tune.price.high == pytest.approx(tune.pod_hours.high * hourly * 0.5)
     # Four GPUs share the trials of a search.
     four = ["resources.tune.accelerator_count=4", "tune.parallel_trials=4"]
