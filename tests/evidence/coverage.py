@@ -1,9 +1,11 @@
 """How often intervals hold the truth, by simulation, for every kind of interval.
 
 A recipe is simulated as a population of networks: each has its own skill in every output (the seed) and its own
-opinion of every face. The truth is the mean over very many networks on very many faces. ::
+opinion of every face. The truth is the mean over very many networks on very many faces; or, with ``--own``, that of the
+very networks that were tested, which is all that intervals of one seed claim. ::
 
     python -m tests.evidence.coverage --per-cell 10 --seeds 3
+    python -m tests.evidence.coverage --per-cell 10 --seeds 1 --own
 """
 
 import argparse
@@ -18,6 +20,9 @@ from components.dataset.labels import Labels
 from components.evaluation.bootstrap import Weighting
 from components.evaluation.predictions import Predictions
 from components.evaluation.scoring import Scored, View, difference, score_seeds
+
+Answers = dict[str, npt.NDArray[np.float64]]
+Skills = npt.NDArray[np.float64]
 
 _LABELS = Labels()
 _CELLS = _LABELS.cell_count
@@ -47,26 +52,29 @@ def main() -> None:
     parser.add_argument("--per-cell", type=int, default=10, help="test faces of each cell")
     parser.add_argument("--seeds", type=int, default=3, help="networks of each row")
     parser.add_argument("--sets", type=int, default=300, help="test sets simulated")
+    parser.add_argument("--own", action="store_true", help="the truth is that of the networks themselves")
     arguments = parser.parse_args()
     generator = np.random.default_rng(2)
     # Both rows are the same recipe: the true difference of everything is 0.
-    truth = _truth(generator)
+    recipe, many = _truth(generator), _faces(600)
     covered: dict[str, list[bool]] = defaultdict(list)
     for _ in range(arguments.sets):
         faces = _faces(arguments.per_cell)
-        networks = _networks(generator, faces, 2 * arguments.seeds)
-        ours, theirs = networks[: arguments.seeds], networks[arguments.seeds :]
-        rows = [_score(faces, ours, "ours"), _score(faces, theirs, "theirs")]
+        skills = _skills(generator, 2 * arguments.seeds)
+        rows = _pair(faces, _networks(generator, faces, skills), 400)
+        own = [_means([row]) for row in _pair(many, _networks(generator, many, skills), 4)] if arguments.own else []
         for kind, (metric, view, place) in _KINDS.items():
+            apart = own[0][kind] - own[1][kind] if own else 0.0
             for name, estimate, true in (
-                (kind, rows[0].estimate(metric, view), truth[kind]),
-                (f"{kind}, difference", difference(*rows, metric, view), 0.0),
+                (kind, rows[0].estimate(metric, view), (own[0] if own else recipe)[kind]),
+                (f"{kind}, difference", difference(*rows, metric, view), apart),
             ):
                 low, high = (
                     float(np.asarray(end)[() if place is None else place]) for end in (estimate.low, estimate.high)
                 )
                 covered[name].append(low - 1e-12 <= true <= high + 1e-12)
     print(f"{arguments.per_cell} faces per cell, seeds: {arguments.seeds}, {arguments.sets} test sets, 95 % intervals")
+    print(f"truth: of {'these networks' if arguments.own else 'the recipe'}, on very many faces")
     for name, hits in covered.items():
         error = 1.96 * np.sqrt(np.mean(hits) * (1 - np.mean(hits)) / len(hits))
         print(f"  {name:45s} {np.mean(hits):.3f} ± {error:.3f}")
@@ -85,9 +93,12 @@ def _faces(per_cell: int) -> pd.DataFrame:
     )
 
 
-def _networks(
-    generator: np.random.Generator, faces: pd.DataFrame, seeds: int
-) -> list[dict[str, npt.NDArray[np.float64]]]:
+def _skills(generator: np.random.Generator, networks: int) -> Skills:
+    """Return how much better or worse than the recipe each network is in every output, shape ``[networks, 3]``."""
+    return generator.normal(0, _SEED_DEVIATION, (networks, 3))
+
+
+def _networks(generator: np.random.Generator, faces: pd.DataFrame, skills: Skills) -> list[Answers]:
     """Return the answers of networks: a face's difficulty is shared by all, the rest is each network's own."""
     count = len(faces)
     hard = {"age": generator.normal(size=count), "gender": generator.normal(size=count)}
@@ -95,8 +106,7 @@ def _networks(
     truth = faces["ethnicity"].to_numpy(np.int64)
     signals = np.array([6.0, 2.0, 1.2, 1.8])[truth]
     answers = []
-    for _ in range(seeds):
-        skill = generator.normal(0, _SEED_DEVIATION, 3)
+    for skill in skills:
         logits = shared + generator.normal(size=(count, 4))
         logits[np.arange(count), truth] += signals * (1 + skill[0] / 2)
         gender = 1.4 + skill[1] + hard["gender"] + generator.normal(size=count)
@@ -112,9 +122,16 @@ def _networks(
     return answers
 
 
-def _score(
-    faces: pd.DataFrame, answers: list[dict[str, npt.NDArray[np.float64]]], name: str, resamples: int = 400
-) -> Scored:
+def _pair(faces: pd.DataFrame, answers: list[Answers], resamples: int) -> list[Scored]:
+    """Return the scores of two rows that have half of the networks each."""
+    half = len(answers) // 2
+    return [
+        _score(faces, answers[:half], "ours", resamples),
+        _score(faces, answers[half:], "theirs", resamples),
+    ]
+
+
+def _score(faces: pd.DataFrame, answers: list[Answers], name: str, resamples: int) -> Scored:
     predictions = [
         Predictions.from_scores(faces, _LABELS, scores, name, seed) for seed, scores in enumerate(answers, 1)
     ]
@@ -124,9 +141,13 @@ def _score(
 
 
 def _truth(generator: np.random.Generator) -> dict[str, float]:
-    """Return the mean over 300 networks on 12,800 faces each; the worst group and the gap are those of the means."""
+    """Return the mean over 300 networks on 12,800 faces each."""
     faces = _faces(200)
-    parts = [_score(faces, _networks(generator, faces, 30), "truth", 100) for _ in range(10)]
+    return _means([_score(faces, _networks(generator, faces, _skills(generator, 30)), "truth", 4) for _ in range(10)])
+
+
+def _means(parts: list[Scored]) -> dict[str, float]:
+    """Return every kind's mean over networks; the worst group and the gap are those of the means."""
     found = {}
     for kind, (metric, view, place) in _KINDS.items():
         source = View.BY_GROUP if view in (View.WORST_GROUP, View.GROUP_GAP) else view
