@@ -375,7 +375,7 @@ class Candidate(Contract):
     variant: str
     kind: str
     chosen: bool
-    """Whether this is the one row that was judged."""
+    """Whether it was chosen, and its turn to be judged on the test set came."""
     choice_gain: Number
     """Gain in the primary metric where the candidate was chosen."""
     choice_utility: Number
@@ -383,7 +383,7 @@ class Candidate(Contract):
     gain: float
     """Gain in the primary metric on the test set."""
     p: float | None
-    """Of that gain: by itself for the row chosen on validation, otherwise adjusted for all comparisons."""
+    """Of that gain: by itself for a row chosen on validation, otherwise adjusted for all comparisons."""
     significant: bool
     consistent_over_seeds: bool | None
     """Null if there is only one common seed."""

@@ -27,7 +27,7 @@ class Grounds:
         gains: Gain over the reference in the primary metric, by row; the reference's is 0. Rows that have no seed in
             common with the reference are left out.
         utilities: Gain over the reference in utility, by row.
-        losses: Loss against the reference in each metric, by row and metric.
+        losses: Loss against the reference in the main metric of each output, by row and metric.
         between: The paired interval of the primary metric between two rows, the first minus the second.
     """
 
@@ -35,7 +35,7 @@ class Grounds:
     effective_faces: Number
     gains: Mapping[str, float]
     utilities: Mapping[str, Interval]
-    losses: Mapping[str, Mapping[str, float]]
+    losses: Mapping[str, Mapping[str, Interval]]
     between: Callable[[str, str], Interval]
 
 
@@ -57,6 +57,10 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
     def gain(row: Scored, metric: str) -> float:
         return CATALOGUE[metric].better.gain(float(Change.of(row, reference, {metric: 1.0}, view).value))
 
+    def loss(row: Scored, metric: str) -> Interval:
+        worth = -CATALOGUE[metric].better.gain(1.0)
+        return interval(Change.of(row, reference, {metric: worth}, view).estimate())
+
     def between(first: str, second: str) -> Interval:
         if not common_seeds(scored[first], scored[second]):
             return _UNKNOWN
@@ -67,7 +71,7 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
         effective_faces=number(effective),
         gains={name: gain(row, primary.name) for name, row in rows.items()},
         utilities={name: interval(Change.of(row, reference, worths, view).estimate()) for name, row in rows.items()},
-        losses={name: {metric: -gain(row, metric) for metric in MAIN} for name, row in rows.items()},
+        losses={name: {metric: loss(row, metric) for metric in MAIN} for name, row in rows.items()},
         between=between,
     )
 

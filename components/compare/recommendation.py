@@ -3,14 +3,16 @@
 The rule, with the names of :class:`~components.compare.settings.RecommendationSettings`:
 
 1. *Choose*, on the validation faces: of the rows whose gain over the reference in ``primary_metric`` can't be told
-   apart from the largest, the one with the highest utility over all outputs (``utility``). Rows that have not learned
-   that output, or whose estimated loss there is beyond an overall margin, don't enter.
-2. *Confirm*, once, on the test set. The row is *better* when its gain in the primary metric has a p-value of at most
-   ``significance`` and (``every_seed``) the same sign in every common seed. It is *safe* when its loss against the
-   reference stays within ``margins`` for every other metric listed there, overall and in the worst gender × ethnicity
-   group; ``guard_evidence`` says how the uncertainty of the loss counts.
-3. A row that is better and safe is recommended; with fewer than ``min_seeds`` seeds it is only indicated. If it fails,
-   or the reference itself was chosen, the reference stays.
+   apart from the largest, in the order of their utility over all outputs (``utility``). Rows that have not learned that
+   output, or that break an overall guard there, don't enter.
+2. *Confirm*, on the test set, one row after the other. A row is *better* when its gain in the primary metric has a
+   p-value of at most ``significance`` and (``every_seed``) the same sign in every common seed. It is *safe* when its
+   loss against the reference stays within ``margins`` for every other metric listed there, overall and in the worst
+   gender × ethnicity group; ``guard_evidence`` says how the uncertainty of the loss counts.
+3. The first row that is better and safe is recommended; with fewer than ``min_seeds`` seeds it is only indicated. After
+   one that is better but not safe comes the next; after one that is not better, or if the reference's turn comes, the
+   reference stays. No p-value is adjusted for that: a test is only made if the one before it has rejected, so the
+   chance of any false rejection is that of the first (fixed sequence: Maurer et al. 1995; Wiens 2003).
 
 With ``chosen_on: test`` every row is judged, with p-values adjusted for all comparisons of the report, and step 1
 chooses among those that are better and safe, by their results on the test set. If no network beats the constant
@@ -171,11 +173,18 @@ class _Judge:
     dominators: Mapping[str, str | None]
 
     def choose(self) -> tuple[str, Choice, list[Candidate]]:
-        """Choose on the validation faces and judge on the test set; return the choice and every row's facts."""
+        """Choose on the validation faces and judge on the test set; return the last row judged, and all rows' facts."""
         entrants = [name for name in self.rows if name == self.reference or self._enters(name)]
         choice = self._choice(entrants, self.validation, "validation")
-        chosen = choice.tied[0]
-        return chosen, choice, self._candidates(self.validation, chosen)
+        judged: list[str] = []
+        for name in choice.tied:
+            if name == self.reference:
+                return name, choice, self._candidates(self.validation, judged)
+            judged.append(name)
+            candidate = self._candidate(name, self.validation, judged)
+            if candidate.eligible or not candidate.better:
+                break
+        return judged[-1], choice, self._candidates(self.validation, judged)
 
     def choose_on_test(self) -> tuple[str, Choice | None, list[Candidate]]:
         """Judge every row on the test set and choose among those that pass."""
@@ -192,7 +201,11 @@ class _Judge:
         row, losses = self.rows[name], self.validation.losses.get(name)
         if losses is None or (row.is_posthoc and not self.settings.posthoc):
             return False
-        within = all(losses[guard.metric] <= guard.margin for guard in _margins(self.settings) if guard.scope != _WORST)
+        within = all(
+            _tolerates(guard, losses[guard.metric], self.settings)
+            for guard in _margins(self.settings)
+            if guard.scope != _WORST
+        )
         return within and row.learned[SCALARS[self.settings.primary_metric].output]
 
     def _choice(self, entrants: Sequence[str], grounds: Grounds, on: str) -> Choice:
@@ -203,16 +216,16 @@ class _Judge:
             {"on": on, "faces": grounds.faces, "effective_faces": grounds.effective_faces, "tied": useful}
         )
 
-    def _candidates(self, grounds: Grounds, chosen: str | None) -> list[Candidate]:
-        return [self._candidate(name, grounds, chosen) for name in self.rows if name != self.reference]
+    def _candidates(self, grounds: Grounds, judged: Sequence[str] | None) -> list[Candidate]:
+        return [self._candidate(name, grounds, judged) for name in self.rows if name != self.reference]
 
-    def _candidate(self, name: str, grounds: Grounds, chosen: str | None) -> Candidate:
-        """Check one row against every condition of the rule."""
+    def _candidate(self, name: str, grounds: Grounds, judged: Sequence[str] | None) -> Candidate:
+        """Check one row against every condition of the rule; ``judged`` are the rows whose turn came, None for all."""
         row, test, settings = self.rows[name], self.tests.get((name, self.reference)), self.settings
         metric = SCALARS[settings.primary_metric]
         gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
-        # One row, chosen elsewhere, is judged once: nothing to adjust for.
-        p = None if test is None else test.p if name == chosen else test.p_adjusted
+        # Rows that were chosen elsewhere are judged in a fixed sequence: nothing to adjust for.
+        p = None if test is None else test.p if name in (judged or ()) else test.p_adjusted
         significant = p is not None and p <= settings.significance
         ours, theirs = row.scalar(metric).by_seed, self.rows[self.reference].scalar(metric).by_seed
         gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
@@ -221,11 +234,10 @@ class _Judge:
         guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
         better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
         safe = bool(guards) and all(guard.holds for guard in guards)
-        judged = chosen is None or name == chosen
         return Candidate(
             variant=name,
             kind=row.kind,
-            chosen=name == chosen,
+            chosen=name in (judged or ()),
             choice_gain=grounds.gains.get(name),
             choice_utility=grounds.utilities[name].value if name in grounds.utilities else None,
             gain=gain,
@@ -235,7 +247,10 @@ class _Judge:
             better=better,
             guards=guards,
             safe=safe,
-            eligible=judged and better and safe and (settings.posthoc or not row.is_posthoc),
+            eligible=(judged is None or name in judged)
+            and better
+            and safe
+            and (settings.posthoc or not row.is_posthoc),
             utility=self.tested.utilities.get(name, Interval(value=None, low=None, high=None)),
             dominated_by=self.dominators[name],
         )
@@ -257,15 +272,18 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
     is_validation = settings.chosen_on == "validation"
     where = "the validation faces, re-weighted to the cells of the test set" if is_validation else "the test set"
     among = "the rows" if is_validation else "the rows that pass the conditions below"
+    fallback = (
+        "After a row that gains but fails a guard comes the next; otherwise" if is_validation else "If no row passes,"
+    )
     adjusted = "" if is_validation else ", adjusted by Holm for all comparisons of the report"
     text = (
         f"On {where}, the rule chooses among {among} whose gain over {reference} in "
         f"{_phrase(settings.primary_metric)} can't be told apart from the largest the one with the highest utility "
-        f"({worths}). {'That row is then judged once, on the test set' if is_validation else 'The conditions'}: its "
+        f"({worths}). {'That row is then judged, on the test set' if is_validation else 'The conditions'}: its "
         f"gain must be significant (p at most {settings.significance:g}{adjusted})"
         f"{', of the same sign in every common seed,' if settings.every_seed else ''} and its loss stay within the "
         f"margin of every guard: {margins}. A guard fails when {evidence}. With fewer than {settings.min_seeds} seeds "
-        f"a row is only indicated. If no row passes, {reference} stays."
+        f"a row is only indicated. {fallback} {reference} stays."
     )
     return Rule(**settings.model_dump(exclude={"margins"}), guards=guards, text=text)
 
@@ -288,11 +306,16 @@ def _guards(difference: Differences, settings: RecommendationSettings) -> list[G
         loss, low, high = interval.value, interval.low, interval.high
         if metric.better is not Better.LOWER:
             loss, low, high = _minus(loss), _minus(high), _minus(low)
-        weighed = {"significant": low, "estimate": loss, "demonstrated": high}[settings.guard_evidence]
-        # What can't be computed can't be shown to be safe.
-        holds = None not in (loss, low, high) and weighed is not None and weighed <= guard.margin
+        lost = Interval(value=loss, low=low, high=high)
+        holds = _tolerates(guard, lost, settings)
         guards.append(Guard(**dict(guard), loss=loss, low=low, high=high, holds=holds))
     return guards
+
+
+def _tolerates(guard: GuardMargin, loss: Interval, settings: RecommendationSettings) -> bool:
+    """Return whether a guard holds for a loss; what can't be computed can't be shown to be safe."""
+    weighed = {"significant": loss.low, "estimate": loss.value, "demonstrated": loss.high}[settings.guard_evidence]
+    return None not in (loss.value, loss.low, loss.high) and weighed is not None and weighed <= guard.margin
 
 
 def _minus(value: float | None) -> float | None:
@@ -306,10 +329,13 @@ def _why_the_reference(
     metric = _phrase(settings.primary_metric)
     if not candidates:
         return f"{reference} is the only variant with results."
-    chosen = next((candidate for candidate in candidates if candidate.chosen), None)
-    if chosen is not None:
-        reasons = _shortcomings(chosen, metric, settings)
-        return f"{reference} stays: {chosen.variant} was chosen on the validation faces, but {reasons}."
+    judged = [candidate for candidate in candidates if candidate.chosen]
+    if judged:
+        reasons = "; ".join(
+            f"{candidate.variant} was chosen on the validation faces, but {_shortcomings(candidate, metric, settings)}"
+            for candidate in judged
+        )
+        return f"{reference} stays: {reasons}."
     if choice is not None:
         return f"{reference} stays: on the validation faces no variant that may be chosen is more useful."
     return _why_none_passed(reference, candidates, metric)
@@ -408,6 +434,12 @@ def _why_the_best(
         sentences.append(
             f"In that metric it can't be told apart from {others} there; over all outputs it is worth more."
         )
+    if settings.chosen_on == "validation":
+        sentences += [
+            f"{candidate.variant} came before it, but {_failure(candidate)}."
+            for candidate in candidates
+            if candidate.chosen and candidate.variant != best
+        ]
     if judged.dominated_by is not None:
         sentences.append(f"On the test set {judged.dominated_by} is at least as good in every output.")
     if settings.chosen_on == "test" and len(candidates) > 1:

@@ -85,10 +85,10 @@ class RecommendationSettings(Section):
         "chosen on validation, that of its one test.",
     )
     guard_evidence: Literal["significant", "estimate", "demonstrated"] = Field(
-        "estimate",
-        description="When a guard fails: 'significant', if the whole interval of the loss is beyond the margin; "
-        "'estimate', if the estimated loss is; 'demonstrated', if the interval reaches beyond it, so that "
-        "non-inferiority has to be shown.",
+        "significant",
+        description="When a guard fails: 'significant', if the whole interval of the loss is beyond the margin, "
+        "because the utility has priced the estimate already; 'estimate', if the estimated loss is; 'demonstrated', if "
+        "the interval reaches beyond it, so that non-inferiority has to be shown, which takes many seeds.",
     )
     margins: GuardMargins = Field(default_factory=GuardMargins, description="Largest loss that each guard tolerates.")
     every_seed: bool = Field(True, description="Whether the gain must have the same sign in every common seed.")

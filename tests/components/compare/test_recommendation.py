@@ -10,7 +10,7 @@ from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import MAIN
 
 RULE = RecommendationSettings(min_seeds=2)
-ON_TEST = RecommendationSettings(min_seeds=2, chosen_on="test")
+ON_TEST = RecommendationSettings(min_seeds=2, chosen_on="test", guard_evidence="estimate")
 
 
 def _interval(value, half=0.01):
@@ -79,7 +79,10 @@ def _grounds(gains, utilities=None, *, between=(0.01, 0.05), losses=None, faces=
         effective_faces=faces / 2,
         gains=gains,
         utilities={name: _interval((utilities or gains).get(name, 0.0)) for name in gains},
-        losses={name: {**dict.fromkeys(MAIN, 0.0), **(losses or {}).get(name, {})} for name in gains},
+        losses={
+            name: {metric: _interval((losses or {}).get(name, {}).get(metric, 0.0)) for metric in MAIN}
+            for name in gains
+        },
         between=lambda first, second: Interval(value=0.03, low=low, high=high),
     )
 
@@ -125,6 +128,22 @@ def test_a_row_that_breaks_a_guard_on_validation_is_not_chosen():
     candidates = {"harsh": (_row(0.1), 0.1, 0.001), "mild": (_row(0.05), 0.05, 0.001)}
     validation = _grounds({"harsh": 0.1, "mild": 0.05}, losses={"harsh": {"age_mae": 3.0}})
     assert _recommend(candidates, validation=validation).variant == "mild"
+
+
+def test_after_a_row_that_gains_but_is_not_safe_comes_the_next_and_after_one_that_does_not_gain_none():
+    candidates = {
+        "harsh": (_row(0.1, worst_recall=-0.2), 0.1, 0.01),
+        "mild": (_row(0.05), 0.05, 0.02),
+        "idle": (_row(0.01), 0.01, 0.9),
+    }
+    order = {"harsh": 0.3, "mild": 0.2, "idle": 0.1}
+    tied = _grounds(order, between=(-0.1, 0.1))
+    found = _recommend(candidates, validation=tied)
+    assert found.variant == "mild"
+    assert [candidate.variant for candidate in found.candidates if candidate.chosen] == ["harsh", "mild"]
+    stopped = _recommend(candidates, validation=_grounds({**order, "idle": 0.4}, between=(-0.1, 0.1)))
+    assert (stopped.variant, stopped.standing) == ("baseline", "kept")
+    assert [candidate.variant for candidate in stopped.candidates if candidate.chosen] == ["idle"]
 
 
 def test_nothing_more_useful_on_validation_keeps_the_baseline():
