@@ -9,7 +9,8 @@ thirds of the variance and none of the tails. So the level of the seeds is a par
   θ₍₋ᵢ₎ is the statistic without seed i; for a plain mean it is s²/S (Efron and Stein 1981). It holds for any
   statistic of several networks, such as the value of the worst group;
 - the faces' own part of it, because networks disagree about the faces that happen to be in the test set, is in the
-  bootstrap of the faces already. The resamples show how large it is, and it is taken off;
+  bootstrap of the faces already. The resamples show how large it is, and it is taken off, but never more than three
+  quarters: that a few networks happen to agree doesn't show that the next one would;
 - every resample of the faces gets an independent error of that variance from Student's distribution with S − 1
   degrees of freedom, or Welch's number for a difference between rows of different networks.
 
@@ -25,6 +26,9 @@ import numpy.typing as npt
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
+
+_LEAST = 0.25
+"""Smallest share of the observed variance over seeds that counts as the seeds'."""
 
 _NODES = np.linspace(-12, 12, 12_001)
 """Where the normal error of the faces, in standard deviations, is evaluated: fine enough to add up seeds' errors of
@@ -64,7 +68,7 @@ class SeedSpread:
         observed = _jackknife([value(rest) for rest in others])
         resampled = _jackknife([replicates(rest) for rest in others]).mean(axis=0)
         # In a resample the networks' disagreement about faces counts twice: once observed, once drawn.
-        variance = np.maximum(2 * observed - resampled, 0)
+        variance = np.maximum(2 * observed - resampled, _LEAST * observed)
         return cls(variance, np.where(variance > 0, len(seeds) - 1, np.inf))
 
     def __add__(self, other: "SeedSpread") -> "SeedSpread":
