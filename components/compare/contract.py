@@ -383,7 +383,8 @@ class Candidate(Contract):
     gain: float
     """Gain in the primary metric on the test set."""
     p: float | None
-    """Of that gain: by itself for a row chosen on validation, otherwise adjusted for all comparisons."""
+    """Of that gain: times the number of rows that could be chosen for one chosen on validation, otherwise adjusted for
+    all comparisons."""
     significant: bool
     consistent_over_seeds: bool | None
     """Null if there is only one common seed."""

@@ -93,7 +93,8 @@ def _about_choice(settings: CompareSettings) -> Iterator[str]:
     else:
         yield (
             "The recommended row was chosen on the validation faces, re-weighted to the cells of the test set, and "
-            "judged once on the test set: its numbers carry no selection. The other rows' do, if one is picked by them."
+            "judged on the test set: other faces, but the same networks. Its numbers carry no luck of the faces; that "
+            "of its seeds is allowed for in the p-value. The other rows' numbers carry both, if one is picked by them."
         )
 
 

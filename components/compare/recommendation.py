@@ -11,8 +11,9 @@ The rule, with the names of :class:`~components.compare.settings.RecommendationS
    gender × ethnicity group; ``guard_evidence`` says how the uncertainty of the loss counts.
 3. The first row that is better and safe is recommended; with fewer than ``min_seeds`` seeds it is only indicated. After
    one that is better but not safe comes the next; after one that is not better, or if the reference's turn comes, the
-   reference stays. No p-value is adjusted for that: a test is only made if the one before it has rejected, so the
-   chance of any false rejection is that of the first (fixed sequence: Maurer et al. 1995; Wiens 2003).
+   reference stays. A test is only made if the one before it has rejected, so the sequence needs no adjustment (Maurer
+   et al. 1995; Wiens 2003). The choice does: other faces judge, but they judge the same networks, and a row whose seeds
+   were lucky is lucky on both. So each p-value is multiplied by the number of rows that could be chosen (Bonferroni).
 
 With ``chosen_on: test`` every row is judged, with p-values adjusted for all comparisons of the report, and step 1
 chooses among those that are better and safe, by their results on the test set. If no network beats the constant
@@ -172,10 +173,14 @@ class _Judge:
     tested: Grounds
     dominators: Mapping[str, str | None]
 
+    @property
+    def entrants(self) -> list[str]:
+        """Rows that can be chosen on the validation faces, the reference among them."""
+        return [name for name in self.rows if name == self.reference or self._enters(name)]
+
     def choose(self) -> tuple[str, Choice, list[Candidate]]:
         """Choose on the validation faces and judge on the test set; return the last row judged, and all rows' facts."""
-        entrants = [name for name in self.rows if name == self.reference or self._enters(name)]
-        choice = self._choice(entrants, self.validation, "validation")
+        choice = self._choice(self.entrants, self.validation, "validation")
         judged: list[str] = []
         for name in choice.tied:
             if name == self.reference:
@@ -224,8 +229,9 @@ class _Judge:
         row, test, settings = self.rows[name], self.tests.get((name, self.reference)), self.settings
         metric = SCALARS[settings.primary_metric]
         gain = metric.better.gain(test.difference) if test and test.difference is not None else 0.0
-        # Rows that were chosen elsewhere are judged in a fixed sequence: nothing to adjust for.
-        p = None if test is None else test.p if name in (judged or ()) else test.p_adjusted
+        p = None if test is None else test.p_adjusted
+        if test is not None and name in (judged or ()):
+            p = min(1.0, test.p * (len(self.entrants) - 1))
         significant = p is not None and p <= settings.significance
         ours, theirs = row.scalar(metric).by_seed, self.rows[self.reference].scalar(metric).by_seed
         gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
@@ -275,12 +281,16 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
     fallback = (
         "After a row that gains but fails a guard comes the next; otherwise" if is_validation else "If no row passes,"
     )
-    adjusted = "" if is_validation else ", adjusted by Holm for all comparisons of the report"
+    adjusted = (
+        "times the number of rows that could be chosen"
+        if is_validation
+        else "adjusted by Holm for all comparisons of the report"
+    )
     text = (
         f"On {where}, the rule chooses among {among} whose gain over {reference} in "
         f"{_phrase(settings.primary_metric)} can't be told apart from the largest the one with the highest utility "
         f"({worths}). {'That row is then judged, on the test set' if is_validation else 'The conditions'}: its "
-        f"gain must be significant (p at most {settings.significance:g}{adjusted})"
+        f"gain must be significant (p at most {settings.significance:g}, {adjusted})"
         f"{', of the same sign in every common seed,' if settings.every_seed else ''} and its loss stay within the "
         f"margin of every guard: {margins}. A guard fails when {evidence}. With fewer than {settings.min_seeds} seeds "
         f"a row is only indicated. {fallback} {reference} stays."
@@ -371,7 +381,7 @@ def _shortcomings(chosen: Candidate, metric: str, settings: RecommendationSettin
         if chosen.significant and chosen.gain > 0:
             reasons.append(f"its gain in {metric} on the test set is not there in every seed")
         else:
-            p = "" if chosen.p is None else f", p = {chosen.p:.2g}"
+            p = "" if chosen.p is None else f", adjusted p = {chosen.p:.2g}"
             reasons.append(f"its gain in {metric} on the test set is not significant ({chosen.gain:+.3f}{p})")
     if not chosen.safe:
         reasons.append(f"it is not safe: {_failure(chosen)}")
@@ -415,14 +425,13 @@ def _why_the_best(
         "demonstrated": "every guard is shown to hold",
     }[settings.guard_evidence]
     if settings.chosen_on == "validation":
-        how = "Chosen on the validation faces and judged once on the test set"
-        adjusted = ""
+        how = "Chosen on the validation faces and judged on the test set"
     else:
-        how, adjusted = f"Chosen among {len(candidates)} rows on the test set itself", "adjusted "
+        how = f"Chosen among {len(candidates)} rows on the test set itself"
     sentences = [
         f"{how}, {best} has {_phrase(metric.name)} {row.scalar(metric).value:.3f}, "
         f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f}) against {test.b}, "
-        f"{adjusted}p = {judged.p:.2g}, {seeds}; {guards}."
+        f"adjusted p = {judged.p:.2g}, {seeds}; {guards}."
     ]
     if len(test.seeds) < settings.min_seeds:
         sentences.append(

@@ -64,7 +64,7 @@ class RecommendationSettings(Section):
     chosen_on: Literal["validation", "test"] = Field(
         "validation",
         description="Where the candidate is chosen. 'validation': on the validation faces, re-weighted to the cells of "
-        "the test set, and then judged once on the test set. 'test': on the test set itself, whose number for the "
+        "the test set, and then judged on the test set. 'test': on the test set itself, whose number for the "
         "chosen row is then somewhat optimistic.",
     )
     min_seeds: int = Field(
@@ -82,7 +82,7 @@ class RecommendationSettings(Section):
         gt=0,
         lt=1,
         description="Largest p-value that counts as significant: adjusted for all comparisons, or, for a row that was "
-        "chosen on validation, that of its one test.",
+        "chosen on validation, for the number of rows that could be chosen.",
     )
     guard_evidence: Literal["significant", "estimate", "demonstrated"] = Field(
         "significant",

@@ -95,12 +95,12 @@ def _recommend(candidates, rule=RULE, between=(0.01, 0.05), *, reference=None, v
     return recommend(rows, paired, "baseline", rule, validation=validation or tested, tested=tested)
 
 
-def test_the_largest_gain_on_validation_is_judged_once_on_the_test_set():
+def test_the_largest_gain_on_validation_is_judged_on_the_test_set():
     candidates = {"ins": (_row(0.09), 0.09, 0.01), "best": (_row(0.08), 0.08, 0.08)}
     found = _recommend(candidates, validation=_grounds({"ins": 0.04, "best": 0.10}))
     assert (found.variant, found.standing, found.model, found.deployable) == ("best", "recommended", "best", True)
-    # Its own p-value counts, 0.02, and not the one that is adjusted for tests that nobody asked for.
-    for fact in ("judged once", "ethnicity macro F1 0.780", "+0.080", "p = 0.02", "2 seeds"):
+    # Two rows could be chosen, so its own p-value of 0.02 counts twice; 0.08 is adjusted for all tests of the report.
+    for fact in ("judged on the test set", "ethnicity macro F1 0.780", "+0.080", "adjusted p = 0.04", "2 seeds"):
         assert fact in found.because
     assert [candidate.variant for candidate in found.candidates if candidate.eligible] == ["best"]
 
@@ -110,7 +110,7 @@ def test_a_choice_that_the_test_set_does_not_confirm_leaves_the_baseline():
     found = _recommend(candidates, validation=_grounds({"lucky": 0.10, "ins": 0.04}))
     assert (found.variant, found.standing) == ("baseline", "kept")
     assert "lucky was chosen on the validation faces, but its gain" in found.because
-    assert "is not significant (+0.020, p = 0.2)" in found.because
+    assert "is not significant (+0.020, adjusted p = 0.4)" in found.because
 
 
 def test_ties_in_the_primary_metric_are_broken_by_what_all_outputs_are_worth():
