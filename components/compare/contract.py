@@ -359,6 +359,11 @@ class GuardMargin(Contract):
     scope: Literal["overall", "worst group"]
     margin: float
 
+    @property
+    def is_worst_group(self) -> bool:
+        """Whether it guards the worst group, and not the whole test set."""
+        return self.scope == "worst group"
+
 
 class Guard(GuardMargin):
     """A loss against the reference, and whether it is tolerated."""
