@@ -55,7 +55,13 @@ class PreprocessSettings(Section):
         25_000_000, ge=1, description="Most pixels that an image may have: a guard against decompression bombs."
     )
     shard_megabytes: float = Field(64.0, gt=0, le=1024, description="Approximate size of the images in one shard.")
-    workers: int = Field(4, ge=1, le=128, description="Number of images decoded in parallel.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=128,
+        description="Threads that decode and hash images. One is fastest for faces of a few hundred pixels, most of whose "
+        "time holds Python's lock; more help with photographs of megapixels.",
+    )
     # Decides the shape of the pipeline and nothing about the faces: it is no part of a cache key or of a manifest.
     parts: int = Field(
         1,
