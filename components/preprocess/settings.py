@@ -59,8 +59,8 @@ class PreprocessSettings(Section):
         1,
         ge=1,
         le=128,
-        description="Threads that decode and hash images. One is fastest for faces of a few hundred pixels, most of whose "
-        "time holds Python's lock; more help with photographs of megapixels.",
+        description="Threads that decode and hash images. One is fastest for faces of a few hundred pixels, whose work "
+        "mostly holds Python's lock; more help with photographs of megapixels.",
     )
     # Decides the shape of the pipeline and nothing about the faces: it is no part of a cache key or of a manifest.
     parts: int = Field(
