@@ -7,9 +7,9 @@ of n faces n − 1 are drawn, each counting n / (n − 1): drawing n would give 
 variance, 10 % too little with ten faces in a cell and a third with three (Rao and Wu 1988,
 doi 10.1080/01621459.1988.10478591).
 
-With several seeds, a metric is averaged over the seeds *within* each resample. Such an interval
-says how sure the average of these trained networks is, over other test faces; it is conditional on
-the seeds. How much another seed would change it is the standard deviation over the seeds.
+With several seeds, a metric is averaged over the seeds *within* each resample. By themselves such replicates say how
+sure the average of these trained networks is, over other test faces; :mod:`components.evaluation.seeds` adds what other
+seeds would change.
 
 The table of draws, resamples × faces, would fill the memory where there are many faces. It is made once, cell
 after cell, kept in a temporary file, and read in blocks of resamples for each network.

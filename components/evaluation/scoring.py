@@ -88,14 +88,14 @@ class Scored:
         """
         return _mean(self.estimates, metric, view, self.seeds if seeds is None else seeds)
 
-    def mean_replicates(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
-        """Return the :meth:`mean` of each resample, the axis of resamples first."""
-        return _mean(self.replicates, metric, view, self.seeds if seeds is None else seeds)
+    def mean_replicates(self, metric: str, view: View = View.OVERALL) -> Floats:
+        """Return the :meth:`mean` over all seeds of each resample, the axis of resamples first."""
+        return _mean(self.replicates, metric, view, self.seeds)
 
-    def spread(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> SeedSpread:
+    def spread(self, metric: str, view: View = View.OVERALL) -> SeedSpread:
         """Return the error that the seeds bring to a :meth:`mean`."""
         value, replicates = (partial(_mean, by_seed, metric, view) for by_seed in (self.estimates, self.replicates))
-        return SeedSpread.of(value, replicates, self.seeds if seeds is None else list(seeds))
+        return SeedSpread.of(value, replicates, self.seeds)
 
     def estimate(self, metric: str, view: View = View.OVERALL) -> Estimate:
         """Return a metric averaged over the seeds, with its interval.
