@@ -94,7 +94,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         Args:
             source: Folder, archive, gs:// URI of either, or "synthetic".
             source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
-            state: Directory or gs:// URI where a search is kept, so that it can be resumed; empty to keep none.
+            state: Directory or gs:// URI where unfinished searches and trainings are kept, to go on from; empty
+                to keep none.
             runs: One {variant, seed} for each model to train.
             tuned_variants: Variants whose hyperparameters are searched.
             preprocess_settings: Section `preprocess`.
@@ -140,6 +141,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                 hyperparameters=tuned["hyperparameters"],
                 variant=run.variant,
                 seed=run.seed,
+                state=state,
                 **training_inputs,
             )
             scored = outputs_of(

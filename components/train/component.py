@@ -11,6 +11,7 @@ def train(
     variant: str,
     seed: int,
     recipe: dict,
+    state: str,
     model: Output[Model],
 ) -> None:
     """Train one variant with one seed and export it.
@@ -23,6 +24,7 @@ def train(
         variant: A name in the registry of variants.
         seed: Seed of the weights, order of faces, dropout and augmentation.
         recipe: The sections `model`, `training`, `augmentation` and `imbalance` of the settings.
+        state: Directory or gs:// URI where an unfinished training is kept, so that it can go on; empty to keep none.
         model: SavedModel with `variant.json` and the training history.
     """
     from components.imports import lasting_imports
@@ -41,6 +43,7 @@ def train(
         variant=variant,
         seed=seed,
         recipe=Recipe.from_parameter(recipe),
+        state_path=state,
         model_path=model.path,
     )
     model.framework = "TensorFlow"

@@ -13,6 +13,7 @@ from components.imbalance.registry import SLOTS, find_variant
 from components.model.serving import export
 from components.model.settings import Hyperparameters
 from components.training.callbacks import EpochLog, tensorboard
+from components.training.checkpoint import Checkpoint, ends_on_sigterm
 from components.training.compiled import build_compiled, trained_network
 from components.training.data import load_training_data
 from components.training.fit import fit_network, planned_epochs, seed_everything
@@ -34,9 +35,12 @@ def train(
     variant: str,
     seed: int,
     recipe: Recipe,
+    state_path: str,
     model_path: str,
 ) -> TrainingRecord:
     """Train one variant with one seed, and return what ``variant.json`` holds.
+
+    A training that was killed goes on where it was last kept, and ends with the same numbers.
 
     Args:
         images_path: Directory of image shards.
@@ -46,6 +50,8 @@ def train(
         variant: A name in the registry.
         seed: Seed of the weights, order of faces, dropout and augmentation.
         recipe: The settings that the training run follows.
+        state_path: Directory or ``gs://`` URI that outlives the stage, where the unfinished training is kept; empty to
+            keep none.
         model_path: SavedModel directory to write, with ``variant.json`` and ``history.parquet``.
     """
     definition, title = find_variant(variant), f"{variant}, seed {seed}"
@@ -62,8 +68,14 @@ def train(
         EpochLog(title, planned_epochs(data.plan, recipe.training)),
         *tensorboard(recipe.training, f"{variant}/{seed}"),
     ]
+    checkpoint = None
+    if state_path:
+        faces = (each.faces["image_id"].tolist() for each in (train_faces, validation_faces))
+        identity = [train_faces.fingerprint, *faces, hyperparameters.model_dump(), recipe.to_parameter()]
+        checkpoint = Checkpoint.of(f"{state_path.rstrip('/')}/train", f"{variant}-{seed}", *identity)
     started = time.monotonic()
-    history = fit_network(model, data, recipe, seed, callbacks).history
+    with ends_on_sigterm():
+        history = fit_network(model, data, recipe, seed, callbacks, checkpoint).history
     network = trained_network(model)
     seconds = time.monotonic() - started
     table = pd.DataFrame(history)
@@ -90,6 +102,8 @@ def train(
         export(network, data.age_scale, recipe.model.image_size, draft)
         table.to_parquet(draft / HISTORY_FILE, index=False)
         record.write(draft)
+    if checkpoint is not None:
+        checkpoint.remove()
     _log.info("%s: %d epochs in %.1f s, exported", title, len(table), seconds)
     return record
 

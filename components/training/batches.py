@@ -45,6 +45,7 @@ def training_batches(
     probabilities: npt.NDArray[np.float64] | None = None,
     deferred_weights: Arrays | None = None,
     deferred_from_epoch: int = 0,
+    first_step: int = 0,
 ) -> tuple[tf.data.Dataset, int]:
     """Return endless training batches and the number of steps in an epoch.
 
@@ -57,6 +58,7 @@ def training_batches(
             draws with replacement as there are faces; otherwise it is every face once, shuffled.
         deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_epoch`` on.
         deferred_from_epoch: First epoch, counted from 0, with the deferred weights.
+        first_step: Steps to leave out, because a training that is taken up has made them.
 
     Returns:
         Batches ``(inputs, targets, weights)`` and the steps in an epoch. The inputs are those of
@@ -81,7 +83,8 @@ def training_batches(
         deferred = step >= deferred_from_epoch * steps
         return inputs, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
 
-    return _prefetch(make_batch, tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), order))), steps
+    numbered = tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), order))
+    return _prefetch(make_batch, numbered.skip(first_step) if first_step else numbered), steps
 
 
 def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:

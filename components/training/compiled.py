@@ -42,7 +42,7 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
     with strategy.scope():
         model = _build(data, recipe, hyperparameters, replicas=devices)
         if devices == 1:
-            _create_variables(model, data)
+            create_variables(model, data)
     return model
 
 
@@ -125,6 +125,20 @@ def compile_model(
     )
 
 
+def create_variables(model: keras.Model, data: TrainingData) -> None:
+    """Create the variables of the optimizer, the losses and the metrics.
+
+    Left to the first step, they are created while that step is traced, and TensorFlow then traces it
+    a second time, which takes half of the start-up time of a training run.
+    """
+    model.optimizer.build(model.trainable_variables)
+    targets = {name: values[:1] for name, values in data.train.targets.items()}
+    outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
+    model.compute_loss(None, targets, outputs, training=False)
+    model.compute_metrics(None, targets, outputs)
+    model.reset_metrics()
+
+
 def steps_per_epoch(data: TrainingData, recipe: Recipe) -> int:
     """Return the number of training steps in an epoch."""
     faces = len(data.train.images)
@@ -190,17 +204,3 @@ def _metric(output: Output, labels: Labels, head: Head | None) -> keras.metrics.
     if output.kind is Kind.BINARY:
         return keras.metrics.BinaryAccuracy(name=output.metric, threshold=0.0)
     return MacroF1(len(labels.names(output.name)), name=output.metric)
-
-
-def _create_variables(model: keras.Model, data: TrainingData) -> None:
-    """Create the variables of the optimizer, the losses and the metrics.
-
-    Left to the first step, they are created while that step is traced, and TensorFlow then traces it
-    a second time, which takes half of the start-up time of a training run.
-    """
-    model.optimizer.build(model.trainable_variables)
-    targets = {name: values[:1] for name, values in data.train.targets.items()}
-    outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
-    model.compute_loss(None, targets, outputs, training=False)
-    model.compute_metrics(None, targets, outputs)
-    model.reset_metrics()

@@ -14,6 +14,7 @@ from components.errors import EvenfaceError
 from components.imbalance.registry import find_variant
 from components.model.settings import Hyperparameters
 from components.section import Section
+from components.training.checkpoint import ends_on_sigterm
 from components.training.data import TrainingData, load_training_data
 from components.training.fit import seed_everything
 from components.training.recipe import Recipe
@@ -60,7 +61,12 @@ class Search(Section):
         data, space = self.load_data(), self.settings.space
         # Every trial has the same batches: the widest network must fit too.
         widest = Hyperparameters(dense_layers=max(space.dense_layers), dense_units=max(space.dense_units))
-        return Trial(data, self.settings, settle(self.recipe, data, widest), self.log, self.variant)
+        return Trial(data, self.settings, settle(self.recipe, data, widest), self.log, self.variant, self.kept)
+
+    @property
+    def kept(self) -> str:
+        """Where unfinished trials are kept."""
+        return f"{self.directory}/{self.name}/unfinished"
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the search's tuners."""
@@ -91,7 +97,8 @@ def search_here(search: Search) -> keras_tuner.Oracle:
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
     tuner = _LoneTuner(trial, **search.arguments())
     search.resume(tuner.oracle)
-    tuner.search(verbose=0)
+    with ends_on_sigterm():
+        tuner.search(verbose=0)
     return tuner.oracle
 
 
@@ -105,7 +112,8 @@ def work_on(search: Search, threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
-    _WorkingTuner(search.load_trial(), **search.arguments()).search(verbose=0)
+    with ends_on_sigterm():
+        _WorkingTuner(search.load_trial(), **search.arguments()).search(verbose=0)
 
 
 class _Tuner(keras_tuner.BayesianOptimization):

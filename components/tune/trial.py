@@ -9,13 +9,14 @@ import keras_tuner
 
 from components.model.settings import Hyperparameters
 from components.training.callbacks import EpochLog, tensorboard
+from components.training.checkpoint import Checkpoint
 from components.training.compiled import build_compiled
 from components.training.data import TrainingData
 from components.training.fit import fit_network, planned_epochs
 from components.training.recipe import Recipe
 from components.training.selection import SELECTION_METRICS, kept_epoch
 from components.tune.settings import SearchSpace, TuneSettings
-from components.tune.trial_log import TrialLog
+from components.tune.trial_log import Row, TrialLog
 
 
 def read_hyperparameters(values: keras_tuner.HyperParameters, space: SearchSpace) -> Hyperparameters:
@@ -38,6 +39,7 @@ class Trial(keras_tuner.HyperModel):
         recipe: The settings that a trial follows.
         log: Where its epochs are kept.
         variant: Name of the variant, for messages.
+        kept: Local directory or ``gs://`` URI where unfinished trials are kept.
     """
 
     data: TrainingData
@@ -45,6 +47,7 @@ class Trial(keras_tuner.HyperModel):
     recipe: Recipe
     log: TrialLog
     variant: str
+    kept: str
 
     def __post_init__(self) -> None:
         """Let KerasTuner set its own attributes."""
@@ -75,7 +78,12 @@ class Trial(keras_tuner.HyperModel):
             _TrialEpochs(self.log, number, values),
         ]
         logs = tensorboard(self.recipe.training, f"tune/{self.variant}/{number}")
-        history = fit_network(model, self.data, self.recipe, self.settings.seed, [*callbacks, *shown, *logs])
+        # The search's name stands for all that its trials have in common.
+        checkpoint = Checkpoint.of(self.kept, str(number), self.kept, values)
+        history = fit_network(
+            model, self.data, self.recipe, self.settings.seed, [*callbacks, *shown, *logs], checkpoint
+        )
+        checkpoint.remove()
         # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
@@ -94,12 +102,14 @@ class _TrialEpochs(keras.callbacks.Callback):
         self.log = log
         self.number = number
         self.values = values
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[Row] = log.rows(number)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the epoch."""
         logs = logs or {}
-        self.rows.append({"trial": str(self.number), "epoch": epoch + 1, **self.values, **logs})
+        # A trial that goes on has epochs already, and repeats those that ended after it was last kept.
+        before = [row for row in self.rows if row["epoch"] <= epoch]
+        self.rows = [*before, {"trial": str(self.number), "epoch": epoch + 1, **self.values, **logs}]
         self.log.write(self.number, self.rows)
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True

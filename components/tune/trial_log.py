@@ -28,11 +28,14 @@ class TrialLog:
         with tf.io.gfile.GFile(self._path(trial), "w") as file:
             file.write(json.dumps(rows))
 
+    def rows(self, trial: int) -> list[Row]:
+        """Return the epochs of a trial so far; none of one that has not begun."""
+        path = self._path(trial)
+        return [*_read(path)] if tf.io.gfile.exists(path) else []
+
     def fail(self, trial: int, values: Row, reason: str) -> None:
         """Keep why a trial failed; one that did so before its first epoch gets a row with epoch 0."""
-        path = self._path(trial)
-        rows = _read(path) if tf.io.gfile.exists(path) else []
-        rows = rows or [{"trial": str(trial), "epoch": 0, **values}]
+        rows = self.rows(trial) or [{"trial": str(trial), "epoch": 0, **values}]
         self.write(trial, [{**row, "reason": reason} for row in rows])
 
     def read(self) -> pd.DataFrame:

@@ -1,0 +1,277 @@
+"""What a training keeps while it runs, so that another process can end it with the same numbers."""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import signal
+import threading
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1
+_CODE = ("evenface", "keras", "tensorflow-cpu", "tensorflow")
+_FACTS = ("stage", "first_epoch", "epoch", "step", "ended", "history", "watching")
+_GROUPS = ("variables", "metrics", "best_weights")
+
+Weights = list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A training at the end of an epoch, or between two steps of one.
+
+    Attributes:
+        stage: 0, or 1 in the second stage of a training that has one.
+        first_epoch: Epochs that had ended when the stage began.
+        epoch: Epochs that have ended, those of an earlier stage included.
+        step: Steps that the next epoch has made already.
+        ended: Whether the stage has ended, for want of epochs or of progress.
+        history: Logs of the epochs that have ended, by name.
+        variables: All variables of the model and its optimizer, those of random generators included; none before
+            the first step, when they are what the model was built with.
+        metrics: Variables of the metrics, which say what an unfinished epoch has seen; none between epochs.
+        watching: What early stopping knows, apart from weights; None without early stopping.
+        best_weights: The weights that early stopping would bring back; None without.
+    """
+
+    stage: int
+    first_epoch: int
+    epoch: int
+    step: int
+    ended: bool
+    history: Mapping[str, list[float]]
+    variables: Weights = field(default_factory=list)
+    metrics: Weights = field(default_factory=list)
+    watching: Mapping[str, float | None] | None = None
+    best_weights: Weights | None = None
+
+    @classmethod
+    def beginning(cls, stage: int, epoch: int, history: Mapping[str, list[float]]) -> "Progress":
+        """Return the progress of a stage that begins after some epochs with their history."""
+        return cls(stage=stage, first_epoch=epoch, epoch=epoch, step=0, ended=False, history=history)
+
+    def to_bytes(self) -> bytes:
+        """Return a NumPy archive, whose checksums tell whether it is whole."""
+        arrays = {group: getattr(self, group) or [] for group in _GROUPS}
+        facts = {name: getattr(self, name) for name in _FACTS}
+        facts |= {"format": _FORMAT, "best": self.best_weights is not None}
+        named = {f"{group}/{index}": value for group in _GROUPS for index, value in enumerate(arrays[group])}
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, facts=np.array(json.dumps(facts)), **named)
+        return content.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Progress":
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises:
+            ValueError: If the content is damaged or of another format.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                facts = json.loads(str(archive["facts"]))
+                if facts.pop("format") != _FORMAT:
+                    raise ValueError("another format")
+                names = sorted(archive.files, key=lambda name: int(name.rpartition("/")[2]) if "/" in name else -1)
+                groups = {group: [archive[name] for name in names if name.startswith(f"{group}/")] for group in _GROUPS}
+        except (zipfile.BadZipFile, EOFError, KeyError, OSError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        best, has_best = groups.pop("best_weights"), facts.pop("best")
+        return cls(**facts, **groups, best_weights=best if has_best else None)  # type: ignore[arg-type] # JSON has no types
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The place where a training is kept.
+
+    Two processes that train the same at the same time don't disturb each other: each state is written as a whole, and
+    either's state is a state of both.
+
+    Attributes:
+        path: Local path or ``gs://`` URI of a file.
+    """
+
+    path: str
+
+    @classmethod
+    def of(cls, directory: str, name: str, *identity: Any) -> "Checkpoint":
+        """Return the place of a training that is determined by an identity, a list of what JSON can hold.
+
+        Args:
+            directory: Local directory or ``gs://`` URI that outlives the stage.
+            name: How the file's name begins.
+            identity: Everything that determines the training; the libraries' versions are added.
+        """
+        versions = [f"{name} {_version(name)}" for name in _CODE]
+        digest = hashlib.sha256(json.dumps([identity, versions], sort_keys=True).encode()).hexdigest()[:16]
+        return cls(f"{directory.rstrip('/')}/{name}-{digest}.npz")
+
+    def read(self) -> Progress | None:
+        """Return where the training stands, or None if nothing (or nothing whole) is kept."""
+        try:
+            with tf.io.gfile.GFile(self.path, "rb") as file:
+                return Progress.from_bytes(file.read())
+        except tf.errors.NotFoundError:
+            return None
+        except ValueError as error:
+            _log.warning("the unfinished training in %s can't be read (%s): it starts again", self.path, error)
+            return None
+
+    def write(self, progress: Progress) -> None:
+        """Keep where the training stands, in place of what was kept."""
+        tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120 - may be a URI
+        draft = f"{self.path}.{uuid.uuid4().hex[:8]}"
+        try:
+            with tf.io.gfile.GFile(draft, "wb") as file:
+                file.write(progress.to_bytes())
+            tf.io.gfile.rename(draft, self.path, overwrite=True)
+        except BaseException:
+            self._remove(draft)
+            raise
+
+    def remove(self) -> None:
+        """Forget the training, which has ended."""
+        self._remove(self.path)
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        with suppress(tf.errors.NotFoundError):
+            tf.io.gfile.remove(path)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+class Keeping(keras.callbacks.Callback):
+    """Keeps a training after each of its epochs, and takes it up where another process left it.
+
+    It comes after all callbacks that change the model or the logs.
+
+    Args:
+        checkpoint: Where to keep it; None keeps it in this process alone.
+        progress: Where to take it up.
+        epochs: The epoch at which the stage ends.
+        stopping: The early stopping of the stage, if it has one.
+
+    Attributes:
+        progress: Where the training stands.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint | None,
+        progress: Progress,
+        *,
+        epochs: int,
+        stopping: keras.callbacks.EarlyStopping | None,
+    ) -> None:
+        super().__init__()
+        self.progress = progress
+        self._checkpoint, self._epochs, self._stopping = checkpoint, epochs, stopping
+        self._iteration: int | None = None  # At which the epoch began; None while none trains.
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Restore the model and early stopping, after what other callbacks began anew."""
+        for variable, value in zip(self._variables(), self.progress.variables, strict=bool(self.progress.variables)):
+            variable.assign(value)
+        if self._stopping is not None and self.progress.watching is not None:
+            vars(self._stopping).update(self.progress.watching, best_weights=self.progress.best_weights)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Restore what an unfinished epoch has seen."""
+        if self.progress.step:
+            for variable, value in zip(self.model.metrics_variables, self.progress.metrics, strict=True):
+                variable.assign(value)
+        self._iteration = int(self.model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the training."""
+        self._iteration = None
+        history = {name: [*self.progress.history.get(name, []), float(value)] for name, value in (logs or {}).items()}
+        ended = bool(self.model.stop_training) or epoch + 1 == self._epochs
+        self._keep(epoch=epoch + 1, step=0, ended=ended, history=history)
+
+    def keep_interrupted(self, steps: int) -> None:
+        """Keep a training that was interrupted between two steps of an epoch.
+
+        Interrupted elsewhere, in the validation say, it goes on from the end of the last epoch.
+
+        Args:
+            steps: Steps of a whole epoch.
+        """
+        if self._iteration is None or self._checkpoint is None or not _counts_every_step(self.model.optimizer):
+            return
+        made = int(self.model.optimizer.iterations) - self._iteration
+        if 0 < made < steps - self.progress.step:
+            self._keep(step=self.progress.step + made, metrics=_values(self.model.metrics_variables))
+
+    def _keep(self, **changes: Any) -> None:
+        self.progress = replace(self.progress, **{"metrics": [], **changes})
+        if self._checkpoint is None:
+            return
+        stopping, names = self._stopping, ("wait", "stopped_epoch", "best", "best_epoch")
+        self.progress = replace(
+            self.progress,
+            variables=_values(self._variables()),
+            watching=None if stopping is None else {name: _plain(getattr(stopping, name)) for name in names},
+            best_weights=None if stopping is None else stopping.best_weights,
+        )
+        self._checkpoint.write(self.progress)
+
+    def _variables(self) -> Sequence[keras.Variable]:
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        return [*self.model.variables, *optimizer.variables]
+
+
+def _values(variables: Sequence[keras.Variable]) -> Weights:
+    return [np.copy(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None else float(value) if isinstance(value, float | np.floating) else int(value)
+
+
+def _counts_every_step(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Say whether an optimizer counts all steps: one that scales the loss leaves out those that overflow."""
+    return not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+@contextmanager
+def ends_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM, which a cluster sends before it takes a node away, into SystemExit, once.
+
+    Outside the main thread, where Python handles no signals, it changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,108 @@
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from components.dataset.manifest import Manifest
+from components.imbalance.registry import find_variant
+from components.imbalance.settings import ImbalanceSettings
+from components.model import network as network_module
+from components.model.settings import Hyperparameters, ModelSettings
+from components.training.checkpoint import Checkpoint, ends_on_sigterm
+from components.training.compiled import build_compiled, trained_network
+from components.training.data import load_training_data
+from components.training.fit import fit_network, seed_everything
+from components.training.recipe import Recipe
+from components.training.settings import TrainingSettings
+
+NEVER = (-1, -1)
+
+
+@pytest.fixture(autouse=True)
+def tiny_backbone(monkeypatch):
+    """Put one convolution in the place of the backbone, which takes ten times as long to trace."""
+
+    def build(settings):
+        inputs = outputs = keras.Input((settings.image_size, settings.image_size, 3))
+        for layer in (
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(8, 3, 4),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalMaxPooling2D(),
+        ):
+            outputs = layer(outputs)
+        return keras.Model(inputs, outputs, name="backbone")
+
+    monkeypatch.setattr(network_module, "_build_backbone", build)
+
+
+class Ending(keras.callbacks.Callback):
+    """Ends the process, as SIGTERM would, after a step of an epoch, in its validation, or before it is kept."""
+
+    def __init__(self, epoch, step):
+        super().__init__()
+        self.at = (epoch, step)
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._end_at(batch)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._end_at("validation")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._end_at("end")
+
+    def _end_at(self, step):
+        if self.at == (self.epoch, step):
+            with ends_on_sigterm():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("variant", "training", "ends"),
+    [
+        ("baseline", {"average_weights": 0.9}, [(0, 1), (0, 2), (1, "validation"), (2, 0), (2, "end")]),
+        ("baseline", {"patience": 1, "learning_rate_schedule": "cosine"}, [(1, 3), (1, "end")]),
+        ("drw", {"steps_per_execution": 2, "selection_metric": "score"}, [(0, 1), (2, 1)]),
+        ("crt", {}, [(2, "end"), (3, 1), (4, "validation"), (4, 0)]),
+        ("group_dro", {}, [(1, 1)]),
+    ],
+)
+def test_an_interrupted_training_ends_as_if_nothing_had_happened(small_data, tmp_path, variant, training, ends):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
+        training=TrainingSettings.model_validate({"epochs": 3, "batch_size": 16, **training}),
+        imbalance=ImbalanceSettings().with_overrides({"crt.epochs": 2}),
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant(variant), recipe)
+    checkpoint = Checkpoint.of(str(tmp_path), variant, recipe.to_parameter())
+
+    def run(kept, at=NEVER):
+        keras.backend.clear_session()
+        seed_everything(3, deterministic=True)
+        model = build_compiled(data, recipe, Hyperparameters(learning_rate=0.02, dense_units=8, dropout=0.3))
+        history = fit_network(model, data, recipe, 3, [Ending(*at)], kept).history
+        return history, trained_network(model).get_weights()
+
+    history, weights = run(None)
+    for at in ends:
+        with pytest.raises(SystemExit, match="143"):
+            run(checkpoint, at)
+    again, same = run(checkpoint)
+    assert again == history
+    for value, expected in zip(same, weights, strict=True):
+        np.testing.assert_array_equal(value, expected)
+    assert [path.name for path in tmp_path.iterdir()] == [os.path.basename(checkpoint.path)]  # noqa: PTH119
+    whole = open(checkpoint.path, "rb").read()  # noqa: PTH123, SIM115
+    open(checkpoint.path, "wb").write(whole[: len(whole) // 2])  # noqa: PTH123, SIM115
+    assert checkpoint.read() is None
+    checkpoint.remove()
+    checkpoint.remove()
+    assert not list(tmp_path.iterdir())
