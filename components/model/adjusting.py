@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -24,9 +23,9 @@ class _Adjusted(tf.Module):
         self._exponent = 1 / temperature
         log_factors = -tau * np.log(np.asarray(priors, np.float64))
         self._factors = np.exp(log_factors - log_factors.max())
+        self.serve = tf.function(self._serve, input_signature=[tf.TensorSpec([None], tf.string, name=INPUT)])
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=INPUT)])
-    def serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _serve(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         served = self._signature(image_bytes=image_bytes)
         # In double precision, as the comparison computes it from saved probabilities: one tie decided otherwise would
         # be another number.
@@ -61,4 +60,4 @@ def export_adjusted(
     """
     network = load_served(model_path)
     adjusted = _Adjusted(network, output, priors, tau, temperature)
-    tf.saved_model.save(adjusted, str(Path(path)), signatures={SIGNATURE: adjusted.serve})
+    tf.saved_model.save(adjusted, os.fspath(path), signatures={SIGNATURE: adjusted.serve})
