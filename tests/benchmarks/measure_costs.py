@@ -116,9 +116,7 @@ def networks(folder):
 
     from components.dataset.images import read_encoded
     from components.dataset.manifest import Manifest
-    from components.dataset.outputs import FOCUS
     from components.imbalance.registry import find_variant
-    from components.model.adjusting import export_adjusted
     from components.model.serving import ServedModel, export
     from components.model.settings import Hyperparameters, ModelSettings
     from components.training.compiled import build_compiled, trained_network
@@ -173,14 +171,21 @@ def networks(folder):
         served.predict(read_encoded(folder / "images", validation), 64)
         points["evaluation"][side] = (time.process_time() - loaded) / count
         fixed["load"].append(loaded - started - 64 * points["evaluation"][side])
-        started = time.process_time()
-        priors = [0.25] * len(train.labels.ethnicities)
-        export_adjusted(folder / f"model{side}", FOCUS, priors, 1.0, 1.0, folder / f"adjusted{side}")
-        fixed["repackage"].append(time.process_time() - started)
+        fixed["repackage"].append(repackaging(folder / f"model{side}", len(train.labels.ethnicities)))
     seconds = {f"{name}_seconds": round(sorted(values)[1], 1) for name, values in fixed.items()}
     batch = (memory[SIDES[-1]] - memory[SIDES[0]]) / (64 * (SIDES[-1] ** 2 - SIDES[0] ** 2) / 1e6)
     sizes = {"network_memory_gb": round(memory[SIDES[0]], 2), "batch_memory_gb": round(batch, 3)}
     return {name: linear(sizes) for name, sizes in points.items()} | seconds | {"sizes": sizes}
+
+
+def repackaging(model, classes):
+    """Return the seconds that loading a model and exporting it with an adjustment takes."""
+    from components.dataset.outputs import FOCUS
+    from components.model.adjusting import export_adjusted
+
+    started = time.process_time()
+    export_adjusted(model, FOCUS, [1 / classes] * classes, 1.0, 1.0, model.with_name(f"{model.name}-adjusted"))
+    return time.process_time() - started
 
 
 def comparing():
