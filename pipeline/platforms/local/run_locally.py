@@ -94,10 +94,13 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
 
     Raises:
         RunFailedError: If an output is missing or empty: a runner can report a failed task as a success.
+        ArtifactError: If a file of the recommended model is not the one that was packaged.
     """
     for name in declared:
         if name not in outputs or not _has_content(Path(outputs[name].path)):
             raise RunFailedError(f"The run ended without its output '{name}'", remedy=f"see {folder.log}")
+    if "recommended" in declared:
+        verify_digests(outputs["recommended"].path)
     targets = {
         "comparison": folder.comparison,
         "report": folder.report,
@@ -107,8 +110,6 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
     for name in declared:
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
-    if "recommended" in declared:
-        verify_digests(folder.recommended)
     comparison = Comparison.read(folder.comparison)
     for stale in (folder.models, folder.predictions, folder.validation):
         shutil.rmtree(stale, ignore_errors=True)
