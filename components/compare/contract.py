@@ -457,7 +457,7 @@ class Recommendation(Contract):
     """Seed of that network: its score on the validation faces is the median of the row's seeds, of an even number the
     worse of the two in the middle."""
     validation_scores: dict[str, Number]
-    """By seed of the row, its primary metric on the validation faces, weighted as for the choice."""
+    """By seed of the row, its primary metric on the validation faces, re-weighted to the cells of the test set."""
     adjustment: Adjustment | None
     """For a post-hoc row, what to do to the probabilities of that network."""
     rule: Rule

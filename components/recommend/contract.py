@@ -33,7 +33,7 @@ class PackagedNetwork(Contract):
     validation_metric: str
     """The metric by which the network was taken from the row's seeds, on the validation faces."""
     validation_scores: dict[str, Number]
-    """That metric of each seed, weighted as for the choice of the row; the network's is the median."""
+    """That metric of each seed, the faces re-weighted to the cells of the test set; the network's is the median."""
     image_size: int
     """Side of the network's input, in pixels; the model resizes by itself."""
     files: dict[str, str]
