@@ -25,8 +25,8 @@ from components.training.record import HISTORY_FILE, VARIANT_FILE, TrainingRecor
 _log = logging.getLogger(__name__)
 
 _TOLERANCE = 1e-4
-"""Largest difference to the comparison, in a share or in years, that rounding explains: one face in 10,000 that is decided
-otherwise makes as much."""
+"""Largest difference to the comparison, in a share or in years, that rounding explains: one face in 10,000 that is
+decided otherwise makes as much."""
 
 
 def recommend(
