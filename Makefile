@@ -53,9 +53,10 @@ lock: install ## Resolve the dependencies again into docker/requirements-*.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra gpu pyproject.toml --output-file docker/requirements-gpu.txt
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra dev pyproject.toml --output-file docker/requirements-dev.txt
 
-schemas: install ## Rewrite the published JSON Schemas of comparison.json and variant.json
+schemas: install ## Rewrite the published JSON Schemas
 	$(BIN)/python -c 'from components.compare.contract import Comparison; from components.files import write_json; write_json("components/compare/comparison.schema.json", Comparison.model_json_schema())'
 	$(BIN)/python -c 'from components.training.record import TrainingRecord; from components.files import write_json; write_json("components/training/variant.schema.json", TrainingRecord.model_json_schema())'
+	$(BIN)/python -c 'from components.recommend.contract import RecommendedModel; from components.files import write_json; write_json("components/recommend/recommended.schema.json", RecommendedModel.model_json_schema())'
 
 image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
 	docker/base-image.sh

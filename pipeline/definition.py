@@ -9,6 +9,7 @@ from components.build_test_set.component import build_test_set
 from components.compare.component import compare
 from components.evaluate.component import evaluate
 from components.preprocess.component import merge_parts, preprocess, read_part
+from components.recommend.component import recommend
 from components.split.component import split
 from components.train.component import train
 from components.tune.component import gather_hyperparameters, tune
@@ -24,6 +25,7 @@ class Outputs(NamedTuple):
     comparison: dsl.Artifact
     report: dsl.HTML
     report_summary: dsl.Markdown
+    recommended: dsl.Model
     manifest: dsl.Dataset
     rejects: dsl.Dataset
     test: dsl.Dataset
@@ -90,6 +92,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         5. Train each variant with each seed, in parallel.
         6. Evaluate each model, as served, on the test set and on the validation faces.
         7. Compare all runs: intervals, tests, report, and a choice on validation confirmed on the test set.
+        8. Package the recommended model: one network that does by itself what its row says, and its model card.
 
         Args:
             source: Folder, archive, gs:// URI of either, or "synthetic".
@@ -169,10 +172,20 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             runs=runs,
             settings=compare_settings,
         )
+        packaged = outputs_of(
+            recommend,
+            "Package the recommended model",
+            images=faces["images"],
+            test=balanced["test"],
+            models=dsl.Collected(trained["model"]),
+            comparison=compared["comparison"],
+            settings=evaluate_settings,
+        )
         return Outputs(
             comparison=compared["comparison"],
             report=compared["report"],
             report_summary=compared["report_summary"],
+            **packaged,
             manifest=faces["manifest"],
             rejects=faces["rejects"],
             test=balanced["test"],

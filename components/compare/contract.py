@@ -1,6 +1,6 @@
 """The comparison as a typed, versioned contract: ``comparison.json`` is written and read only through it.
 
-Numbers are rounded to six decimals; what is undefined is None. Metrics have the names of
+Numbers are rounded to six decimals where nothing else is said; what is undefined is None. Metrics have the names of
 :data:`~components.evaluation.catalogue.CATALOGUE`. The JSON Schema, ``comparison.schema.json`` in this folder,
 is :meth:`Comparison.model_json_schema`.
 """
@@ -210,6 +210,15 @@ class CalibrationFacts(Contract):
     """Of the test faces of all seeds, by ascending confidence."""
 
 
+class Adjustment(Contract):
+    """What post-hoc adjustment does to the probabilities of one network. Its numbers are not rounded."""
+
+    tau: float
+    temperature: float
+    class_priors: dict[str, float]
+    """Shares that are divided out."""
+
+
 class Row(RowMetrics):
     """One variant, trained, or adjusted post hoc: its numbers and how they came about."""
 
@@ -226,6 +235,8 @@ class Row(RowMetrics):
     """For a post-hoc row, the strength of the adjustment."""
     temperature: Number = None
     """For a post-hoc row, what its logits were divided by first; the mean over the seeds."""
+    adjustments: dict[str, Adjustment] = Field(default_factory=dict)
+    """For a post-hoc row, what was done to each seed's network."""
     calibration: dict[str, CalibrationFacts]
     """By classified output."""
     learned: dict[str, bool]
@@ -403,14 +414,6 @@ class Candidate(Contract):
     """A row that is at least as good in every output and better in one, on the test set."""
 
 
-class Adjustment(Contract):
-    """What a post-hoc row does to the probabilities."""
-
-    tau: float
-    temperature: Number
-    class_priors: dict[str, Number]
-
-
 class Choice(Contract):
     """How the candidate was chosen."""
 
@@ -449,10 +452,14 @@ class Recommendation(Contract):
     because: str
     kind: str | None
     model: str | None
-    """The variant whose trained model to ship."""
-    deployable: bool
-    """Whether that model, as saved, gives the answers of this row."""
+    """The variant whose trained network to ship."""
+    seed: int | None
+    """Seed of that network: its score on the validation faces is the median of the row's seeds, of an even number the
+    worse of the two in the middle."""
+    validation_scores: dict[str, Number]
+    """By seed of the row, its primary metric on the validation faces, re-weighted to the cells of the test set."""
     adjustment: Adjustment | None
+    """For a post-hoc row, what to do to the probabilities of that network."""
     rule: Rule
     choice: Choice | None
     candidates: list[Candidate]
@@ -488,7 +495,7 @@ class Provenance(Contract):
 class Comparison(Contract):
     """All runs side by side."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     dataset: DatasetFacts
     variants: dict[str, Row]
     posthoc: dict[str, Row]

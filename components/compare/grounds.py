@@ -24,6 +24,7 @@ class Grounds:
     Attributes:
         faces: Number of faces.
         effective_faces: Faces of equal weight that would tell as much.
+        scores: Primary metric of each seed, by row.
         gains: Gain over the reference in the primary metric, by row; the reference's is 0. Rows that have no seed in
             common with the reference are left out.
         utilities: Gain over the reference in utility, by row.
@@ -33,6 +34,7 @@ class Grounds:
 
     faces: int
     effective_faces: Number
+    scores: Mapping[str, Mapping[int, Number]]
     gains: Mapping[str, float]
     utilities: Mapping[str, Interval]
     losses: Mapping[str, Mapping[str, Interval]]
@@ -69,6 +71,10 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
     return Grounds(
         faces=len(reference.first),
         effective_faces=number(effective),
+        scores={
+            name: {seed: number(float(row.mean(primary.name, view, [seed]))) for seed in row.seeds}
+            for name, row in rows.items()
+        },
         gains={name: gain(row, primary.name) for name, row in rows.items()},
         utilities={name: interval(Change.of(row, reference, worths, view).estimate()) for name, row in rows.items()},
         losses={name: {metric: loss(row, metric) for metric in MAIN} for name, row in rows.items()},

@@ -138,7 +138,7 @@ def why_the_best(
     if row.is_posthoc:
         sentences.append(
             f"It is the model of {row.derived_from} with its {FOCUS.name} probabilities adjusted afterwards "
-            f"(tau = {row.tau:g}), which the saved model does not do itself."
+            f"(tau = {row.tau:g})."
         )
     if similar:
         sentences.append(f"On the test set it can't be told apart from {', '.join(similar)}.")

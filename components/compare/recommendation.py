@@ -24,13 +24,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.compare.contract import (
-    Adjustment,
     Candidate,
     Choice,
     Differences,
     Guard,
     GuardMargin,
     Interval,
+    Number,
     PairedTestFacts,
     Recommendation,
     Row,
@@ -93,6 +93,8 @@ def recommend(
     ]
     seeds = len(tests[variant, reference].seeds) if won else len(row.seeds)
     standing: Standing = "kept" if not won else "recommended" if seeds >= settings.min_seeds else "indicated"
+    scores = validation.scores[variant]
+    seed = median_seed(scores, CATALOGUE[settings.primary_metric].better)
     natural = row.difference_to_reference.natural.get(NATURAL) if row.difference_to_reference else None
     if won:
         [judged] = [candidate for candidate in candidates if candidate.variant == variant]
@@ -105,10 +107,9 @@ def recommend(
         because=because,
         kind=row.kind,
         model=row.derived_from or variant,
-        deployable=not row.is_posthoc,
-        adjustment=None
-        if row.tau is None
-        else Adjustment(tau=row.tau, temperature=row.temperature, class_priors=row.class_priors),
+        seed=seed,
+        validation_scores={str(each): score for each, score in scores.items()},
+        adjustment=row.adjustments.get(str(seed)),
         choice=choice,
         candidates=candidates,
         indistinguishable=similar,
@@ -127,7 +128,8 @@ def _nothing(
             "because": because,
             "kind": None,
             "model": None,
-            "deployable": False,
+            "seed": None,
+            "validation_scores": {},
             "adjustment": None,
             "choice": None,
             "candidates": candidates,
@@ -136,6 +138,23 @@ def _nothing(
             **facts,
         }
     )
+
+
+def median_seed(scores: Mapping[int, Number], better: Better) -> int:
+    """Return the seed with the median score; of an even number, the worse of the two in the middle.
+
+    The best seed would be the luckiest: what the row's numbers promise is a typical one.
+
+    Args:
+        scores: By seed, at least one; None, what is undefined, is worse than any number.
+        better: Which direction is better.
+    """
+
+    def quality(seed: int) -> tuple[bool, float, int]:
+        score = scores[seed]
+        return score is not None, better.gain(score or 0.0), -seed
+
+    return sorted(scores, key=quality)[(len(scores) - 1) // 2]
 
 
 def find_dominators(rows: Mapping[str, Row]) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.compare.calibration import describe_calibration
-from components.compare.contract import Number, Row
+from components.compare.contract import Adjustment, Number, Row
 from components.compare.galleries import describe_faces, example_rows, worst_errors
 from components.compare.grounds import find_learned
 from components.compare.measures import differences, error_boxes, error_by_age, measure, number, numbers
@@ -64,6 +64,14 @@ class RowBuilder:
             "derived_from": scored.networks,
             "tau": self.settings.posthoc.tau,
             "temperature": number(float(np.mean([calibration.temperature for calibration in found]))),
+            "adjustments": {
+                str(seed): Adjustment(
+                    tau=self.settings.posthoc.tau,
+                    temperature=calibration.temperature,
+                    class_priors=dict(zip(self.labels.names(FOCUS.name), calibration.carried.tolist(), strict=True)),
+                )
+                for seed, calibration in adjusted.calibrations.items()
+            },
             **self._numbers(scored, reference, adjusted.validation),
             # Nothing was trained for this row.
             "train_seconds": 0.0,

@@ -141,7 +141,10 @@ def _adjust(runs: Mapping[int, Run], settings: PosthocSettings) -> Adjusted | No
         found = calibrations[predictions.seed]
         given = predictions.probabilities(FOCUS)
         probabilities = adjust_probabilities(given, found.carried, settings.tau, found.temperature)
-        return predictions.with_probabilities(FOCUS, probabilities, f"{predictions.variant}{POSTHOC}")
+        # In the precision that a model serves: what is judged is what is shipped, ties included.
+        return predictions.with_probabilities(
+            FOCUS, probabilities.astype(np.float32), f"{predictions.variant}{POSTHOC}"
+        )
 
     return Adjusted(
         calibrations,

@@ -60,6 +60,8 @@ class PreprocessSummary(Contract):
 
     fingerprint: str
     """Identity of the data set."""
+    synthetic: bool = False
+    """Whether the faces were drawn, and are nobody's."""
     files: int
     """Files in the source."""
     faces: int

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +15,12 @@ from components.dataset.age_scale import AgeScale
 from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.errors import ArtifactError
 from components.model.decoding import decode_and_resize
+
+SIGNATURE = "serving_default"
+"""Name of the signature that a model is served by."""
+
+INPUT = "image_bytes"
+"""Name of its only input: files, shape ``[batch]``."""
 
 
 def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str | os.PathLike[str]) -> None:
@@ -40,7 +47,7 @@ def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str
 
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.add_endpoint("serving_default", serve, [tf.TensorSpec([None], tf.string, name="image_bytes")])
+    archive.add_endpoint(SIGNATURE, serve, [tf.TensorSpec([None], tf.string, name=INPUT)])
     archive.write_out(str(path), verbose=False)
 
 
@@ -48,6 +55,20 @@ def _served(output: Output, scores: tf.Tensor, age_scale: AgeScale) -> tf.Tensor
     if output.kind is Kind.REGRESSION:
         return tf.exp(scores) if age_scale.target == "log_age" else scores * age_scale.max_age
     return tf.sigmoid(scores) if output.kind is Kind.BINARY else tf.nn.softmax(scores)
+
+
+def load_served(path: str | os.PathLike[str]) -> Any:
+    """Load a SavedModel that has the serving signature.
+
+    Raises:
+        ArtifactError: If the directory is not a SavedModel with that signature.
+    """
+    if not (Path(path) / "saved_model.pb").is_file():
+        raise ArtifactError(f"{path} is not a SavedModel", remedy="give the directory that holds saved_model.pb")
+    loaded = tf.saved_model.load(str(path))
+    if SIGNATURE not in loaded.signatures:
+        raise ArtifactError(f"{path} has no signature {SIGNATURE}", remedy="export it with evenface")
+    return loaded
 
 
 class ServedModel:
@@ -61,12 +82,8 @@ class ServedModel:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not (Path(path) / "saved_model.pb").is_file():
-            raise ArtifactError(f"{path} is not a SavedModel", remedy="give the directory that holds saved_model.pb")
-        self._loaded = tf.saved_model.load(str(path))  # Kept because the signature lives only as long as this object.
-        if "serving_default" not in self._loaded.signatures:
-            raise ArtifactError(f"{path} has no signature serving_default", remedy="export it with evenface")
-        self._signature = self._loaded.signatures["serving_default"]
+        self._loaded = load_served(path)  # Kept because the signature lives only as long as this object.
+        self._signature = self._loaded.signatures[SIGNATURE]
 
     def predict(self, encoded: Iterable[bytes], batch_size: int) -> dict[str, npt.NDArray[np.float32]]:
         """Score JPEG or PNG files, ``batch_size`` at a time.

@@ -116,6 +116,7 @@ def _prepare(
     write_rejects(rejects_path, rejects)
     summary = PreprocessSummary(
         fingerprint=manifest.fingerprint,
+        synthetic=source == "synthetic",
         files=reading.files,
         faces=len(manifest),
         faults=len(reading.faults),

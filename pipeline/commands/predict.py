@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from components.errors import ArtifactError, RequestError
+from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from components.dataset.labels import Labels
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
 def predict(
     images: Annotated[list[Path], typer.Argument(help="JPEG or PNG files, one face each.")],
-    model: Annotated[Path, typer.Option(help="SavedModel directory of a run.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="SavedModel directory of a run.", show_default="what the last run in runs/ recommends"),
+    ] = None,
 ) -> None:
     """Predict age, gender and ethnicity of faces with a trained model."""
     missing = [str(image) for image in images if not image.is_file()]
     if missing:
         raise RequestError(f"{missing[0]} is not a file", remedy="check the paths of the images")
+    model = model or newest_recommended(Path("runs"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich import box
     from rich.console import Console
@@ -41,7 +46,24 @@ def predict(
         except ArtifactError as error:
             raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy=error.remedy) from None
         table.add_row(str(image), *(_in_words(output, scores[name][0], labels) for name, output in OUTPUTS.items()))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(f"By the model {model}", soft_wrap=True, highlight=False, markup=False)
+
+
+def newest_recommended(runs: Path) -> Path:
+    """Return the recommended model of the run that finished last.
+
+    Args:
+        runs: Folder of the runs' folders.
+
+    Raises:
+        RequestError: If no run there has one.
+    """
+    folders = [RunFolder(path.parents[1]) for path in runs.glob("*/recommended/saved_model.pb")]
+    if not folders:
+        raise RequestError(f"No run in {runs} recommends a model", remedy="name one with --model")
+    return max(folders, key=lambda folder: folder.comparison.stat().st_mtime).recommended
 
 
 def _in_words(output: "Output", score: Any, labels: "Labels") -> str:

@@ -157,7 +157,9 @@ def show_results(comparison: "Comparison", folder: RunFolder, seconds: float) ->
     name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
     console.print(f"{standing}{name}. {recommended.because}", highlight=False)
     console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
+    model = folder.recommended if recommended.variant else f"no model, see {folder.recommended / 'recommended.json'}"
     for name, path in (
+        ("Recommended", model),
         ("Report", folder.report),
         ("Comparison", folder.comparison),
         ("Models", folder.models / "<variant>" / "<seed>"),

@@ -57,6 +57,7 @@ class Constants(Section):
     evaluation: PerImage = Field(description="A face through the served model.")
     build_seconds: float = Field(description="Building and tracing a network.")
     export_seconds: float = Field(description="Exporting a network.")
+    repackage_seconds: float = Field(description="Loading a model and exporting it with an adjustment.")
     load_seconds: float = Field(description="Loading a served model.")
     comparison: Comparison
     accelerator_images_per_second: dict[str, float] = Field(description="Training faces at 224 pixels on one GPU.")

@@ -105,6 +105,7 @@ def plan_work(settings: Settings, faces: Faces, constants: Constants) -> list[Wo
         planner.train(),
         planner.evaluate(),
         planner.compare(),
+        planner.recommend(),
     ]
 
 
@@ -199,6 +200,16 @@ class _Planner:
         alone = self.constants.start_seconds["compare"] + seconds * self.settings.compare.resamples / 2000
         memory = self.sizes.table_memory_gb + pairs / 1e6 * self.sizes.comparison_memory_gb
         return Work("compare", 1, ZERO, Range(pairs, pairs), alone, ZERO, memory_gb=memory)
+
+    def recommend(self) -> Work:
+        images = Range(self.faces.test, self.faces.test)
+        # A plain row's model is only copied; which row it will be, nobody knows.
+        fixed = self.constants.start_seconds["recommend"] + self.constants.repackage_seconds
+        fixed += self.constants.load_seconds
+        seconds = images * self.constants.evaluation.at(self.side)
+        memory = self._batch_memory(self.settings.evaluate.batch_size)
+        kept = 2 * self.sizes.model_megabytes / 1e3
+        return Work("recommend", 1, ZERO, images, fixed, seconds, side=self.side, memory_gb=memory, kept_gb=kept)
 
     def _network_stage(self, stage: str, fits: list["_Fit"], alone: float, kept_gb: float, parts: int = 1) -> Work:
         """Return a stage whose tasks each decode the faces once and fit networks."""

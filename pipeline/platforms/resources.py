@@ -83,6 +83,7 @@ class ResourcesSettings(Section):
     train: StageResources = Field(_gpu_stage(hours=12), description="Stage 5.")
     evaluate: StageResources = Field(_IMAGE_STAGE, description="Stage 6.")
     compare: StageResources = Field(StageResources(timeout_seconds=2 * 3600), description="Stage 7.")
+    recommend: StageResources = Field(StageResources(timeout_seconds=3600), description="Stage 8.")
 
     @model_validator(mode="before")
     @classmethod

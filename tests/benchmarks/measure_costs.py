@@ -17,7 +17,17 @@ from pathlib import Path
 
 import yaml
 
-STAGES = ("preprocess", "build_test_set", "split", "tune", "gather_hyperparameters", "train", "evaluate", "compare")
+STAGES = (
+    "preprocess",
+    "build_test_set",
+    "split",
+    "tune",
+    "gather_hyperparameters",
+    "train",
+    "evaluate",
+    "compare",
+    "recommend",
+)
 MODULES = {"gather_hyperparameters": "components.tune.gather"}
 SIDES = (32, 64, 224)
 _LIKE_A_STAGE = """
@@ -134,7 +144,7 @@ def networks(folder):
     seed_everything(1, deterministic=True)
     faces = Manifest.read(folder / "train")
     points = {name: {} for name in ("decode", "training", "validation", "evaluation")}
-    fixed, memory = {name: [] for name in ("build", "export", "load")}, {}
+    fixed, memory = {name: [] for name in ("build", "export", "load", "repackage")}, {}
     for side in SIDES:
         count = 400 if side < 200 else 200
         train, validation = faces.subset(np.arange(count)), faces.subset(np.arange(count, 2 * count))
@@ -161,10 +171,21 @@ def networks(folder):
         served.predict(read_encoded(folder / "images", validation), 64)
         points["evaluation"][side] = (time.process_time() - loaded) / count
         fixed["load"].append(loaded - started - 64 * points["evaluation"][side])
+        fixed["repackage"].append(repackaging(folder / f"model{side}", len(train.labels.ethnicities)))
     seconds = {f"{name}_seconds": round(sorted(values)[1], 1) for name, values in fixed.items()}
     batch = (memory[SIDES[-1]] - memory[SIDES[0]]) / (64 * (SIDES[-1] ** 2 - SIDES[0] ** 2) / 1e6)
     sizes = {"network_memory_gb": round(memory[SIDES[0]], 2), "batch_memory_gb": round(batch, 3)}
     return {name: linear(sizes) for name, sizes in points.items()} | seconds | {"sizes": sizes}
+
+
+def repackaging(model, classes):
+    """Return the seconds that loading a model and exporting it with an adjustment takes."""
+    from components.dataset.outputs import FOCUS
+    from components.model.adjusting import export_adjusted
+
+    started = time.process_time()
+    export_adjusted(model, FOCUS, [1 / classes] * classes, 1.0, 1.0, model.with_name(f"{model.name}-adjusted"))
+    return time.process_time() - started
 
 
 def comparing():

@@ -8,12 +8,14 @@ import pytest
 
 import components
 from components.compare.contract import Comparison
+from components.recommend.contract import RecommendedModel
 from components.training.record import TrainingRecord
 
 FOLDER = Path(components.__file__).parent
 PUBLISHED = [
     (Comparison, FOLDER / "compare" / "comparison.schema.json"),
     (TrainingRecord, FOLDER / "training" / "variant.schema.json"),
+    (RecommendedModel, FOLDER / "recommend" / "recommended.schema.json"),
 ]
 
 
@@ -33,6 +35,8 @@ def test_a_schema_refuses_what_the_contract_does_not_know(contract, path):
 def test_the_files_of_a_real_run_keep_to_the_schemas(demo_run):
     schemas = {path.name: json.loads(path.read_text()) for _, path in PUBLISHED}
     jsonschema.validate(json.loads(demo_run.folder.comparison.read_text()), schemas["comparison.schema.json"])
+    packaged = demo_run.folder.recommended / "recommended.json"
+    jsonschema.validate(json.loads(packaged.read_text()), schemas["recommended.schema.json"])
     records = sorted(demo_run.folder.models.rglob("variant.json"))
     assert len(records) == 4
     for record in records:

@@ -21,6 +21,7 @@ STAGES = {
     "train",
     "evaluate",
     "compare",
+    "recommend",
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
+from components.digests import verify_digests
 
 VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 
@@ -92,7 +93,7 @@ def test_the_imbalance_shows(demo_run):
     assert recall["Asian"] < recall["White"] - 0.15
 
 
-def test_the_model_scores_a_jpeg_with_tensorflow_alone(demo_run, tmp_path):
+def test_the_recommended_model_scores_a_jpeg_with_tensorflow_alone(demo_run, tmp_path):
     face = tmp_path / "face.jpg"
     picture = tf.io.encode_jpeg(np.random.default_rng(0).integers(0, 255, (200, 180, 3)).astype(np.uint8))
     face.write_bytes(picture.numpy())
@@ -100,7 +101,7 @@ def test_the_model_scores_a_jpeg_with_tensorflow_alone(demo_run, tmp_path):
 import json, sys
 sys.modules["components"] = sys.modules["pipeline"] = None
 import tensorflow as tf
-model = tf.saved_model.load({str(demo_run.folder.models / "baseline" / "42")!r})
+model = tf.saved_model.load({str(demo_run.folder.recommended)!r})
 scores = model.signatures["serving_default"](image_bytes=tf.constant([open({str(face)!r}, "rb").read()] * 2))
 print(json.dumps({{name: value.numpy().tolist() for name, value in scores.items()}}))
 """
@@ -114,6 +115,25 @@ print(json.dumps({{name: value.numpy().tolist() for name, value in scores.items(
     assert ((scores["age"] >= 1) & (scores["age"] <= 80.001)).all()
     assert ((scores["gender"] >= 0) & (scores["gender"] <= 1)).all()
     assert scores["ethnicity"].sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_recommended_model_is_one_folder_whose_numbers_are_those_of_its_row(demo_run):
+    folder, choice = demo_run.folder.recommended, demo_run.comparison["recommended"]
+    facts = json.loads((folder / "recommended.json").read_text())
+    network = facts["network"]
+    assert (facts["standing"], network["row"], network["variant"]) == (
+        choice["standing"], choice["variant"], choice["model"]
+    )  # fmt: skip
+    row = (demo_run.comparison["variants"] | demo_run.comparison["posthoc"])[network["row"]]
+    assert len(network["metrics"]) == 9
+    for metric, value in network["metrics"].items():
+        assert value == pytest.approx(row[metric]["by_seed"]["42"], abs=1e-4)
+    assert verify_digests(folder).keys() >= {"saved_model.pb", "variant.json", "recommended.json", "model_card.md"}
+    card = (folder / "model_card.md").read_text()
+    assert row["title"] in card
+    assert "The faces are synthetic" in card
+    assert f"Recommended {folder}" in demo_run.printed
+    assert "recommended/" in demo_run.folder.summary.read_text()
 
 
 def test_the_history_and_the_variant_travel_with_the_model(demo_run):
@@ -153,7 +173,7 @@ def test_the_trials_have_a_row_per_trial_and_epoch(demo_run):
 def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
     again = run_cli("run", "--preset", "demo", "--output", demo_run.folder.path)
     assert again.returncode == 0
-    for stage in ("preprocess", "build_test_set", "split", "tune", "train", "evaluate", "compare"):
+    for stage in ("preprocess", "build_test_set", "split", "tune", "train", "evaluate", "compare", "recommend"):
         assert f"✓ {stage} (unchanged since an earlier run)" in again.stdout
     assert "▸" not in again.stdout
     assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
@@ -166,9 +186,14 @@ def test_the_report_is_drawn_anew_from_the_comparison_alone(demo_run, run_cli, t
     assert (tmp_path / "report.html").read_text() == demo_run.folder.report.read_text()
 
 
-def test_predict_prints_a_row_per_image(demo_run, run_cli, tmp_path):
+def test_predict_prints_a_row_per_image_and_asks_the_recommended_model_of_the_newest_run(demo_run, run_cli, tmp_path):
     face = tmp_path / "one.png"
     face.write_bytes(tf.io.encode_png(np.zeros((64, 64, 3), np.uint8)).numpy())
-    shown = run_cli("predict", face, "--model", demo_run.folder.models / "ins" / "42")
+    refused = run_cli("predict", face, cwd=tmp_path)
+    assert refused.stderr.strip() == "evenface: No run in runs recommends a model: name one with --model."
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "demo").symlink_to(demo_run.folder.path)
+    shown = run_cli("predict", face, cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "one.png" in shown.stdout
+    assert "By the model runs/demo/recommended" in shown.stdout

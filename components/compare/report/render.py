@@ -96,7 +96,23 @@ def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> tup
     if recommended.standing == "indicated":
         seeds = len(row.facts.seeds)
         return f"Indicated, {'one seed' if seeds == 1 else f'{seeds} seeds'}:", row.title
-    return "Ship" if recommended.deployable else "Use", row.title
+    return "Ship", row.title
+
+
+def _shipped(recommended: Recommendation) -> list[str]:
+    """Return sentences about the network in the folder ``recommended/``; none where nothing is recommended."""
+    if recommended.variant is None:
+        return []
+    network = f"the network of {recommended.model} with seed {recommended.seed}"
+    added = ", and its adjustment in the same graph" if recommended.adjustment else ""
+    sentences = [f"{network}{added}."]
+    if len(recommended.validation_scores) > 1:
+        metric, score = CATALOGUE[recommended.rule.primary_metric], recommended.validation_scores[str(recommended.seed)]
+        sentences.append(
+            f"Of {len(recommended.validation_scores)} seeds it is the one with the median {metric.phrase} on the "
+            f"validation faces, {formats.decimal(score, metric.decimals)}."
+        )
+    return sentences
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
@@ -108,6 +124,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "dataset": comparison.dataset,
         "recommended": recommended,
         "headline": _headline(recommended, rows),
+        "shipped": _shipped(recommended),
         "chosen": rows[recommended.variant] if recommended.variant else None,
         "reference": comparison.reference,
         "confidence": f"{100 * comparison.confidence:g}\u202f%",

@@ -10,6 +10,7 @@ class RunFolder:
         report: The HTML report.
         summary: The results table in Markdown.
         comparison: All facts, as JSON.
+        recommended: The recommended model, packaged; without a SavedModel where nothing can be shipped.
         models: ``models/<variant>/<seed>`` are SavedModels.
         predictions: ``predictions/test/<variant>/<seed>.parquet``, on the test faces.
         validation: ``predictions/validation/<variant>/<seed>.parquet``, on the validation faces.
@@ -23,6 +24,7 @@ class RunFolder:
         self.report = path / "report.html"
         self.summary = path / "report.md"
         self.comparison = path / "comparison.json"
+        self.recommended = path / "recommended"
         self.models = path / "models"
         self.predictions = path / "predictions" / "test"
         self.validation = path / "predictions" / "validation"

@@ -13,6 +13,7 @@ import kfp.local
 from kfp import dsl
 
 from components.compare.contract import Comparison
+from components.digests import verify_digests
 from components.files import atomic_path
 from pipeline.platforms.local.executor import Executor
 from pipeline.platforms.local.run_folder import RunFolder
@@ -93,11 +94,19 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
 
     Raises:
         RunFailedError: If an output is missing or empty: a runner can report a failed task as a success.
+        ArtifactError: If a file of the recommended model is not the one that was packaged.
     """
     for name in declared:
         if name not in outputs or not _has_content(Path(outputs[name].path)):
             raise RunFailedError(f"The run ended without its output '{name}'", remedy=f"see {folder.log}")
-    targets = {"comparison": folder.comparison, "report": folder.report, "report_summary": folder.summary}
+    if "recommended" in declared:
+        verify_digests(outputs["recommended"].path)
+    targets = {
+        "comparison": folder.comparison,
+        "report": folder.report,
+        "report_summary": folder.summary,
+        "recommended": folder.recommended,
+    }
     for name in declared:
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))

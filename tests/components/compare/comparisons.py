@@ -17,6 +17,8 @@ SKILLS = {"baseline": 0.6, "ins": 0.72, "logit_adjusted": 0.58}
 
 DUMMY_SKILL = 0.25
 
+ADJUSTMENT = {"tau": 1.0, "temperature": 1.2, "class_priors": dict.fromkeys(LABELS.names(FOCUS.name), 0.25)}
+
 _POSTHOC_GAIN = 0.08
 _SIGNIFICANT_GAIN = 0.05
 _PRIMARY = TESTED["ethnicity_macro_f1"]
@@ -53,6 +55,7 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             adjusted_rows[key] = row | measured[key] | {
                 "title": f"{row['title']}, post-hoc adjusted", "kind": "posthoc", "derived_from": name, "tau": 1.0,
                 "temperature": 1.2,
+                "adjustments": dict.fromkeys(map(str, seeds), ADJUSTMENT),
                 "train_seconds": 0.0, "train_seconds_by_seed": dict.fromkeys(map(str, seeds), 0.0), "history": {},
                 "difference_to_reference": _differences(measured[key], reference, seeds) if reference else None,
             }  # fmt: skip
@@ -66,7 +69,7 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             | {"predicts": {"age_years": 30.0, **{name: LABELS.names(name)[0] for name in CLASSIFIED}}},
             "paired": paired,
             "missing": [{"variant": variant, "seed": seed} for variant, seed in missing],
-            "recommended": _recommendation(paired, settings),
+            "recommended": _recommendation(paired, settings, seeds),
             "tuning": {"scope": None, "fixed": True, "trials": 0, "searches": {}, "note": "No search has chosen"},
             "notes": ["Labels of gender and ethnicity are categories as annotators perceived them."],
             "provenance": {"fingerprint": "fingerprint", "settings": settings.model_dump(), "training": {},
@@ -225,14 +228,13 @@ def _tests(name, row, reference, seeds, settings):
         }  # fmt: skip
 
 
-def _recommendation(paired, settings):
+def _recommendation(paired, settings, seeds):
     """Recommend the row with the largest gain in ethnicity macro F1, or the reference."""
     gains = {test["a"]: test for test in paired if test["metric"] == _PRIMARY.name}
     best = max(gains, key=lambda name: gains[name]["difference"], default=None)
     if best is None or not gains[best]["significant"]:
         best = settings.reference
     is_posthoc = best.endswith("+posthoc")
-    priors = dict.fromkeys(LABELS.names(FOCUS.name), 0.25)
     rule = settings.recommendation
     guards = [{"metric": metric, "scope": "worst group" if worst else "overall", "margin": margin}
               for metric, worst, margin in rule.margins.guards()]  # fmt: skip
@@ -243,8 +245,9 @@ def _recommendation(paired, settings):
     return {
         "variant": best, "standing": "recommended" if won else "kept",
         "because": f"{best} has the largest gain", "kind": "posthoc" if is_posthoc else "trained",
-        "model": best.removesuffix("+posthoc"), "deployable": not is_posthoc,
-        "adjustment": {"tau": 1.0, "temperature": 1.2, "class_priors": priors} if is_posthoc else None,
+        "model": best.removesuffix("+posthoc"), "seed": seeds[0],
+        "validation_scores": {str(seed): 0.7 + place / 100 for place, seed in enumerate(seeds)},
+        "adjustment": ADJUSTMENT if is_posthoc else None,
         "rule": {"chosen_on": rule.chosen_on, "min_seeds": rule.min_seeds, "utility": rule.utility.model_dump(),
                  "primary_metric": _PRIMARY.name, "significance": rule.significance, "every_seed": rule.every_seed,
                  "guard_evidence": rule.guard_evidence, "guards": guards, "posthoc": rule.posthoc,

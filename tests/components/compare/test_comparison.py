@@ -103,6 +103,23 @@ def test_posthoc_lifts_the_rare_class_and_is_a_row_of_its_own(comparison):
     assert after.ethnicity_recall["Asian"] > before.ethnicity_recall["Asian"] + 0.1
     assert after.age_mae == before.age_mae
     assert (after.derived_from, after.tau, after.train_seconds) == ("baseline", 1, 0)
+    shares = [found.class_priors["Asian"] for found in after.adjustments.values()]
+    assert list(after.adjustments) == ["1", "2"]
+    assert len(set(shares)) == 2
+    assert np.mean(shares) == pytest.approx(after.class_priors["Asian"], abs=1e-6)
+
+
+def test_the_network_to_ship_has_the_median_of_its_row_on_the_validation_faces(comparison, runs):
+    found = comparison.recommended
+    assert (found.standing, found.model) == ("kept", "baseline")
+    # Every cell has as many validation faces as any other, so re-weighting changes nothing.
+    scores = {
+        str(run.record.seed): float(score(run.validation).overall["ethnicity_macro_f1"])
+        for run in runs
+        if run.record.variant == found.model
+    }
+    assert found.validation_scores == pytest.approx(scores, abs=1e-6)
+    assert str(found.seed) == min(scores, key=scores.get)
 
 
 def test_posthoc_leaves_out_a_variant_whose_priors_are_corrected_already(comparison):

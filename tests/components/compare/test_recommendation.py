@@ -2,12 +2,12 @@
 
 import pytest
 
-from components.compare.contract import Differences, Interval, PairedTestFacts, Row, Scalar
+from components.compare.contract import Adjustment, Differences, Interval, PairedTestFacts, Row, Scalar
 from components.compare.grounds import Grounds
-from components.compare.recommendation import find_dominators, recommend
+from components.compare.recommendation import find_dominators, median_seed, recommend
 from components.compare.settings import RecommendationSettings
 from components.dataset.outputs import OUTPUTS
-from components.evaluation.catalogue import MAIN
+from components.evaluation.catalogue import MAIN, Better
 
 RULE = RecommendationSettings(min_seeds=2)
 ON_TEST = RecommendationSettings(min_seeds=2, chosen_on="test", guard_evidence="estimate")
@@ -34,8 +34,11 @@ def _row(
     learned=True,
 ):
     """A row whose macro F1 is 0.70 + gain and whose other metrics differ from the reference as given."""
-    posthoc = {"derived_from": "baseline", "tau": 1.0, "temperature": 1.5} if kind == "posthoc" else {"tau": None}
     by_seed = by_seed or {"1": 0.7 + gain, "2": 0.7 + gain}
+    posthoc = {"derived_from": "baseline", "tau": 1.0, "temperature": 1.5} if kind == "posthoc" else {"tau": None}
+    adjustments = {
+        seed: Adjustment(tau=1.0, temperature=1 + int(seed) / 10, class_priors={"White": 0.6}) for seed in by_seed
+    }
     return Row.model_construct(
         kind=kind,
         seeds=[int(seed) for seed in by_seed],
@@ -56,6 +59,7 @@ def _row(
                 "ethnicity_recall": _interval(worst_recall, worst_half),
             },
         ),
+        adjustments=adjustments if kind == "posthoc" else {},
         **{"derived_from": None, **posthoc},
     )
 
@@ -77,6 +81,7 @@ def _grounds(gains, utilities=None, *, between=(0.01, 0.05), losses=None, faces=
     return Grounds(
         faces=faces,
         effective_faces=faces / 2,
+        scores={name: {1: 0.7 + gain, 2: 0.8 + gain} for name, gain in gains.items()},
         gains=gains,
         utilities={name: _interval((utilities or gains).get(name, 0.0)) for name in gains},
         losses={
@@ -98,7 +103,7 @@ def _recommend(candidates, rule=RULE, between=(0.01, 0.05), *, reference=None, v
 def test_the_largest_gain_on_validation_is_judged_on_the_test_set():
     candidates = {"ins": (_row(0.09), 0.09, 0.01), "best": (_row(0.08), 0.08, 0.08)}
     found = _recommend(candidates, validation=_grounds({"ins": 0.04, "best": 0.10}))
-    assert (found.variant, found.standing, found.model, found.deployable) == ("best", "recommended", "best", True)
+    assert (found.variant, found.standing, found.model, found.seed) == ("best", "recommended", "best", 1)
     # Two rows could be chosen, so its own p-value of 0.02 counts twice; 0.08 is adjusted for all tests of the report.
     for fact in ("judged on the test set", "ethnicity macro F1 0.780", "+0.080", "adjusted p = 0.04", "2 seeds"):
         assert fact in found.because
@@ -247,9 +252,24 @@ def test_a_gain_of_one_seed_alone_is_the_seeds(rule, reason):
 
 def test_a_posthoc_row_is_recommended_only_as_what_it_is():
     found = _recommend({"baseline+posthoc": (_row(0.08, kind="posthoc"), 0.08, 0.001)})
-    assert (found.variant, found.model, found.deployable) == ("baseline+posthoc", "baseline", False)
-    assert found.adjustment.model_dump() == {"tau": 1.0, "temperature": 1.5, "class_priors": {"White": 0.6}}
-    assert "the saved model does not do itself" in found.because
+    assert (found.variant, found.model, found.seed) == ("baseline+posthoc", "baseline", 1)
+    # Each seed has its own; this one's is the one that the shipped network needs.
+    assert found.adjustment.model_dump() == {"tau": 1.0, "temperature": 1.1, "class_priors": {"White": 0.6}}
+
+
+@pytest.mark.parametrize(
+    ("scores", "better", "seed"),
+    [
+        ({7: 0.5}, Better.HIGHER, 7),
+        ({1: 0.9, 2: 0.5, 3: 0.7}, Better.HIGHER, 3),
+        ({1: 0.9, 2: 0.5, 3: 0.7, 4: 0.6}, Better.HIGHER, 4),
+        ({1: 9.0, 2: 5.0, 3: 7.0, 4: 6.0}, Better.LOWER, 3),
+        ({1: 0.6, 2: None, 3: 0.7}, Better.HIGHER, 1),
+        ({1: 0.6, 2: 0.6}, Better.HIGHER, 2),
+    ],
+)
+def test_the_network_to_ship_is_the_median_and_of_two_the_worse(scores, better, seed):
+    assert median_seed(scores, better) == seed
 
 
 @pytest.mark.parametrize("rule", [RULE, ON_TEST])

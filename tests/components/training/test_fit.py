@@ -59,14 +59,14 @@ def test_the_kept_epoch_is_the_best_of_what_is_watched(small_data, watched, aver
     assert kept_epoch(disagreeing, data.plan, recipe.training) == {"loss": 1, "score": 2}[watched]
 
 
-def test_class_weights_are_normalised_once_the_training_is_over(small_data, tiny_backbone, monkeypatch):
+def test_class_weights_are_normalised_once_the_training_is_over(small_data, tiny_backbone):
     recipe = Recipe(
-        model=ModelSettings(image_size=32, backbone_weights="none"), training=TrainingSettings(batch_size=32)
+        model=ModelSettings(image_size=32, backbone_weights="none"),
+        training=TrainingSettings(epochs=1, batch_size=32),
     )
     manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
     data = load_training_data(small_data.images, *manifests, find_variant("tau_norm"), recipe)
-    model = build_compiled(data, recipe, Hyperparameters(dense_units=8))
-    monkeypatch.setattr(model, "fit", lambda *_, **__: None)
+    model = build_compiled(data, recipe, Hyperparameters(learning_rate=1e-9, dense_units=8))
     head = trained_network(model).get_layer("ethnicity")
     head.set_weights([head.kernel.numpy() * np.float32([1, 5, 0.2, 2]), np.ones(4)])
     likeliest = np.argmax(head.kernel.numpy() / np.linalg.norm(head.kernel.numpy(), axis=0), axis=1)

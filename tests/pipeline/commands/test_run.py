@@ -83,3 +83,12 @@ def test_an_empty_source_says_so(run_cli, tmp_path):
 def test_the_table_says_how_wide_its_intervals_are(tmp_path, capsys, confidence, title):
     show_results(make_comparison(confidence=confidence), RunFolder(tmp_path), 1.0)
     assert title in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("variant", "line"), [("ins", "Recommended {}"), (None, "Recommended no model, see {}/reco")])
+def test_where_the_recommended_model_is_or_why_there_is_none_is_printed(tmp_path, capsys, variant, line):
+    comparison = make_comparison()
+    found = comparison.recommended.model_copy(update={"variant": variant})
+    folder = RunFolder(tmp_path)
+    show_results(comparison.model_copy(update={"recommended": found}), folder, 1.0)
+    assert line.format(folder.recommended) in capsys.readouterr().out

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 from kfp import dsl
 
+from components.digests import write_digests
+from components.errors import ArtifactError
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_locally import collect
 from pipeline.platforms.submission import RunFailedError
@@ -45,6 +47,20 @@ def test_an_output_that_a_runner_only_claims_is_named(made, damage):
     with pytest.raises(RunFailedError, match="ended without its output 'manifest': see "):
         collect(made.outputs, DECLARED, made.folder)
     assert not made.folder.comparison.exists()
+
+
+def test_a_recommended_model_that_was_changed_is_not_delivered(made):
+    packaged = made.kfp / "recommended"
+    packaged.mkdir()
+    (packaged / "saved_model.pb").write_text("graph")
+    write_digests(packaged)
+    made.outputs["recommended"] = dsl.Model(uri=str(packaged))
+    collect(made.outputs, [*DECLARED, "recommended"], made.folder)
+    assert (made.folder.recommended / "saved_model.pb").read_text() == "graph"
+    (packaged / "saved_model.pb").write_text("grabh")
+    with pytest.raises(ArtifactError, match="saved_model.pb was changed since"):
+        collect(made.outputs, [*DECLARED, "recommended"], made.folder)
+    assert (made.folder.recommended / "saved_model.pb").read_text() == "graph"
 
 
 def test_a_model_that_is_none_is_named(made):

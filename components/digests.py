@@ -1,0 +1,51 @@
+"""Digests of the files in a folder: who receives the folder can tell that nothing in it was changed."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from components.errors import ArtifactError
+from components.files import read_json, write_json
+
+DIGESTS_FILE = "digests.json"
+"""The SHA-256 of every other file in the folder, in hexadecimal, by its path relative to the folder."""
+
+
+def compute_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the SHA-256 of every file in a folder but ``digests.json``, by relative path, in the paths' order."""
+    root = Path(folder)
+    files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+    files.pop(DIGESTS_FILE, None)
+    return {name: _sha256(files[name]) for name in sorted(files)}
+
+
+def write_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Write ``digests.json`` into a folder that is complete, and return what it holds."""
+    digests = compute_digests(folder)
+    write_json(Path(folder) / DIGESTS_FILE, digests)
+    return digests
+
+
+def verify_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Check every file of a folder against its ``digests.json``, and return what that holds.
+
+    Raises:
+        ArtifactError: If ``digests.json`` is missing or damaged, or if a file is missing, was changed or was added.
+    """
+    path = Path(folder) / DIGESTS_FILE
+    stated, found = read_json(path), compute_digests(folder)
+    if not isinstance(stated, dict):
+        raise ArtifactError(f"{path} holds no digests", remedy="rerun the stage that writes it")
+    for name in sorted({*stated, *found}):
+        if stated.get(name) != found.get(name):
+            state = "is missing" if name not in found else "was added" if name not in stated else "was changed"
+            raise ArtifactError(
+                f"{Path(folder) / name} {state} since the digests of its folder were taken",
+                remedy="rerun the stage that wrote it, or fetch it again",
+            )
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

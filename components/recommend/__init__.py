@@ -1,0 +1,1 @@
+"""Stage 8: package what the run recommends as one model that does by itself what its row says."""
