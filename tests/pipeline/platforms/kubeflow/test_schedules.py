@@ -100,7 +100,7 @@ def test_an_interrupted_change_is_finished_by_applying_again(on_kubeflow, kubefl
 def test_pause_and_resume(on_kubeflow, applied):
     paused = on_kubeflow("schedule", "pause", "weekly")
     assert paused.code == 0
-    assert "it starts only the latest of the runs that it missed" in paused.out
+    assert "it starts at once the latest of the runs that it missed, and no other" in paused.out
     assert applied["status"] == "DISABLED"
     assert "paused" in on_kubeflow("schedule", "list").out
     assert on_kubeflow("schedule", "resume", "weekly").code == 0
