@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any
 
 _MOST_ATTEMPTS = 11
@@ -69,7 +70,7 @@ class Step:
 
 
 def steps_of(specification: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Step]:
-    """Return every stage of every branch, in no particular order.
+    """Return every stage of every branch, each after those that it depends on.
 
     Args:
         specification: A compiled ``PipelineSpec`` as JSON.
@@ -83,7 +84,11 @@ def steps_of(specification: Mapping[str, Any], parameters: Mapping[str, Any]) ->
 def _steps(
     components: Mapping[str, Any], group: Mapping[str, Any], path: str, branch: str, values: Mapping[str, Any]
 ) -> Iterator[Step]:
-    for name, task in group["dag"]["tasks"].items():
+    tasks = group["dag"]["tasks"]
+    for name in TopologicalSorter(
+        {name: task.get("dependentTasks", ()) for name, task in tasks.items()}
+    ).static_order():
+        task = tasks[name]
         component, inside = components[task["componentRef"]["name"]], f"{path}.{name}"
         if "dag" not in component:
             yield Step(name.replace("-", "_"), branch, inside, int(task.get("retryPolicy", {}).get("maxRetryCount", 0)))
