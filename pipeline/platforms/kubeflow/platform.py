@@ -118,7 +118,11 @@ class KubeflowPlatform:
         show(f"Run         {submission.run_name}")
         show(f"            {url}")
         if wait:
-            follow(api, run_id, submission, url, show)
+            try:
+                follow(api, run_id, submission, url, show)
+            except KeyboardInterrupt:
+                show("No longer followed; the run continues, and can be terminated in the user interface.")
+                raise
         return run_id
 
     def _start(self, api: KubeflowApi, submission: Submission) -> str:
