@@ -22,7 +22,9 @@ def cause_in(line: str) -> str | None:
     match = _ERROR.match(stripped)
     if match is None:
         return None
-    return match[2] if match[1] in _EXPLAINED else f"{match[1]}: {match[2]}"
+    # A message may quote a name that came with the data, and a terminal obeys escape codes.
+    sentence = "".join(character for character in match[2] if character.isprintable())
+    return sentence if match[1] in _EXPLAINED else f"{match[1]}: {sentence}"
 
 
 def _message_of_error(line: str) -> str:

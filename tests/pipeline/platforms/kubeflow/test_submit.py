@@ -89,7 +89,7 @@ SENTENCE = "The batch holds 0 faces: lower training.batch_size."
     [
         (f"components.errors.DataError: {SENTENCE}", SENTENCE),
         (json.dumps({"severity": "CRITICAL", "message": f"DataError: {SENTENCE}", "stage": "train"}), SENTENCE),
-        ("MemoryError: no room", "MemoryError: no room."),
+        ("MemoryError: no \x1b[31mroom", "MemoryError: no [31mroom."),
         (None, "read its log at http://"),
     ],
 )
