@@ -63,7 +63,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
     sections = {**dict(settings), "recipe": settings.recipe}
     default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
 
-    part_count = settings.preprocess.parts
+    part_count, at_once = settings.preprocess.parts, settings.platform.parallelism
 
     @dsl.pipeline(
         name="evenface", description="Train one face model with several cures for imbalance and compare them."
@@ -117,7 +117,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         if part_count == 1:
             faces = outputs_of(preprocess, "Preprocess faces", **origin)
         else:
-            with dsl.ParallelFor(list(range(part_count)), name="read-parts") as part:
+            with dsl.ParallelFor(list(range(part_count)), name="read-parts", parallelism=at_once) as part:
                 read = outputs_of(
                     read_part, "Read a part of the source", "preprocess", part=part, parts=part_count, **origin
                 )
@@ -127,7 +127,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         )
         parts = outputs_of(split, "Split train and validation", pool=balanced["pool"], settings=split_settings)
         training_inputs = {"images": faces["images"], **parts, "recipe": recipe_settings}
-        with dsl.ParallelFor(tuned_variants, name="tune-variants") as variant:
+        with dsl.ParallelFor(tuned_variants, name="tune-variants", parallelism=at_once) as variant:
             search = outputs_of(
                 tune, "Tune hyperparameters", variant=variant, settings=tune_settings, state=state, **training_inputs
             )
@@ -137,7 +137,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             searches=dsl.Collected(search["hyperparameters"]),
             tables=dsl.Collected(search["trials"]),
         )
-        with dsl.ParallelFor(runs, name="train-variants") as run:
+        with dsl.ParallelFor(runs, name="train-variants", parallelism=at_once) as run:
             trained = outputs_of(
                 train,
                 "Train one variant",

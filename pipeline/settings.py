@@ -26,6 +26,7 @@ from components.suggestion import did_you_mean
 from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuneSettings
+from pipeline.hooks import HooksSettings
 from pipeline.platforms.prices import Prices
 from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
@@ -57,6 +58,7 @@ class Settings(Section):
     )
     prices: Prices | None = Field(None, description="What machines cost, for an estimate; None for no sum.")
     platform: PlatformSettings = Field(default_factory=PlatformSettings, description="Where the pipeline runs.")
+    hooks: HooksSettings = Field(default_factory=HooksSettings, description="Who is told when a run fails.")
 
     @model_validator(mode="after")
     def _runs_make_sense(self) -> Self:

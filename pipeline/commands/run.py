@@ -72,17 +72,24 @@ def run(
     fingerprint = faces.fingerprint()
 
     from pipeline.definition import build_pipeline
+    from pipeline.hooks import telling_of_failure
     from pipeline.platforms.local.run_locally import run_locally
-    from pipeline.platforms.local.threads import share_processors
+    from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / options.preset)
     settings = _with_absolute_paths(settings)
     runs, searches = len(settings.runs()), len(settings.tuned_variants())
-    share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
+    parallelism = settings.platform.parallelism
+    share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
+    if (parallelism or 0) > SIDE_BY_SIDE:
+        typer.echo(
+            f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.", err=True
+        )
     started = time.monotonic()
     console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
-    comparison = run_locally(
+    tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
+    comparison = tell(run_locally)(
         build_pipeline(settings, executor.image, share),
         faces.absolute(),
         fingerprint,

@@ -1,6 +1,7 @@
 """``evenface submit``."""
 
 import secrets
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,7 @@ def submit(
     import yaml
 
     from pipeline.compiling import prepare_submission
+    from pipeline.hooks import telling_of_failure
 
     settings = options.read(options.source, image=options.image)
     faces = options.require_source(settings)
@@ -55,7 +57,9 @@ def submit(
             typer.echo(preview.rstrip())
             typer.echo(f"package: {submission.package.stat().st_size} bytes of YAML, version {submission.version}")
         else:
-            compiled.platform.submit(submission, typer.echo, wait=wait)
+            follow = telling_of_failure(settings.hooks, run=name, target=target.value) if wait else nullcontext()
+            with follow:
+                compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
 def _fingerprint(source: "Source") -> str:

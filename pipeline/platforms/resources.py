@@ -1,10 +1,9 @@
 """What each stage may use, in terms of no particular platform."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.section import Section, SettingError
 
@@ -12,6 +11,7 @@ GPU_STAGES = ("tune", "train")
 """The stages that a GPU makes faster."""
 
 _LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
+_LONGEST_PAUSES_SECONDS = 7 * 24 * 3600
 
 ACCELERATORS = ("nvidia-t4", "nvidia-l4", "nvidia-v100", "nvidia-a100-40gb", "nvidia-a100-80gb", "nvidia-h100-80gb")
 """GPU models by the name that the settings use; each platform knows its own names for all of them."""
@@ -30,10 +30,18 @@ class StageResources(Section):
     spot: bool = Field(False, description="Run on cheaper machines that may be taken away at any time.")
     timeout_seconds: int | None = Field(None, gt=0, description="Longest time one attempt may take; None for no limit.")
     retries: int = Field(2, ge=0, le=10, description="Attempts after the first.")
-    retry_backoff_seconds: int = Field(60, ge=0, description="Pause before the first retry.")
-    retry_backoff_factor: float = Field(
-        2, ge=1, description="Each further pause is this many times as long as the one before."
+    retry_backoff_seconds: int = Field(60, ge=0, le=86400, description="Pause before the first retry.")
+    retry_backoff_factor: int = Field(
+        2, ge=1, le=10, description="Each further pause is this many times as long as the one before: a whole number."
     )
+
+    @field_validator("retry_backoff_factor", mode="before")
+    @classmethod
+    def _factor_is_whole(cls, factor: Any) -> Any:
+        # Kubeflow accepts a fraction, and its workflow engine then gives up a run at the first retry.
+        if isinstance(factor, float) and not factor.is_integer():
+            raise SettingError(f"a pause can't grow by a factor of {factor:g}", remedy="choose a whole number")
+        return factor
 
     @model_validator(mode="after")
     def _accelerator_is_known(self) -> Self:
@@ -47,16 +55,28 @@ class StageResources(Section):
             raise SettingError("a spot machine may be taken away at any time", remedy="set retries to 1 or more")
         return self
 
+    @model_validator(mode="after")
+    def _retries_end(self) -> Self:
+        if self.pauses_seconds > _LONGEST_PAUSES_SECONDS:
+            raise SettingError(
+                f"the pauses before {self.retries} retries add up to {self.pauses_seconds // 86400} days",
+                remedy="lower retries, retry_backoff_seconds or retry_backoff_factor",
+            )
+        return self
+
+    @property
+    def pauses_seconds(self) -> int:
+        """How long the pauses before all retries are together."""
+        return sum(self.retry_backoff_seconds * self.retry_backoff_factor**n for n in range(self.retries))
+
     @property
     def retry_window_seconds(self) -> int:
         """How long after its first start a stage may be tried again: all attempts and all pauses.
 
-        Left to itself, KFP sets one hour, and its back end then never retries a stage that loses
-        its spot machine later than that.
+        Left to itself, KFP sets one hour, and its back end then never retries a stage that fails later than that.
         """
         attempt = self.timeout_seconds or _LONGEST_ATTEMPT_SECONDS
-        pauses = sum(self.retry_backoff_seconds * self.retry_backoff_factor**n for n in range(self.retries))
-        return (self.retries + 1) * attempt + math.ceil(pauses)
+        return (self.retries + 1) * attempt + self.pauses_seconds
 
 
 def _gpu_stage(hours: int) -> StageResources:

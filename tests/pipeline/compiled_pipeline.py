@@ -22,6 +22,7 @@ class CompiledStage:
         retries: Attempts after the first; 0 for none.
         retry_policy: As written, such as {"backoffDuration": "60s"}.
         caching: Whether a finished stage is used again.
+        environment: Variables of its container.
         kubernetes: Its part of the platform's own document, empty where there is none.
     """
 
@@ -34,6 +35,7 @@ class CompiledStage:
     retries: int
     retry_policy: dict[str, Any]
     caching: bool
+    environment: dict[str, str]
     kubernetes: dict[str, Any]
 
     @property
@@ -64,11 +66,13 @@ class CompiledPipeline:
         documents: How many YAML documents it has.
         parameters: Description of each parameter.
         stages: Every stage by name.
+        parallelism: Branches that each loop may run at once, by the loop's name; 0 for no limit.
     """
 
     documents: int
     parameters: dict[str, str]
     stages: dict[str, CompiledStage]
+    parallelism: dict[str, int]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -80,7 +84,12 @@ class CompiledPipeline:
         described = spec["root"]["inputDefinitions"]["parameters"]
         parameters = {name: one.get("description", "") for name, one in described.items()}
         stages = (_stage(spec, task, kubernetes) for task in _tasks(spec))
-        return cls(len(documents), parameters, {stage.name: stage for stage in stages})
+        loops = {
+            task["taskInfo"]["name"]: int(task.get("iteratorPolicy", {}).get("parallelismLimit", 0))
+            for task in spec["root"]["dag"]["tasks"].values()
+            if "parameterIterator" in task
+        }
+        return cls(len(documents), parameters, {stage.name: stage for stage in stages}, loops)
 
 
 def _tasks(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -113,5 +122,6 @@ def _stage(spec: dict[str, Any], task: dict[str, Any], kubernetes: dict[str, Any
         retries=int(policy.get("maxRetryCount", 0)),
         retry_policy=policy,
         caching=task["cachingOptions"].get("enableCache", False),
+        environment={one["name"]: one["value"] for one in container.get("env", [])},
         kubernetes=kubernetes.get(label, {}),
     )

@@ -102,7 +102,8 @@ def test_a_gpu_model_is_selected_by_the_clusters_own_labels(compile_for, nodes, 
 
 
 def test_a_spot_stage_selects_and_tolerates_spot_nodes(compile_for):
-    pipeline, _ = compile_for("kubeflow", resources__preprocess__spot="true")
+    pipeline, finished = compile_for("kubeflow", resources__preprocess__spot="true")
+    assert "spot of preprocess: Kubeflow retries a stage that failed, not one whose pod vanished" in finished.err
     assert pipeline.stages["preprocess"].node_labels == {"cloud.google.com/gke-spot": "true"}
     assert pipeline.stages["preprocess"].tolerations == {("cloud.google.com/gke-spot", "Equal", "true", "NoSchedule")}
     assert pipeline.stages["split"].node_labels == {}
@@ -127,6 +128,14 @@ def test_retries_wait_longer_each_time_and_are_still_allowed_after_long_attempts
     assert train.timeout_seconds == 7200
 
 
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_the_branches_of_every_loop_run_at_once_up_to_the_parallelism(compile_for, target):
+    parts = {"preprocess__parts": 3}
+    assert compile_for(target, **parts)[0].parallelism == {"read-parts": 0, "tune-variants": 0, "train-variants": 0}
+    limited, _ = compile_for(target, platform__parallelism=2, **parts)
+    assert limited.parallelism == {"read-parts": 2, "tune-variants": 2, "train-variants": 2}
+
+
 def test_a_stage_without_retries_has_no_retry_policy(compile_for):
     pipeline, _ = compile_for("kubeflow", resources__split__retries=0)
     assert pipeline.stages["split"].retries == 0
@@ -138,6 +147,14 @@ def test_a_stage_without_retries_has_no_retry_policy(compile_for):
 def test_caching_is_as_the_settings_say(compile_for, target, caching):
     pipeline, _ = compile_for(target, platform__caching=str(caching).lower())
     assert {stage.caching for stage in pipeline.stages.values()} == {caching}
+
+
+@pytest.mark.parametrize(("target", "log_format"), [("kubeflow", "json"), ("vertex", "text")])
+def test_every_stage_knows_its_name_and_how_its_cluster_reads_logs(compile_for, target, log_format):
+    pipeline, _ = compile_for(target, platform__log_format=log_format)
+    assert {name: stage.environment for name, stage in pipeline.stages.items()} == {
+        name: {"EVENFACE_LOG": log_format, "EVENFACE_STAGE": name} for name in STAGES
+    }
 
 
 def test_the_pull_policy_reaches_every_stage(compile_for):
@@ -200,6 +217,16 @@ def test_settings_of_another_platform_are_named_where_they_are_changed(compile_f
         (["--set", "resources.train.accelerator_count=3"], "resources.train.accelerator_count"),
         (["--set", "resources.split.accelerator_count=2"], "no accelerator is named"),
         (["--set", "resources.train={spot: true, retries: 0}"], "set retries to 1 or more"),
+        (
+            ["--set", "resources.train.retry_backoff_factor=1.5"],
+            "resources.train.retry_backoff_factor: a pause can't grow by a factor of 1.5: choose a whole number.",
+        ),
+        (
+            ["--set", "resources.train={retries: 10, retry_backoff_seconds: 3600, retry_backoff_factor: 10}"],
+            "the pauses before 10 retries add up to 46296296 days: lower retries,",
+        ),
+        (["--set", "platform.parallelism=0"], "platform.parallelism"),
+        (["--set", "hooks.url=http://hooks.example.org/1"], "events are posted over https alone"),
         (["--image", "Registry/Evenface:1"], "'Registry/Evenface:1' is not an image reference"),
         (["--image", "evenface@sha256:1234"], "is not an image reference"),
         (["--set", "platform.kubeflow.host=https://me:secret@kubeflow.example.org"], "EVENFACE_KUBEFLOW_TOKEN"),

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,6 +20,9 @@ from pipeline.platforms.kubeflow.settings import KubeflowSettings
 from pipeline.platforms.submission import PlatformError, Submission
 
 TOKEN_ENVIRONMENT = "EVENFACE_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a variable, not a token
+
+TOKEN_AUDIENCE = "pipelines.kubeflow.org"  # noqa: S105 - whom a token is for, not a token
+"""Audience that Kubeflow Pipelines asks of a service account's token."""
 
 _Answer = TypeVar("_Answer")
 
@@ -78,6 +81,25 @@ class KubeflowApi:
             raise _explain_answer(error, self.host, doing) from error
         except urllib3.exceptions.HTTPError as error:
             raise _explain_silence(error, self.host, doing) from error
+
+    def log_lines(self, run_id: str, pod: str) -> Iterator[str]:
+        """Give the lines that a pod of a run has printed, or none where the log can't be read.
+
+        No operation of the described API gives a log. The API server has one all the same, for whoever may read logs in
+        the namespace; where the host is the user interface, the interface has its own, which reads archived logs too.
+        Neither is worth an error: the log is only ever asked for to explain a failure.
+        """
+        client, query = self.client._run_api.api_client, {"podname": pod, "runid": run_id}
+        if self.namespace:
+            query["podnamespace"] = self.namespace
+        for path, sent in ((f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}), ("/k8s/pod/logs", query)):
+            try:
+                answer = self.call("reading a stage's log", _open_text, client, path, sent)
+            except EvenfaceError:
+                continue
+            with contextlib.closing(answer), contextlib.suppress(urllib3.exceptions.HTTPError):
+                yield from io.TextIOWrapper(answer, encoding="utf-8", errors="replace")
+            return
 
     def prepare(self, submission: Submission) -> dict[str, Any]:
         """Ensure that the pipeline version and the experiment exist, and return the arguments that start their runs.
@@ -193,12 +215,31 @@ def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
         return _Client(host=host, existing_token=token, credentials=credentials, ssl_ca_cert=settings.ssl_ca_cert)
 
 
+def _open_text(client: Any, path: str, query: dict[str, str]) -> Any:
+    """Start reading plain text from a path of the host, with the client's own credentials."""
+    answer = client.call_api(
+        path,
+        "GET",
+        query_params=list(query.items()),
+        auth_settings=["Bearer"],
+        _preload_content=False,
+        _request_timeout=(10, 60),
+    )
+    if "html" in answer.headers.get("Content-Type", ""):
+        # A login page, or the page that a user interface answers every unknown path with.
+        answer.close()
+        raise kfp_server_api.ApiException(status=404, reason="no log")
+    answer.auto_close = False
+    return answer
+
+
 _ANSWERS: dict[int, tuple[type[EvenfaceError], str, str]] = {
     400: (RequestError, "{host} rejected the request while {doing}{message}", "correct the settings"),
     401: (
         PlatformError,
         "{host} did not accept the credentials while {doing} (401)",
-        f"put a valid token into {TOKEN_ENVIRONMENT}, or run where the pod has one",
+        f"put a valid token into {TOKEN_ENVIRONMENT}, one for the audience {TOKEN_AUDIENCE}, or run where the pod has "
+        "one",
     ),
     403: (
         PlatformError,

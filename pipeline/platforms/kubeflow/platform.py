@@ -1,7 +1,6 @@
 """Kubeflow Pipelines: its terms for resources, and runs through its API."""
 
 import os
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +8,13 @@ from kfp import dsl, kubernetes
 
 from pipeline.platforms.checks import Check
 from pipeline.platforms.kubeflow.client import KubeflowApi, UnavailableError, find_host, named, token_source
+from pipeline.platforms.kubeflow.follow import follow
 from pipeline.platforms.kubeflow.nodes import GPU_MODELS, GPU_NODE_LABELS
 from pipeline.platforms.kubeflow.schedules import RecurringRuns
 from pipeline.platforms.kubeflow.settings import KubeflowSettings
 from pipeline.platforms.resources import ACCELERATORS, ResourcesSettings
 from pipeline.platforms.settings import SharedSettings
-from pipeline.platforms.submission import PlatformError, RunFailedError, Show, Submission
-
-_ENDED_WELL = {"SUCCEEDED", "SKIPPED"}
-_ENDED_BADLY = {"FAILED", "CANCELED"}
-_PATIENCE_WHILE_FOLLOWING = 5
+from pipeline.platforms.submission import Show, Submission
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,17 @@ class KubeflowPlatform:
         if self.settings.gpu_nodes == "any" and models:
             notes.append(
                 f"platform.kubeflow.gpu_nodes is 'any', so a GPU may not be of the model {' or '.join(sorted(models))}."
+            )
+        spot = [name for name, stage in self.resources.stages() if stage.spot]
+        if spot:
+            again = (
+                "and finished stages are reused"
+                if self.shared.caching
+                else "from its first stage on, since platform.caching is off"
+            )
+            notes.append(
+                f"spot of {', '.join(spot)}: Kubeflow retries a stage that failed, not one whose pod vanished with its "
+                f"node, which fails the run: submit it again, {again}."
             )
         if self.shared.image_pull_policy != "Always" and "@sha256:" not in self.shared.image:
             notes.append(
@@ -59,6 +66,8 @@ class KubeflowPlatform:
         # A request below the limit lets a node promise more memory than it has, and then kill a stage.
         task.set_cpu_request(cpu).set_cpu_limit(cpu).set_memory_request(memory).set_memory_limit(memory)
         task.set_caching_options(self.shared.caching)
+        for name, value in self.shared.environment(stage).items():
+            task.set_env_variable(name, value)
         kubernetes.set_image_pull_policy(task, self.shared.image_pull_policy)
         if resources.retries:
             task.set_retry(
@@ -109,68 +118,32 @@ class KubeflowPlatform:
         show(f"Run         {submission.run_name}")
         show(f"            {url}")
         if wait:
-            self._follow(api, run_id, submission.run_name, url, show)
+            try:
+                follow(api, run_id, submission, url, show)
+            except KeyboardInterrupt:
+                show("No longer followed; the run continues, and can be terminated in the user interface.")
+                raise
         return run_id
 
     def _start(self, api: KubeflowApi, submission: Submission) -> str:
         name, content = submission.run_name, api.prepare(submission)
+        experiment = content["experiment_id"]
+        before = {run.run_id for run in _runs_named(api, name, experiment)}
         try:
             run = api.call("starting the run", api.client.run_pipeline, job_name=name, **content)
         except UnavailableError:
-            # It may have started before the connection broke: only its name, which is unique enough, can tell.
-            experiment, wanted = content["experiment_id"], named(name)
-            listed = api.call("looking for the run", api.client.list_runs, experiment_id=experiment, filter=wanted)
-            if not listed.runs:
+            # It may have started before the connection broke. Two runs may have one name: only a new one is this one.
+            run = next((run for run in _runs_named(api, name, experiment) if run.run_id not in before), None)
+            if run is None:
                 raise
-            run = listed.runs[0]
         return str(run.run_id)
-
-    def _follow(self, api: KubeflowApi, run_id: str, name: str, url: str, show: Show) -> None:
-        """Show every change of state until the run has ended."""
-        seen: dict[str, str] = {}
-        failures = 0
-        while True:
-            try:
-                run = api.call("following the run", api.client.get_run, run_id)
-            except UnavailableError as error:
-                failures += 1
-                if failures == _PATIENCE_WHILE_FOLLOWING:
-                    raise PlatformError(
-                        f"Lost sight of the run, which continues ({error.problem})", remedy=f"see {url}"
-                    ) from error
-                time.sleep(self.settings.poll_seconds)
-                continue
-            failures = 0
-            stages = [(f"  {task.display_name}", task.state) for task in _tasks(run) if task.state]
-            for title, state in [*stages, (name, run.state)]:
-                if seen.get(title) != state:
-                    seen[title] = state
-                    show(f"{title}: {str(state).lower()}")
-            if run.state in _ENDED_WELL:
-                return
-            if run.state in _ENDED_BADLY:
-                raise _failure(run, name, url)
-            time.sleep(self.settings.poll_seconds)
 
     def schedules(self) -> RecurringRuns:
         """Return the recurring runs that evenface made."""
         return RecurringRuns(self.settings)
 
 
-def _tasks(run: Any) -> list[Any]:
-    """Return the details of a run's stages, without KFP's own drivers and groups."""
-    details = run.run_details.task_details if run.run_details else None
-    return [
-        task
-        for task in details or []
-        if task.display_name and task.display_name not in {"root", "executor"} and "driver" not in task.display_name
-    ]
-
-
-def _failure(run: Any, name: str, url: str) -> RunFailedError:
-    if run.state == "CANCELED":
-        return RunFailedError(f"The run {name} was cancelled", remedy=f"submit it again to start over, see {url}")
-    failed = [task for task in _tasks(run) if task.state == "FAILED"]
-    error = next((task.error.message for task in failed if task.error and task.error.message), "")
-    stage = f"Stage {failed[0].display_name} of the run {name}" if failed else f"The run {name}"
-    return RunFailedError(f"{stage} failed{f' ({error})' if error else ''}", remedy=f"read its log at {url}")
+def _runs_named(api: KubeflowApi, name: str, experiment: str) -> list[Any]:
+    """Return the latest runs of a name."""
+    query = {"experiment_id": experiment, "filter": named(name), "sort_by": "created_at desc"}
+    return list(api.call("looking for the run", api.client.list_runs, **query).runs or [])

@@ -1,13 +1,14 @@
 """Schedules on Kubeflow: recurring runs, which can't be edited and have no identity of their own.
 
 A recurring run made here carries, in its description, the schedule's name and zone, a generation
-and the specification of what was applied. The latest generation of a name is the schedule; earlier
-ones are kept, paused, only while one of their runs is in flight, because some versions of
-Kubeflow stop the runs of a recurring run that is deleted.
+and the specification of what was applied. The latest generation of a name is the schedule, and the
+only one that is ever resumed; earlier ones are retiring: kept, paused, only while one of their runs
+is in flight, because some versions of Kubeflow stop the runs of a recurring run that is deleted.
+The latest one goes last, or an earlier one would be taken for the schedule.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from pipeline.platforms.schedules import Schedule, ScheduleState
 from pipeline.platforms.submission import Change, PlatformError, Show, Submission
 
 _MARKER = "Made by `evenface schedule`, which reads this line: "
-_RESUMING = "When resumed, it starts only the latest of the runs that it missed."
+_RESUMING = "When resumed, it starts at once the latest of the runs that it missed, and no other."
 _ENDED = {"SUCCEEDED", "FAILED", "CANCELED", "SKIPPED"}
 _PAGE = 100
 
@@ -128,9 +129,19 @@ class RecurringRuns:
         return Change.REPLACED
 
     def states(self) -> list[ScheduleState]:
-        """Return the latest generation of every name."""
-        latest = {run.state.schedule.name: run.state for run in reversed(self._own(self._answers()))}
-        return [latest[name] for name in sorted(latest)]
+        """Return the latest generation of every name; its note tells of earlier ones that are still there."""
+        generations: dict[str, list[RecurringRun]] = {}
+        for recurring in self._own(self._answers()):
+            generations.setdefault(recurring.state.schedule.name, []).append(recurring)
+        return [self._state(*generations[name]) for name in sorted(generations)]
+
+    def _state(self, latest: RecurringRun, *earlier: RecurringRun) -> ScheduleState:
+        if not earlier:
+            return latest.state
+        waiting = [run for recurring in earlier for run in self._in_flight(recurring)]
+        until = f"its run {waiting[0]} ends" if waiting else "the next apply, resume or delete"
+        note = f"An earlier version is retiring: it starts no runs and stays until {until}."
+        return replace(latest.state, note=f"{latest.state.note} {note}".strip())
 
     def pause(self, name: str) -> None:
         """Disable every generation of a schedule."""
@@ -138,22 +149,28 @@ class RecurringRuns:
             self._disable(recurring)
 
     def resume(self, name: str) -> None:
-        """Enable the latest generation of a schedule."""
-        identifier = self._existing(name)[0].state.identifier
-        self._api.call(f"resuming the schedule {name}", self._api.client.enable_recurring_run, identifier)
+        """Enable the latest generation of a schedule, and remove the earlier ones whose runs have ended."""
+        latest, *earlier = self._existing(name)
+        self._retire(earlier, lambda _: None)
+        enable = self._api.client.enable_recurring_run
+        self._api.call(f"resuming the schedule {name}", enable, latest.state.identifier)
 
     def delete(self, name: str) -> None:
-        """Delete every generation of a schedule that has no run in flight.
+        """Delete every generation of a schedule, if none has a run in flight.
 
         Raises:
-            PlatformError: If a run is in flight: its generation is only paused.
+            PlatformError: If a run is in flight: the schedule is only paused.
         """
-        kept = self._retire(self._existing(name), lambda _: None)
+        latest, *earlier = self._existing(name)
+        self._disable(latest)
+        kept = self._retire(earlier, lambda _: None) + self._in_flight(latest)
         if kept:
             raise PlatformError(
-                f"The schedule {name} is paused, but deleting it might stop a run in flight ({', '.join(kept)})",
+                f"The schedule {name} is paused and starts no more runs, but deleting it might stop a run in flight "
+                f"({', '.join(kept)})",
                 remedy="delete it again when no run is in flight",
             )
+        self._delete(latest)
 
     def _retire(self, retired: list[RecurringRun], show: Show) -> list[str]:
         """Disable recurring runs, delete those without a run in flight, return the runs in flight."""
@@ -168,13 +185,17 @@ class RecurringRuns:
                     "that version is paused, and the next apply removes it."
                 )
                 continue
-            self._api.call(
-                "deleting the earlier version of the schedule",
-                self._api.client.recurring_runs.recurring_run_service_delete_recurring_run,
-                recurring.state.identifier,
-                propagation_policy="ORPHAN",
-            )
+            self._delete(recurring)
         return all_in_flight
+
+    def _delete(self, recurring: RecurringRun) -> None:
+        """Delete a disabled recurring run: the cluster keeps it until it collects its garbage, and it must not fire."""
+        self._api.call(
+            "deleting a version of the schedule",
+            self._api.client.recurring_runs.recurring_run_service_delete_recurring_run,
+            recurring.state.identifier,
+            propagation_policy="ORPHAN",
+        )
 
     def _disable(self, recurring: RecurringRun) -> None:
         if not recurring.state.paused:

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TextIO
 
-from components.errors import ArtifactError, DataError, RequestError
 from components.logs import PREFIX
-from pipeline.platforms.submission import RunFailedError
+from pipeline.platforms.causes import cause_in
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"Executing task '([\w-]+)'")
 _FINISHED = re.compile(r"Task '([\w-]+)' finished with status (SUCCESS|FAILURE)")
 _CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
-_ERROR = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt)): (.+)")
-_EXPLAINED = {kind.__name__ for kind in (RequestError, DataError, ArtifactError, RunFailedError)}
 
 
 class RunLog:
@@ -66,8 +63,8 @@ class RunLog:
             self._finish(_stage(match[1]), succeeded=match[2] == "SUCCESS")
         elif match := _CACHED.search(stripped):
             self._show(f"✓ {_stage(match[1])} (unchanged since an earlier run)")
-        elif match := _ERROR.match(stripped):
-            self._last_error = match[2] if match[1] in _EXPLAINED else f"{match[1]}: {match[2]}"
+        elif cause := cause_in(stripped):
+            self._last_error = cause
 
     def _finish(self, stage: str, *, succeeded: bool) -> None:
         starts = self._started.get(stage) or [time.monotonic()]
@@ -79,11 +76,6 @@ class RunLog:
                 "its process ended without an error message, perhaps killed for lack of memory: "
                 f"see the end of {self._file.name}."
             )
-
-
-def names_an_error(line: str) -> bool:
-    """Say whether a line is the last of a traceback: an error's name and message."""
-    return _ERROR.match(line.strip()) is not None
 
 
 def _stage(task: str) -> str:

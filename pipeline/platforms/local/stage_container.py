@@ -18,7 +18,7 @@ from docker.errors import DockerException
 from docker.models.containers import Container
 from kfp.local import docker_task_handler
 
-from pipeline.platforms.local.run_log import names_an_error
+from pipeline.platforms.causes import cause_in
 from pipeline.platforms.submission import RunFailedError
 
 _TAIL_LINES = 20
@@ -112,7 +112,7 @@ def _explain_exit(exit_code: int, tail: Sequence[str], *, killed_for_memory: boo
     if killed_for_memory:
         allowed = f"its limit of {limit / 1e9:g} GB" if limit else "what the machine has"
         _explain(f"its container used more memory than {allowed} and was killed: raise platform.docker.memory_gb")
-    elif not any(names_an_error(line) for line in tail):
+    elif not any(cause_in(line) for line in tail):
         ended = f"was killed by signal {exit_code - 128}" if exit_code > 128 else f"exited with code {exit_code}"
         last = [line.strip() for line in tail if line.strip()][-_SHOWN_LINES:]
         _explain(f"its container {ended}; " + (f"its last lines: {' | '.join(last)}" if last else "it printed nothing"))

@@ -100,6 +100,8 @@ class VertexPlatform:
                 backoff_factor=asked.retry_backoff_factor,
             )
         task.set_caching_options(self.shared.caching)
+        for name, value in self.shared.environment(stage).items():
+            task.set_env_variable(name, value)
 
     def preview(self, submission: Submission) -> dict[str, Any]:
         """Return what `submit` would send, with the pipeline's name and version in place of its YAML."""

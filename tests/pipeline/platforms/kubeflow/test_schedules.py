@@ -1,5 +1,7 @@
 """`evenface schedule --target kubeflow`: the whole life of a schedule, through its faults."""
 
+import re
+
 import pytest
 import yaml
 
@@ -41,6 +43,7 @@ def test_its_runs_never_reuse_stages_of_a_source_that_may_have_changed(applied, 
 
 def test_applying_twice_changes_nothing(on_kubeflow, kubeflow, applied):
     before = dict(kubeflow.recurring_runs)
+    assert applied["service_account"] == "pipeline-runner"  # The server fills it in; nobody asked for a change.
     calls = len(kubeflow.calls)
     finished = on_kubeflow("schedule", "apply", "weekly", *CRON)
     assert "weekly: unchanged" in finished.out
@@ -74,7 +77,9 @@ def test_a_run_in_flight_survives_a_change(on_kubeflow, kubeflow, applied):
     assert kubeflow.runs[run]["state"] == "RUNNING"
     assert applied["status"] == "DISABLED"
     assert [recurring["status"] for recurring in kubeflow.recurring_runs.values()] == ["DISABLED", "ENABLED"]
-    assert on_kubeflow("schedule", "list").out.count("weekly: ") == 1
+    listed = on_kubeflow("schedule", "list").out
+    assert listed.count("weekly: ") == 1
+    assert f"An earlier version is retiring: it starts no runs and stays until its run {run} ends." in listed
     kubeflow.runs[run]["state"] = "SUCCEEDED"
     assert "unchanged" in on_kubeflow("schedule", "apply", "weekly", "--cron", "0 5 * * *").out
     assert only(kubeflow.recurring_runs)["trigger"]["cron_schedule"]["cron"] == "0 0 5 * * *"
@@ -97,14 +102,39 @@ def test_an_interrupted_change_is_finished_by_applying_again(on_kubeflow, kubefl
     assert only(kubeflow.recurring_runs)["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * 1"
 
 
-def test_pause_and_resume(on_kubeflow, applied):
+def test_a_schedule_with_an_earlier_version_in_flight_is_deleted_as_a_whole_or_not(on_kubeflow, kubeflow, applied):
+    run = kubeflow.fire(applied["recurring_run_id"])
+    assert on_kubeflow("schedule", "apply", "weekly", "--cron", "0 5 * * *").code == 0
+    refused = on_kubeflow("schedule", "delete", "weekly")
+    assert refused.code == 1
+    assert f"is paused and starts no more runs, but deleting it might stop a run in flight ({run})" in refused.sentence
+    # Neither the list nor a resume takes the earlier version for the schedule.
+    listed = on_kubeflow("schedule", "list").out
+    assert "'0 5 * * *' UTC, paused" in listed
+    assert "'0 3 * * 1'" not in listed
+    assert on_kubeflow("schedule", "resume", "weekly").code == 0
+    assert [one["status"] for one in kubeflow.recurring_runs.values()] == ["DISABLED", "ENABLED"]
+    assert applied["status"] == "DISABLED"
+    kubeflow.runs[run]["state"] = "SUCCEEDED"
+    assert on_kubeflow("schedule", "delete", "weekly").code == 0
+    assert kubeflow.recurring_runs == {}
+
+
+def test_pause_and_resume(on_kubeflow, kubeflow, applied):
     paused = on_kubeflow("schedule", "pause", "weekly")
+    assert [kubeflow.fire(applied["recurring_run_id"]) for _ in range(3)] == [None] * 3
     assert paused.code == 0
-    assert "it starts only the latest of the runs that it missed" in paused.out
+    assert "it starts at once the latest of the runs that it missed, and no other" in paused.out
     assert applied["status"] == "DISABLED"
     assert "paused" in on_kubeflow("schedule", "list").out
     assert on_kubeflow("schedule", "resume", "weekly").code == 0
     assert applied["status"] == "ENABLED"
+    # Of three missed runs exactly one starts, named after the schedule's object in the cluster.
+    run = only(kubeflow.runs)
+    assert run["recurring_run_id"] == applied["recurring_run_id"]
+    assert re.fullmatch(r"weekly\w{5}-1-\d+", run["display_name"])
+    # As many runs as allowed are in flight.
+    assert kubeflow.fire(applied["recurring_run_id"]) is None
 
 
 def test_a_paused_schedule_stays_paused_when_it_changes(on_kubeflow, kubeflow, applied):
@@ -116,6 +146,9 @@ def test_a_paused_schedule_stays_paused_when_it_changes(on_kubeflow, kubeflow, a
 def test_delete(on_kubeflow, kubeflow, applied):
     assert on_kubeflow("schedule", "delete", "weekly").code == 0
     assert kubeflow.recurring_runs == {}
+    # The cluster keeps it until it collects its garbage, and starts no run of it meanwhile.
+    assert only(kubeflow.orphans) == applied
+    assert kubeflow.fire(applied["recurring_run_id"]) is None
     assert "No schedule" in on_kubeflow("schedule", "list").out
 
 

@@ -1,5 +1,7 @@
 """`evenface submit --target kubeflow`: KFP's own client against a server that judges by the API's description."""
 
+import base64
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -46,29 +48,67 @@ def test_the_same_pipeline_is_uploaded_once_and_a_changed_one_again(on_kubeflow,
     assert (len(kubeflow.pipelines), len(kubeflow.versions), len(kubeflow.runs)) == (1, 2, 3)
 
 
-def test_a_followed_run_shows_each_change_once_and_ends_well(on_kubeflow, kubeflow):
-    kubeflow.plan = ["PENDING", "RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"]
-    finished = on_kubeflow("submit", "--wait", "--run-name", "good")
-    assert finished.code == 0
-    assert [line for line in finished.out.splitlines() if line.startswith("good: ")] == [
+def test_a_followed_run_shows_each_real_change_once_by_stage_variant_and_seed(on_kubeflow, kubeflow):
+    kubeflow.plan = ["PENDING", "", *["RUNNING"] * 6, "RETRYING", "RETRYING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    finished = on_kubeflow("submit", "--wait", "--run-name", "good", "--set", "variants=[baseline,ins]")
+    assert finished.code == 0, finished.err
+    lines = finished.out.splitlines()
+    assert lines[lines.index("good: pending") :] == [
         "good: pending",
+        "  preprocess: running",
         "good: running",
+        "  preprocess: succeeded",
+        "  build_test_set: running",
+        "  build_test_set: succeeded",
+        "  split: running",
+        "  split: succeeded",
+        "  tune (baseline): running",
+        "  tune (baseline): succeeded",
+        "  gather_hyperparameters: running",
+        "  gather_hyperparameters: succeeded",
+        "  train (baseline, seed 42): running",
+        "  train (ins, seed 42): running",
+        "  train (baseline, seed 42): running, retry 1 of 2",
+        "  train (baseline, seed 42): succeeded",
+        "  evaluate (baseline, seed 42): running",
+        "  train (ins, seed 42): succeeded",
+        "  evaluate (ins, seed 42): running",
+        "  evaluate (baseline, seed 42): succeeded",
+        "  evaluate (ins, seed 42): succeeded",
+        "  compare: running",
+        "  compare: succeeded",
         "good: succeeded",
     ]
 
 
+SENTENCE = "The batch holds 0 faces: lower training.batch_size."
+
+
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("last_words", "said"),
     [
-        ("FAILED", "Stage train of the run bad failed (exit code 137: out of memory): read its log at http://"),
-        ("CANCELED", "The run bad was cancelled"),
+        (f"components.errors.DataError: {SENTENCE}", SENTENCE),
+        (json.dumps({"severity": "CRITICAL", "message": f"DataError: {SENTENCE}", "stage": "train"}), SENTENCE),
+        ("MemoryError: no \x1b[31mroom", "MemoryError: no [31mroom."),
+        (None, "read its log at http://"),
     ],
 )
-def test_a_followed_run_that_fails_is_a_failure(on_kubeflow, kubeflow, end, said):
-    kubeflow.plan = ["RUNNING", end]
+def test_a_failed_stage_says_in_the_last_line_why_where_its_log_can_be_read(on_kubeflow, kubeflow, last_words, said):
+    kubeflow.plan, kubeflow.last_words = ["RUNNING", "FAILED"], last_words
+    # The host may be the user interface, and a later server may tell the names of pods.
+    kubeflow.behind_ui, kubeflow.pod_names = "{" in (last_words or ""), last_words is None
+    finished = on_kubeflow("submit", "--wait", "--run-name", "bad", "--set", "variants=[baseline,ins]")
+    assert finished.code == 1
+    assert finished.sentence.startswith(f"evenface: Stage train (ins, seed 42) of the run bad failed: {said}")
+    assert "  train (baseline, seed 42): succeeded" in finished.out
+    assert not any(word in finished.out for word in ("executor", "iteration", "root", "driver", "none"))
+
+
+def test_a_cancelled_run_is_a_failure(on_kubeflow, kubeflow):
+    kubeflow.plan = ["RUNNING", "CANCELED"]
     finished = on_kubeflow("submit", "--wait", "--run-name", "bad")
     assert finished.code == 1
-    assert said in finished.sentence
+    assert "The run bad was cancelled" in finished.sentence
 
 
 def test_a_dry_run_sends_nothing_and_tells_no_secret(on_kubeflow, kubeflow, monkeypatch):
@@ -100,6 +140,22 @@ def test_the_pods_token_is_read_anew_from_its_file(on_kubeflow, kubeflow, monkey
     kubeflow.authorization = "Bearer from-the-pod"
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
     assert on_kubeflow("submit").code == 0
+
+
+def _token(audience):
+    """Return a service account's token as Kubernetes makes them, unsigned."""
+    parts = ({"alg": "none"}, {"aud": [audience], "sub": "system:serviceaccount:team-faces:default-editor"}, "")
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+
+
+def test_a_token_for_somebody_else_is_refused_and_the_right_audience_named(on_kubeflow, kubeflow, monkeypatch):
+    kubeflow.audience = "pipelines.kubeflow.org"
+    monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", _token("https://kubernetes.default.svc"))
+    refused = on_kubeflow("schedule", "list")
+    assert refused.code == 1
+    assert "one for the audience pipelines.kubeflow.org" in refused.sentence
+    monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", _token("pipelines.kubeflow.org"))
+    assert on_kubeflow("schedule", "list").code == 0
 
 
 def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypatch):
@@ -155,11 +211,15 @@ def test_patience_ends(on_kubeflow, kubeflow):
 
 
 def test_a_connection_cut_while_starting_a_run_starts_it_once(on_kubeflow, kubeflow):
+    assert on_kubeflow("submit", "--run-name", "again").code == 0
     kubeflow.fail("RunService_CreateRun", 0)
-    finished = on_kubeflow("submit", "--wait")
+    finished = on_kubeflow("submit", "--wait", "--run-name", "again")
     assert finished.code == 0, finished.err
-    assert len(kubeflow.runs) == 1
-    assert kubeflow.calls.count("RunService_CreateRun") == 1
+    # Two runs may have one name: the one that is followed is the new one.
+    earlier, started = kubeflow.runs.values()
+    assert earlier["display_name"] == started["display_name"] == "again"
+    assert started["run_id"] in finished.out
+    assert kubeflow.calls.count("RunService_CreateRun") == 2
 
 
 def test_a_connection_cut_while_reading_is_tried_again(on_kubeflow, kubeflow):
@@ -192,6 +252,7 @@ def test_a_server_of_several_users_needs_a_namespace(on_kubeflow, kubeflow, monk
     refused = on_kubeflow("submit")
     assert refused.code == 2
     assert "set platform.kubeflow.namespace" in refused.sentence
+    assert on_kubeflow("schedule", "list", "--set", "platform.kubeflow.namespace=team-faces").code == 0
     assert on_kubeflow("submit", "--set", "platform.kubeflow.namespace=team-faces").code == 0
     assert {experiment["namespace"] for experiment in kubeflow.experiments.values()} == {"team-faces"}
 

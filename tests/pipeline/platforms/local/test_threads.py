@@ -15,8 +15,8 @@ def threads_of(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
 
-    def read(branches):
-        pipeline = build_pipeline(load_settings("demo", None, []), "python", share_processors(branches))
+    def read(branches, parallelism=None):
+        pipeline = build_pipeline(load_settings("demo", None, []), "python", share_processors(branches, parallelism))
         executors = pipeline.pipeline_spec.deployment_spec["executors"]
         found = {}
         for name, executor in executors.items():
@@ -37,6 +37,11 @@ def test_two_branches_get_half_of_the_processors_each(threads_of):
 
 def test_a_single_branch_gets_them_all(threads_of):
     assert threads_of({"train": 1, "evaluate": 1})["train"] == []
+
+
+def test_the_parallelism_of_the_settings_counts_up_to_what_runs_at_once_here(threads_of):
+    assert threads_of({"train": 4}, parallelism=1)["train"] == []
+    assert threads_of({"train": 4}, parallelism=8)["train"] == ["4"]
 
 
 def test_what_the_user_has_set_stays(threads_of, monkeypatch):
