@@ -48,8 +48,10 @@ def trained_twice(small_data, tmp_path_factory):
             variant="drw",
             seed=7,
             recipe=recipe,
+            state_path=str(folder / "state"),
             model_path=model,
         )
+        assert not list((folder / "state").rglob("*.npz")), "what is finished is no longer kept"
         evaluate(
             small_data.images, small_data.validation, small_data.test, model, EvaluateSettings(), predictions,
             f"{predictions}-validation",
