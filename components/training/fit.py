@@ -85,13 +85,16 @@ def _fit(
         probabilities=plan.probabilities,
         deferred_weights=plan.deferred_weights,
         deferred_from_epoch=first_deferred_epoch(plan, len(epochs)),
+        mixing=plan.mixing,
+        mixed_epochs=mixed_epochs(plan, len(epochs)),
     )
+    checked = shared_batch(len(data.validation.images), wanted)
     return model.fit(
         batches,
         initial_epoch=epochs.start,
         epochs=epochs.stop,
         steps_per_epoch=steps,
-        validation_data=validation_batches(data.validation, shared_batch(len(data.validation.images), wanted)),
+        validation_data=validation_batches(data.validation, checked, mixing=plan.mixing),
         callbacks=[*watching, *averaged_weights(model), *callbacks],
         verbose=0,
     )
@@ -127,3 +130,8 @@ def first_deferred_epoch(plan: TrainingPlan, epochs: int) -> int:
     if plan.deferred_weights is None:
         return 0
     return epochs - max(1, round(epochs * plan.deferred_fraction))
+
+
+def mixed_epochs(plan: TrainingPlan, epochs: int) -> int:
+    """Return how many epochs, from the first on, mix faces; 0 for a plan that mixes none."""
+    return 0 if plan.mixing is None else epochs - round(epochs * plan.mixing.unmixed_fraction)
