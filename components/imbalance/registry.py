@@ -112,6 +112,8 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("denseweight", "DenseWeight", _STEININGER, {"age": "denseweight"}),
         Variant("denseweight_full", "DenseWeight at full strength", _STEININGER, {"age": "denseweight"}, _FULL),
         Variant("lds", "Label distribution smoothing", _YANG, {"age": "lds"}),
+        Variant("fds", "Feature distribution smoothing", f"{_YANG}, FDS", {"age": "fds"}),
+        Variant("lds_fds", "Label and feature distribution smoothing", f"{_YANG}, LDS + FDS", {"age": "lds+fds"}),
         Variant("balanced_mse", "Balanced MSE", f"{_REN}, BMC", {"age": "balanced_mse"}),
         Variant("balanced_mse_gai", "Balanced MSE, Gaussian mixture", f"{_REN}, GAI", {"age": "balanced_mse_gai"}),
         Variant("balanced_mse_bni", "Balanced MSE, age bins", f"{_REN}, BNI", {"age": "balanced_mse_bni"}),

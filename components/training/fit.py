@@ -15,6 +15,7 @@ from components.training.callbacks import EarlyStopping, ValidationScore
 from components.training.compiled import compile_model, steps_per_epoch, trained_network
 from components.training.data import TrainingData
 from components.training.devices import shared_batch
+from components.training.feature_smoothing import smoothed_features
 from components.training.recipe import Recipe
 from components.training.selection import watched_metric
 from components.training.settings import TrainingSettings
@@ -88,6 +89,7 @@ def _fit(
         mixing=plan.mixing,
         mixed_epochs=mixed_epochs(plan, len(epochs)),
     )
+    smoothing = smoothed_features(model, data, wanted)
     checked = shared_batch(len(data.validation.images), wanted)
     return model.fit(
         batches,
@@ -95,7 +97,7 @@ def _fit(
         epochs=epochs.stop,
         steps_per_epoch=steps,
         validation_data=validation_batches(data.validation, checked, mixing=plan.mixing),
-        callbacks=[*watching, *averaged_weights(model), *callbacks],
+        callbacks=[*watching, *smoothing, *averaged_weights(model), *callbacks],
         verbose=0,
     )
 
