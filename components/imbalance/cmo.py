@@ -32,7 +32,7 @@ class Settings(Section):
         default=0.1,
         ge=0,
         lt=1,
-        description="Share of the epochs, at the end, that paste nothing; the authors' last 3 of 200 to 400.",
+        description="Share of the epochs, at the end, that paste nothing; in the authors' code the last 3.",
     )
 
 

@@ -1,6 +1,6 @@
 """The statistics that feature distribution smoothing needs after every epoch (FDS: arXiv 2102.09554)."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from components.imbalance.fds import calibration
 from components.imbalance.heads.smoothed_age import CalibratedUnit
 from components.training.compiled import trained_network
 from components.training.data import TrainingData
-from components.training.devices import compile_with_xla
+from components.training.devices import compile_with_xla, shared_batch
 
 
 class FeatureSmoothing(keras.callbacks.Callback):
@@ -28,7 +28,8 @@ class FeatureSmoothing(keras.callbacks.Callback):
 
     def __init__(self, unit: CalibratedUnit, network: keras.Model, data: TrainingData, batch_size: int) -> None:
         super().__init__()
-        self.unit, self.images, self.batch_size = unit, data.train.images, batch_size
+        self.unit, self.images = unit, data.train.images
+        self.batch_size = shared_batch(len(self.images), batch_size)
         self.ages = np.rint(data.age_scale.decode(data.train.targets["age"][:, 0])).astype(np.int64)
         self.body = keras.Model(network.input, unit.input)
         self.body.compile(jit_compile=compile_with_xla())
@@ -36,27 +37,28 @@ class FeatureSmoothing(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Update the statistics and the calibration for the next epoch."""
-        counts, latest = self._measure()
+        latest = self._measure()
         old = latest if self.statistics is None else self.statistics
         self.statistics = self.unit.momentum * old + (1.0 - self.unit.momentum) * latest
         means, variances = self.statistics
-        scale, shift = calibration(means, variances, counts > 0, np.asarray(self.unit.window))
+        filled = np.isin(np.arange(1, self.unit.ages + 1), self.ages)
+        scale, shift = calibration(means, variances, filled, np.asarray(self.unit.window))
         self.unit.scale.assign(scale.astype(np.float32))
         self.unit.shift.assign(shift.astype(np.float32))
 
-    def _measure(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return the faces of each age, ``[ages]``, and their features' mean and variance, ``[2, ages, features]``."""
-        sums: Any = 0.0
-        counts = np.bincount(self.ages - 1, minlength=self.unit.ages).astype(np.float64)
+    def _measure(self) -> npt.NDArray[np.float64]:
+        """Return mean and variance of the features of each age, ``[2, ages, features]``, 0 without faces."""
+        steps = -(-len(self.ages) // self.batch_size)
+        features = self.body.predict(self._batches(), steps=steps, verbose=0)
+        statistics = np.zeros((2, self.unit.ages, features.shape[1]))
+        for age in np.unique(self.ages):
+            own = features[self.ages == age].astype(np.float64)
+            statistics[:, age - 1] = own.mean(axis=0), own.var(axis=0, ddof=min(1, len(own) - 1))
+        return statistics
+
+    def _batches(self) -> Iterator[tuple[npt.NDArray[np.float32]]]:
         for start in range(0, len(self.ages), self.batch_size):
-            rows = np.arange(start, min(start + self.batch_size, len(self.ages)))
-            features = np.asarray(self.body.predict_on_batch(self.images[rows].astype(np.float32)), np.float64)
-            members = np.eye(self.unit.ages)[self.ages[rows] - 1]
-            sums = sums + np.stack([members.T @ features, members.T @ features**2])
-        number = counts[:, None]
-        means = sums[0] / np.maximum(number, 1.0)
-        variances = np.maximum(sums[1] - number * means**2, 0.0) / np.maximum(number - 1.0, 1.0)
-        return counts, np.stack([means, variances])
+            yield (self.images[start : start + self.batch_size].astype(np.float32),)
 
 
 def smoothed_features(model: keras.Model, data: TrainingData, batch_size: int) -> list[FeatureSmoothing]:
