@@ -78,6 +78,7 @@ def training_batches(
     else:
         order = _drawn_indices(probabilities, batch_size, seed)
     columns = _columns(faces.targets, faces.weights, deferred_weights or faces.weights)
+    partner_chances = None if mixing is None else _cumulative(mixing.probabilities)
 
     def changes(size: tf.Tensor, own_seed: tf.Tensor) -> dict[str, tf.Tensor]:
         if not augmentation.enabled:
@@ -96,7 +97,7 @@ def training_batches(
         if mixing is None:
             return batch
         partner_seed = tf.random.experimental.stateless_fold_in(own_seed, _PARTNERS)
-        partners = _draw(_cumulative(mixing.probabilities), tf.size(rows), partner_seed)
+        partners = _draw(partner_chances, tf.size(rows), partner_seed)
         mix = draw_mix(tf.size(rows), faces.images.shape[1], mixing, partner_seed)
         mix["amount"] = tf.where(step < mixed_epochs * steps, mix["amount"], 0.0)
         return _pair(batch, take(step, partners, partner_seed), mix)
