@@ -38,8 +38,8 @@ def calibration(
     """Return the scale and the shift that give the features of each age the smoothed mean and variance.
 
     With mean m and variance v of an age's features, and m' and v' smoothed over the neighbouring ages, a feature f
-    becomes ``(f − m) √(v' / v) + m'``, equation 5 for a diagonal covariance, the ratio within 0.1 … 10, and the ages
-    reflected at both ends, as in the authors' code. An age without faces is left out of the smoothing, where that
+    becomes ``(f − m) √(v' / v) + m'``. As in the authors' code the covariance is diagonal, the ratio is kept within
+    0.1 … 10, and the ages are reflected at both ends. An age without faces is left out of the smoothing, where that
     code takes it for mean 0 and variance 1; a feature that doesn't vary is left as it is.
 
     Args:
