@@ -16,6 +16,17 @@ _LAST_AGE = 120
 _CLIPPED_COUNTS = (5, 1000)
 
 
+def require_odd(kernel_size: int) -> int:
+    """Return the width of a window if it has a middle.
+
+    Raises:
+        SettingError: If it is even.
+    """
+    if kernel_size % 2 == 0:
+        raise SettingError(f"a window of {kernel_size} years has no middle", remedy="use an odd number")
+    return kernel_size
+
+
 class Settings(Section):
     """Label distribution smoothing."""
 
@@ -27,12 +38,7 @@ class Settings(Section):
     kernel_size: int = Field(default=5, ge=1, description="Width of the smoothing window, in years; must be odd.")
     sigma: float = Field(default=2.0, gt=0, description="Standard deviation of the Gaussian window, in years.")
 
-    @field_validator("kernel_size")
-    @classmethod
-    def _require_odd(cls, kernel_size: int) -> int:
-        if kernel_size % 2 == 0:
-            raise SettingError(f"a window of {kernel_size} years has no middle", remedy="use an odd number")
-        return kernel_size
+    _odd = field_validator("kernel_size")(require_odd)
 
 
 def lds_kernel(size: int = 5, sigma: float = 2.0) -> FloatArray:

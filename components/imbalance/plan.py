@@ -19,7 +19,7 @@ from components.imbalance.statistics import (
     TreatmentStatistics,
     WeightRange,
 )
-from components.imbalance.treatment import FloatArray, Resampling, TrainingFaces, Treatment
+from components.imbalance.treatment import FloatArray, Mixing, Resampling, TrainingFaces, Treatment
 
 if TYPE_CHECKING:
     from components.dataset.manifest import Manifest
@@ -60,6 +60,7 @@ class TrainingPlan:
         statistics: What was computed.
         second_stage: What follows, with everything but the heads frozen; None for nothing.
         group_step: Step by which the weights of the cells follow their losses, or None for no such weights.
+        mixing: How other faces are mixed into those of a batch, or None.
         norm_powers: Exponent of the weight normalisation of each output that has one, after the training.
     """
 
@@ -73,6 +74,7 @@ class TrainingPlan:
     statistics: Statistics
     second_stage: SecondStage | None = None
     group_step: float | None = None
+    mixing: Mixing | None = None
     norm_powers: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -127,7 +129,7 @@ def _plan(
             priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in OUTPUTS.items()},
             output_priors={
                 name: faces.name_groups(output, _output_priors(faces, output, last[name], treatments[name]))
-                if treatments[name].prior_known and resampling.group_step is None
+                if treatments[name].prior_known and resampling.prior_known
                 else None
                 for name, output in CLASSIFIED.items()
             },
@@ -143,6 +145,7 @@ def _plan(
             },
         ),
         group_step=resampling.group_step,
+        mixing=resampling.mixing,
         norm_powers={
             name: treatment.norm_power for name, treatment in treatments.items() if treatment.norm_power is not None
         },

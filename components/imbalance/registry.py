@@ -59,6 +59,7 @@ class Variant:
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"
 _CORAL = "Cao, Mirjalili and Raschka 2020 (arXiv 1901.07884)"
 _CUI = "Cui et al. 2019 (arXiv 1901.05555)"
+_GALDRAN = "Balanced-MixUp: Galdran et al. 2021 (arXiv 2109.09850)"
 _GAO = "DLDL-v2: Gao et al. 2018 (doi 10.24963/ijcai.2018/99)"
 _GONG = "Gong et al. 2022 (arXiv 2205.15236)"
 _KANG = "Kang et al. 2020 (arXiv 1910.09217)"
@@ -67,6 +68,7 @@ _LIN = "Lin et al. 2017 (arXiv 1708.02002)"
 _MAHAJAN = "square-root sampling (Mahajan et al. 2018, arXiv 1805.00932) over gender × ethnicity × age bin"
 _MENON = "Menon et al. 2021 (arXiv 2007.07314)"
 _PAN = "Pan et al. 2018 (doi 10.1109/CVPR.2018.00554)"
+_PARK = "CMO: Park et al. 2022 (arXiv 2112.00412)"
 _REN = "Ren et al. 2022 (arXiv 2203.16427)"
 _SADI = "Sadi et al. 2022 (arXiv 2212.12741)"
 _SAGAWA = "Sagawa et al. 2020 (arXiv 1911.08731)"
@@ -110,6 +112,8 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("denseweight", "DenseWeight", _STEININGER, {"age": "denseweight"}),
         Variant("denseweight_full", "DenseWeight at full strength", _STEININGER, {"age": "denseweight"}, _FULL),
         Variant("lds", "Label distribution smoothing", _YANG, {"age": "lds"}),
+        Variant("fds", "Feature distribution smoothing", f"{_YANG}, FDS", {"age": "fds"}),
+        Variant("lds_fds", "Label and feature distribution smoothing", f"{_YANG}, LDS + FDS", {"age": "lds+fds"}),
         Variant("balanced_mse", "Balanced MSE", f"{_REN}, BMC", {"age": "balanced_mse"}),
         Variant("balanced_mse_gai", "Balanced MSE, Gaussian mixture", f"{_REN}, GAI", {"age": "balanced_mse_gai"}),
         Variant("balanced_mse_bni", "Balanced MSE, age bins", f"{_REN}, BNI", {"age": "balanced_mse_bni"}),
@@ -163,6 +167,8 @@ VARIANTS: Mapping[str, Variant] = {
         Variant("crt_cell", "Classifier re-training by cell", f"{_KANG}, cRT, over cells", {"resampling": "crt"}),
         Variant("cell_balanced", "Cell-balanced sampling", _SHEN, {"resampling": "cell_balanced"}),
         Variant("group_dro", "Group DRO over cells", _SAGAWA, {"resampling": "group_dro"}),
+        Variant("cmo", "Minority faces pasted into others", _PARK, {"resampling": "cmo"}),
+        Variant("minority_mixup", "Mixup with minority faces", _GALDRAN, {"resampling": "minority_mixup"}),
         Variant("cell_sqrt", "Square-root cell sampling", _MAHAJAN, {"resampling": "cell_balanced"}, _SQUARE_ROOT),
         Variant("cell_capped", "Capped cell sampling", _CAPPED, {"resampling": "cell_balanced"}, _CAP),
         Variant(

@@ -1,7 +1,7 @@
 """What a cure sees, and what it returns."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,27 @@ class Retraining:
 
 
 @dataclass(frozen=True)
+class Mixing:
+    """How a second face, the partner, is mixed into every face of a batch while the network trains.
+
+    Attributes:
+        probabilities: Probability of drawing each face as a partner, shape ``[rows]``, summing to 1.
+        kind: ``"paste"`` puts a box of the partner over the face (CutMix: Yun et al. 2019, arXiv 1905.04899);
+            ``"blend"`` averages the two (mixup: Zhang et al. 2018, arXiv 1710.09412).
+        share: The two parameters of the Beta distribution that the partner's share of the image is drawn from, once
+            for each batch.
+        chance: Probability that a batch is mixed.
+        unmixed_fraction: Share of the epochs, at the end, that mix nothing.
+    """
+
+    probabilities: FloatArray
+    kind: Literal["paste", "blend"]
+    share: tuple[float, float]
+    chance: float = 1.0
+    unmixed_fraction: float = 0.0
+
+
+@dataclass(frozen=True)
 class Resampling:
     """Which training faces are used, and how often.
 
@@ -129,6 +150,7 @@ class Resampling:
         retraining: A second stage that draws the same rows otherwise, or None.
         group_step: Step by which the weight of a gender × ethnicity × age-bin cell follows its loss (group DRO), or
             None for cells that weigh as they are drawn.
+        mixing: How faces drawn otherwise are mixed into these, or None for faces as they are.
         details: What was chosen, as JSON values.
     """
 
@@ -136,12 +158,18 @@ class Resampling:
     probabilities: FloatArray | None = None
     retraining: Retraining | None = None
     group_step: float | None = None
+    mixing: Mixing | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def draws(self) -> FloatArray:
         """Expected number of times that each of the faces is seen in an epoch, shape ``[rows]``."""
         return np.ones(len(self.rows)) if self.probabilities is None else self.probabilities * len(self.rows)
+
+    @property
+    def prior_known(self) -> bool:
+        """Whether the draws alone say how much each class counts in a loss."""
+        return self.group_step is None and self.mixing is None
 
 
 def require_every_class(counts: npt.ArrayLike, cure: str, names: tuple[str, ...] = ()) -> None:

@@ -7,12 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.imbalance.treatment import Mixing
 from components.training.augmentation import draw_changes, no_changes
 from components.training.images import Images
+from components.training.mixing import draw_mix, no_mix, pair_inputs
 from components.training.settings import AugmentationSettings
 
 _BATCHES_AHEAD = 2
 _VALIDATION_SEED = 0
+# Streams 1 to 6 of a batch's seed are those of the augmentation.
+_PARTNERS = 7
 # A range costs nothing to start; ``Dataset.counter`` traces two functions.
 _ENDLESS = np.iinfo(np.int64).max
 
@@ -45,6 +49,8 @@ def training_batches(
     probabilities: npt.NDArray[np.float64] | None = None,
     deferred_weights: Arrays | None = None,
     deferred_from_epoch: int = 0,
+    mixing: Mixing | None = None,
+    mixed_epochs: int = 0,
     first_step: int = 0,
 ) -> tuple[tf.data.Dataset, int]:
     """Return endless training batches and the number of steps in an epoch.
@@ -58,11 +64,14 @@ def training_batches(
             draws with replacement as there are faces; otherwise it is every face once, shuffled.
         deferred_weights: Weights that replace ``faces.weights`` from ``deferred_from_epoch`` on.
         deferred_from_epoch: First epoch, counted from 0, with the deferred weights.
+        mixing: How partners are drawn and mixed into the faces, or None. The faces are drawn as without.
+        mixed_epochs: How many epochs, from the first on, mix them.
         first_step: Steps to leave out, because a training that is taken up has made them.
 
     Returns:
         Batches ``(inputs, targets, weights)`` and the steps in an epoch. The inputs are those of
-        :func:`~components.training.augmentation.augment`, the images as uint8.
+        :func:`~components.training.augmentation.augment`, the images as uint8. With a mixing they are those of
+        :func:`~components.training.mixing.pair_inputs`, and targets and weights have a second column, the partners'.
     """
     count = len(faces.images)
     steps = -(-count // batch_size)
@@ -71,24 +80,38 @@ def training_batches(
     else:
         order = _drawn_indices(probabilities, batch_size, seed)
     columns = _columns(faces.targets, faces.weights, deferred_weights or faces.weights)
+    partner_chances = None if mixing is None else _cumulative(mixing.probabilities)
 
-    def changes(size: tf.Tensor, step: tf.Tensor) -> dict[str, tf.Tensor]:
+    def changes(size: tf.Tensor, own_seed: tf.Tensor) -> dict[str, tf.Tensor]:
         if not augmentation.enabled:
             return no_changes(size)
-        return draw_changes(size, faces.images.shape[1], augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
+        return draw_changes(size, faces.images.shape[1], augmentation, own_seed)
 
-    def make_batch(step: tf.Tensor, rows: tf.Tensor) -> _Batch:
-        inputs = {"images": _gather_images(faces.images, rows), **changes(tf.size(rows), step)}
+    def take(step: tf.Tensor, rows: tf.Tensor, own_seed: tf.Tensor) -> _Batch:
+        inputs = {"images": _gather_images(faces.images, rows), **changes(tf.size(rows), own_seed)}
         targets, weights, late = _gather(columns, rows)
         deferred = step >= deferred_from_epoch * steps
         return inputs, targets, {name: tf.where(deferred, late[name], value) for name, value in weights.items()}
+
+    def make_batch(step: tf.Tensor, rows: tf.Tensor) -> _Batch:
+        own_seed = tf.stack([tf.cast(seed, tf.int64), step])
+        batch = take(step, rows, own_seed)
+        if mixing is None:
+            return batch
+        partner_seed = tf.random.experimental.stateless_fold_in(own_seed, _PARTNERS)
+        partners = _draw(partner_chances, tf.size(rows), partner_seed)
+        mix = draw_mix(tf.size(rows), faces.images.shape[1], mixing, partner_seed)
+        mix["amount"] = tf.where(step < mixed_epochs * steps, mix["amount"], 0.0)
+        return _pair(batch, take(step, partners, partner_seed), mix)
 
     numbered = tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), order))
     return _prefetch(make_batch, numbered.skip(first_step) if first_step else numbered), steps
 
 
-def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
+def validation_batches(faces: Faces, batch_size: int, *, mixing: Mixing | None = None) -> tf.data.Dataset:
     """Return every face once, unchanged and in a shuffled order, as ``(inputs, targets, weights)``.
+
+    With a mixing there are the inputs that the model has for it, which change nothing.
 
     Manifests go by file name, so by age, and a loss that sets the ages of a batch against each other says little
     where they are alike. The order is always the same, so that validation losses compare.
@@ -97,7 +120,10 @@ def validation_batches(faces: Faces, batch_size: int) -> tf.data.Dataset:
 
     def make_batch(rows: tf.Tensor) -> _Batch:
         targets, weights = _gather(columns, rows)
-        return {"images": _gather_images(faces.images, rows), **no_changes(tf.size(rows))}, targets, weights
+        inputs = {"images": _gather_images(faces.images, rows), **no_changes(tf.size(rows))}
+        if mixing is not None:
+            inputs = pair_inputs(inputs, inputs, no_mix(tf.size(rows), faces.images.shape[1]))
+        return inputs, targets, weights
 
     order = np.random.default_rng(_VALIDATION_SEED).permutation(len(faces.images))
     return _prefetch(make_batch, tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
@@ -123,14 +149,29 @@ def _drawn_indices(probabilities: npt.NDArray[np.float64], batch_size: int, seed
     """Return endless batches of indices, an epoch being as many draws as there are faces."""
     count = len(probabilities)
     sizes = [batch_size] * (count // batch_size) + ([count % batch_size] if count % batch_size else [])
-    cumulative = tf.constant(np.cumsum(probabilities / probabilities.sum()), tf.float64)
+    cumulative = _cumulative(probabilities)
 
     def draw(step: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        points = tf.random.stateless_uniform([size], tf.stack([tf.cast(seed, tf.int64), step]), dtype=tf.float64)
-        return tf.minimum(tf.searchsorted(cumulative, points, side="right", out_type=tf.int64), count - 1)
+        return _draw(cumulative, size, tf.stack([tf.cast(seed, tf.int64), step]))
 
     epoch = tf.data.Dataset.from_tensor_slices(np.asarray(sizes, np.int64))
     return tf.data.Dataset.zip((tf.data.Dataset.range(_ENDLESS), epoch.repeat())).map(draw)
+
+
+def _cumulative(probabilities: npt.NDArray[np.float64]) -> tf.Tensor:
+    return tf.constant(np.cumsum(probabilities / probabilities.sum()), tf.float64)
+
+
+def _draw(cumulative: tf.Tensor, size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    points = tf.random.stateless_uniform([size], seed, dtype=tf.float64)
+    last = tf.size(cumulative, tf.int64) - 1
+    return tf.minimum(tf.searchsorted(cumulative, points, side="right", out_type=tf.int64), last)
+
+
+def _pair(faces: _Batch, partners: _Batch, mix: dict[str, tf.Tensor]) -> _Batch:
+    targets = {name: tf.concat([first, partners[1][name]], axis=1) for name, first in faces[1].items()}
+    weights = {name: tf.stack([first, partners[2][name]], axis=1) for name, first in faces[2].items()}
+    return pair_inputs(faces[0], partners[0], mix), targets, weights
 
 
 def _gather_images(images: Images, rows: tf.Tensor) -> tf.Tensor:

@@ -2,13 +2,32 @@
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from components.training.selection import SELECTION_METRICS
 from components.training.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
+
+State = Mapping[str, list[npt.NDArray[Any]]]
+"""What a callback knows, as arrays by name."""
+
+
+class Resumable(Protocol):
+    """A callback that knows something from one epoch to the next, and can go on in another process."""
+
+    def state(self) -> State:
+        """Return what it knows, so that it can be kept."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Take up what it knew; called when a training has begun, and a callback has begun anew."""
+        ...
 
 
 class ValidationScore(keras.callbacks.Callback):
@@ -32,6 +51,18 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         """Return the watched quantity, infinite where it is not a number."""
         value: float | None = super().get_monitor_value(logs)
         return math.inf if value is not None and math.isnan(value) else value
+
+    def state(self) -> State:
+        """Return what it has seen, and the best weights."""
+        seen = [math.nan if self.best is None else self.best, self.wait, self.best_epoch, self.stopped_epoch]
+        return {"seen": [np.array(seen)], "best_weights": self.best_weights or []}
+
+    def restore(self, state: State) -> None:
+        """Take up what it had seen."""
+        (seen,) = state["seen"]
+        self.best = None if math.isnan(seen[0]) else float(seen[0])
+        self.wait, self.best_epoch, self.stopped_epoch = (int(value) for value in seen[1:])
+        self.best_weights = list(state["best_weights"]) or None
 
 
 class EpochLog(keras.callbacks.Callback):

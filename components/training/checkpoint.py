@@ -20,12 +20,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.training.callbacks import Resumable, State
+
 _log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _CODE = ("evenface", "keras", "tensorflow-cpu", "tensorflow")
-_FACTS = ("stage", "first_epoch", "epoch", "step", "ended", "history", "watching")
-_GROUPS = ("variables", "metrics", "best_weights")
+_FACTS = ("stage", "first_epoch", "epoch", "step", "ended", "history")
 
 Weights = list[npt.NDArray[Any]]
 
@@ -44,8 +45,7 @@ class Progress:
         variables: All variables of the model and its optimizer, those of random generators included; none before
             the first step, when they are what the model was built with.
         metrics: Variables of the metrics, which say what an unfinished epoch has seen; none between epochs.
-        watching: What early stopping knows, apart from weights; None without early stopping.
-        best_weights: The weights that early stopping would bring back; None without.
+        callbacks: What the callbacks know, by the name of their class.
     """
 
     stage: int
@@ -56,8 +56,7 @@ class Progress:
     history: Mapping[str, list[float]]
     variables: Weights = field(default_factory=list)
     metrics: Weights = field(default_factory=list)
-    watching: Mapping[str, float | None] | None = None
-    best_weights: Weights | None = None
+    callbacks: Mapping[str, State] = field(default_factory=dict)
 
     @classmethod
     def beginning(cls, stage: int, epoch: int, history: Mapping[str, list[float]]) -> "Progress":
@@ -66,12 +65,13 @@ class Progress:
 
     def to_bytes(self) -> bytes:
         """Return a NumPy archive, whose checksums tell whether it is whole."""
-        arrays = {group: getattr(self, group) or [] for group in _GROUPS}
-        facts = {name: getattr(self, name) for name in _FACTS}
-        facts |= {"format": _FORMAT, "best": self.best_weights is not None}
-        named = {f"{group}/{index}": value for group in _GROUPS for index, value in enumerate(arrays[group])}
+        groups = {"variables": self.variables, "metrics": self.metrics}
+        known = {name: list(state) for name, state in self.callbacks.items()}
+        groups |= {f"{name}.{key}": values for name, state in self.callbacks.items() for key, values in state.items()}
+        facts = {"format": _FORMAT, "callbacks": known, **{name: getattr(self, name) for name in _FACTS}}
+        arrays = {f"{group}/{index}": value for group, values in groups.items() for index, value in enumerate(values)}
         content = io.BytesIO()
-        np.savez(content, allow_pickle=False, facts=np.array(json.dumps(facts)), **named)
+        np.savez(content, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
         return content.getvalue()
 
     @classmethod
@@ -86,12 +86,16 @@ class Progress:
                 facts = json.loads(str(archive["facts"]))
                 if facts.pop("format") != _FORMAT:
                     raise ValueError("another format")
-                names = sorted(archive.files, key=lambda name: int(name.rpartition("/")[2]) if "/" in name else -1)
-                groups = {group: [archive[name] for name in names if name.startswith(f"{group}/")] for group in _GROUPS}
+
+                def read(group: str) -> Weights:
+                    count = sum(name.startswith(f"{group}/") for name in archive.files)
+                    return [archive[f"{group}/{index}"] for index in range(count)]
+
+                known = facts.pop("callbacks")
+                callbacks = {name: {key: read(f"{name}.{key}") for key in keys} for name, keys in known.items()}
+                return cls(**facts, variables=read("variables"), metrics=read("metrics"), callbacks=callbacks)
         except (zipfile.BadZipFile, EOFError, KeyError, OSError, TypeError) as error:
             raise ValueError(str(error)) from error
-        best, has_best = groups.pop("best_weights"), facts.pop("best")
-        return cls(**facts, **groups, best_weights=best if has_best else None)  # type: ignore[arg-type] # JSON has no types
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class Keeping(keras.callbacks.Callback):
         checkpoint: Where to keep it; None keeps it in this process alone.
         progress: Where to take it up.
         epochs: The epoch at which the stage ends.
-        stopping: The early stopping of the stage, if it has one.
+        resumable: The stage's callbacks that know something, each of a class of its own.
 
     Attributes:
         progress: Where the training stands.
@@ -181,19 +185,20 @@ class Keeping(keras.callbacks.Callback):
         progress: Progress,
         *,
         epochs: int,
-        stopping: keras.callbacks.EarlyStopping | None,
+        resumable: Sequence[Resumable],
     ) -> None:
         super().__init__()
         self.progress = progress
-        self._checkpoint, self._epochs, self._stopping = checkpoint, epochs, stopping
+        self._checkpoint, self._epochs, self._resumable = checkpoint, epochs, resumable
         self._iteration: int | None = None  # At which the epoch began; None while none trains.
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Restore the model and early stopping, after what other callbacks began anew."""
+        """Restore the model and the callbacks, which have begun anew."""
         for variable, value in zip(self._variables(), self.progress.variables, strict=bool(self.progress.variables)):
             variable.assign(value)
-        if self._stopping is not None and self.progress.watching is not None:
-            vars(self._stopping).update(self.progress.watching, best_weights=self.progress.best_weights)
+        for callback in self._resumable:
+            if (state := self.progress.callbacks.get(type(callback).__name__)) is not None:
+                callback.restore(state)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Restore what an unfinished epoch has seen."""
@@ -227,13 +232,8 @@ class Keeping(keras.callbacks.Callback):
         self.progress = replace(self.progress, **{"metrics": [], **changes})
         if self._checkpoint is None:
             return
-        stopping, names = self._stopping, ("wait", "stopped_epoch", "best", "best_epoch")
-        self.progress = replace(
-            self.progress,
-            variables=_values(self._variables()),
-            watching=None if stopping is None else {name: _plain(getattr(stopping, name)) for name in names},
-            best_weights=None if stopping is None else stopping.best_weights,
-        )
+        known = {type(callback).__name__: callback.state() for callback in self._resumable}
+        self.progress = replace(self.progress, variables=_values(self._variables()), callbacks=known)
         self._checkpoint.write(self.progress)
 
     def _variables(self) -> Sequence[keras.Variable]:
@@ -245,10 +245,6 @@ class Keeping(keras.callbacks.Callback):
 
 def _values(variables: Sequence[keras.Variable]) -> Weights:
     return [np.copy(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None else float(value) if isinstance(value, float | np.floating) else int(value)
 
 
 def _counts_every_step(optimizer: keras.optimizers.Optimizer) -> bool:

@@ -18,6 +18,7 @@ from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
 from components.training.group_dro import GroupDRO
 from components.training.macro_f1 import MacroF1
+from components.training.mixing import Mix, MixedFaces, no_mix, pair_inputs
 from components.training.recipe import Recipe
 from components.training.settings import TrainingSettings
 from components.training.smoothing import SmoothedLoss
@@ -34,7 +35,7 @@ def build_compiled(data: TrainingData, recipe: Recipe, hyperparameters: Hyperpar
         hyperparameters: Dense layers, dropout and learning rate.
 
     Returns:
-        A model from the arguments of :func:`~components.training.augmentation.augment` to what the losses take: the
+        A model from the inputs of :func:`~components.training.batches.training_batches` to what the losses take: the
         network's outputs, or the scores that an output is read from.
     """
     strategy = distribution()
@@ -65,23 +66,28 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         synchronized=replicas > 1,
     )
     size = recipe.model.image_size
-    inputs = {
-        "images": keras.Input((size, size, 3), dtype="uint8", name="images"),
-        "transforms": keras.Input((6,), dtype="float32", name="transforms"),
-        "brightness": keras.Input((2,), dtype="float32", name="brightness"),
-    }
+    inputs = _face_inputs(size)
     augmentation = Augmentation(enabled=recipe.augmentation.enabled, name="augmentation")
-    outputs = network(augmentation(**inputs))
+    images = augmentation(**inputs)
+    if data.plan.mixing is not None:
+        partners = _face_inputs(size, "partner_")
+        mix = {name: keras.Input((width,), name=name) for name, width in (("box", 4), ("amount", 1))}
+        images = Mix(name="mix")(images, augmentation(**partners), **mix)
+        inputs = pair_inputs(inputs, partners, mix)
+    outputs = network(images)
     scores = {name: outputs.get(scores_key(name), outputs[name]) for name in OUTPUTS}
     if training.average_weights is not None:
         scores = WeightAverage(network, training.average_weights, name="average")(scores)
-    if data.plan.group_step is None:
-        model = keras.Model(inputs, scores, name="evenface_training")
+    name = "evenface_training"
+    if data.plan.mixing is not None:
+        model = MixedFaces(inputs, scores, name=name)
+    elif data.plan.group_step is None:
+        model = keras.Model(inputs, scores, name=name)
     else:
         model = GroupDRO(
             inputs,
             scores,
-            name="evenface_training",
+            name=name,
             step=data.plan.group_step,
             labels=data.labels,
             age_scale=data.age_scale,
@@ -91,6 +97,14 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         model, data, recipe, learning_rate(hyperparameters.learning_rate, training, steps_per_epoch(data, recipe))
     )
     return model
+
+
+def _face_inputs(size: int, prefix: str = "") -> dict[str, keras.KerasTensor]:
+    return {
+        "images": keras.Input((size, size, 3), dtype="uint8", name=f"{prefix}images"),
+        "transforms": keras.Input((6,), dtype="float32", name=f"{prefix}transforms"),
+        "brightness": keras.Input((2,), dtype="float32", name=f"{prefix}brightness"),
+    }
 
 
 def compile_model(
@@ -133,7 +147,10 @@ def create_variables(model: keras.Model, data: TrainingData) -> None:
     """
     model.optimizer.build(model.trainable_variables)
     targets = {name: values[:1] for name, values in data.train.targets.items()}
-    outputs = model({"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}, training=False)
+    inputs = {"images": tf.zeros([1, *data.train.images.shape[1:]], tf.uint8), **no_changes(1)}
+    if data.plan.mixing is not None:
+        inputs = pair_inputs(inputs, inputs, no_mix(1, data.train.images.shape[1]))
+    outputs = model(inputs, training=False)
     model.compute_loss(None, targets, outputs, training=False)
     model.compute_metrics(None, targets, outputs)
     model.reset_metrics()

@@ -12,11 +12,12 @@ from components.imbalance.plan import SecondStage, TrainingPlan
 from components.model.stages import freeze_body, normalise_head, renew_heads
 from components.training.averaging import averaged_weights
 from components.training.batches import training_batches, validation_batches
-from components.training.callbacks import EarlyStopping, ValidationScore
+from components.training.callbacks import EarlyStopping, Resumable, ValidationScore
 from components.training.checkpoint import Checkpoint, Keeping, Progress
 from components.training.compiled import compile_model, create_variables, steps_per_epoch, trained_network
 from components.training.data import TrainingData
 from components.training.devices import shared_batch
+from components.training.feature_smoothing import smoothed_features
 from components.training.recipe import Recipe
 from components.training.selection import watched_metric
 from components.training.settings import TrainingSettings
@@ -122,11 +123,14 @@ class _Fitting:
             stopping: What ends it early.
         """
         plan, wanted = self.data.plan, self.recipe.training.faces_per_step
-        validation = validation_batches(self.data.validation, shared_batch(len(self.data.validation.images), wanted))
+        checked = shared_batch(len(self.data.validation.images), wanted)
+        validation = validation_batches(self.data.validation, checked, mixing=plan.mixing)
+        smoothing = smoothed_features(self.model, self.data, wanted)
         steps = steps_per_epoch(self.data, self.recipe)
         progress = progress or Progress.beginning(stage, epochs.start, history or {})
         while True:
-            keeping = Keeping(self.checkpoint, progress, epochs=epochs.stop, stopping=stopping)
+            resumable: list[Resumable] = [*([stopping] if stopping else []), *smoothing]
+            keeping = Keeping(self.checkpoint, progress, epochs=epochs.stop, resumable=resumable)
             first, made = progress.epoch, progress.step
             batches, _ = training_batches(
                 self.data.train,
@@ -136,6 +140,8 @@ class _Fitting:
                 probabilities=plan.probabilities,
                 deferred_weights=plan.deferred_weights,
                 deferred_from_epoch=first_deferred_epoch(plan, len(epochs)),
+                mixing=plan.mixing,
+                mixed_epochs=mixed_epochs(plan, len(epochs)),
                 first_step=(first - epochs.start) * steps + made,
             )
             try:
@@ -149,7 +155,7 @@ class _Fitting:
                     validation_data=validation,
                     callbacks=[
                         ValidationScore(),
-                        *([stopping] if stopping else []),
+                        *resumable,
                         *averaged_weights(self.model),
                         *self.callbacks,
                         keeping,
@@ -185,3 +191,8 @@ def first_deferred_epoch(plan: TrainingPlan, epochs: int) -> int:
     if plan.deferred_weights is None:
         return 0
     return epochs - max(1, round(epochs * plan.deferred_fraction))
+
+
+def mixed_epochs(plan: TrainingPlan, epochs: int) -> int:
+    """Return how many epochs, from the first on, mix faces; 0 for a plan that mixes none."""
+    return 0 if plan.mixing is None else epochs - round(epochs * plan.mixing.unmixed_fraction)

@@ -106,7 +106,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(RequestError, match=r"no variant 'logit-adjusted' \(did you mean 'logit_adjusted'\?\)"):
         find_variant("logit-adjusted")
     with pytest.raises(
-        RequestError, match=r"no age cure 'ldam' .*: use one of balanced_mse, .*denseweight, dldl, ins, lds"
+        RequestError, match=r"no age cure 'ldam' .*: use one of balanced_mse, .*denseweight, dldl, fds, ins, lds"
     ):
         load_cure("age", "ldam")
     with pytest.raises(RequestError, match=r"no resampling cure 'downsampling' \(did you mean 'downsample'\?\)"):

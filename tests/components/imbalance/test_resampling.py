@@ -127,3 +127,21 @@ def test_the_second_stage_draws_classes_or_cells_equally_often_and_computes_its_
     np.testing.assert_allclose(
         list(plan.statistics.priors["ethnicity"].values()), np.bincount(train.faces["ethnicity"]) / 400
     )
+
+
+@pytest.mark.parametrize("balance", ["class", "cell"])
+@pytest.mark.parametrize("name", ["cmo", "minority_mixup"])
+def test_partners_show_classes_or_cells_equally_often_and_the_faces_stay_as_they_are(
+    name: str, balance: str, make_faces: MakeFaces
+) -> None:
+    train = make_faces()
+    plan = prepare(find_variant(name), SETTINGS.with_overrides({f"{name}.balance": balance}), train, AgeScale())
+    assert plan.probabilities is None
+    assert plan.mixing is not None
+    codes = train.faces["ethnicity"].to_numpy(int) if balance == "class" else train.cells()
+    # The weight of a face is 1 / (faces of its class), as in the authors' code.
+    expected = 1 / np.bincount(codes)[codes]
+    np.testing.assert_allclose(plan.mixing.probabilities, expected / expected.sum(), rtol=1e-12)
+    shares = np.bincount(train.faces["ethnicity"]) / 400
+    np.testing.assert_allclose(list(plan.statistics.priors["ethnicity"].values()), shares)
+    assert plan.statistics.output_priors["ethnicity"] is None

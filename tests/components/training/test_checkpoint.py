@@ -72,6 +72,8 @@ class Ending(keras.callbacks.Callback):
         ("drw", {"steps_per_execution": 2, "selection_metric": "score"}, [(0, 1), (2, 1)]),
         ("crt", {}, [(2, "end"), (3, 1), (4, "validation"), (4, 0)]),
         ("group_dro", {}, [(1, 1)]),
+        ("fds", {}, [(1, "end"), (2, 1)]),
+        ("cmo", {}, [(1, 2)]),
     ],
 )
 def test_an_interrupted_training_ends_as_if_nothing_had_happened(small_data, tmp_path, variant, training, ends):

@@ -6,6 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from components.dataset.manifest import Manifest
+from components.imbalance.fds import calibration, fds_window
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 from components.model import network as network_module
@@ -149,3 +150,45 @@ def test_the_second_stage_is_softmax_regression_on_the_frozen_features(small_dat
     kernel, bias = adam(start, gradients, taken, stage.learning_rate, epochs=1)
     np.testing.assert_allclose(done["ethnicity/kernel"], kernel, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(done["ethnicity/bias"], bias, rtol=1e-4, atol=1e-6)
+
+
+class CalibrationAtEnd(keras.callbacks.Callback):
+    """Keeps the calibration of the age after each epoch, and the features that all training faces have then."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.images, self.epochs = images, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        network = trained_network(self.model)
+        unit = network.get_layer("age")
+        features = keras.Model(network.input, unit.input)(self.images, training=False)
+        self.epochs.append((unit.scale.numpy(), unit.shift.numpy(), np.array(features, float)))
+
+
+def test_features_are_calibrated_after_each_epoch_by_running_statistics_of_all_training_faces(
+    small_data, tiny_backbone
+):
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
+        training=TrainingSettings(epochs=2, batch_size=32),
+    )
+    seed_everything(3, deterministic=True)
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("fds"), recipe)
+    model = build_compiled(data, recipe, Hyperparameters(learning_rate=0.01, dense_units=8))
+    seen = CalibrationAtEnd(np.asarray(data.train.images[:], np.float32))
+    fit_network(model, data, recipe, 3, [seen])
+    ages = manifests[0].faces["age"].to_numpy()
+    means, variances = np.zeros((80, 8)), np.zeros((80, 8))
+    for kept, (scale, shift, features) in zip((0.0, 0.9), seen.epochs, strict=True):
+        for age in np.unique(ages):
+            own = features[ages == age]
+            means[age - 1] = kept * means[age - 1] + (1 - kept) * own.mean(axis=0)
+            variances[age - 1] = kept * variances[age - 1] + (1 - kept) * own.var(axis=0, ddof=int(len(own) > 1))
+        filled = np.bincount(ages, minlength=81)[1:] > 0
+        # A feature whose variance is rounding alone may be taken for one that varies.
+        clear = (variances > 1e-6) | (variances == 0)
+        for ours, expected in zip((scale, shift), calibration(means, variances, filled, fds_window()), strict=True):
+            np.testing.assert_allclose(ours[clear], expected[clear], rtol=1e-3, atol=1e-4)
+    assert np.abs(seen.epochs[1][1]).max() > 0.01
