@@ -13,6 +13,7 @@ from pipeline.commands.run import run
 from pipeline.commands.schedule import schedule_app
 from pipeline.commands.submit import submit
 from pipeline.commands.variants import variants
+from pipeline.platforms.local.interruption import Interrupted
 
 app = typer.Typer(
     name="evenface",
@@ -39,13 +40,14 @@ app.add_typer(schedule_app, name="schedule")
 def main() -> None:
     """Run the command line; an expected failure prints one sentence.
 
-    The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid.
+    The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid, and 128 plus its number when a
+    signal ended it (130 for Ctrl-C).
     """
     try:
         app()
     except EvenfaceError as error:
         sys.stderr.write(f"evenface: {error}\n")
         sys.exit(2 if isinstance(error, RequestError) else 1)
-    except KeyboardInterrupt:
-        sys.stderr.write("evenface: interrupted: run the same command again, and finished stages are not repeated.\n")
-        sys.exit(130)
+    except Interrupted as stopped:
+        sys.stderr.write(f"evenface: {stopped}: run the same command again, and finished stages are not repeated.\n")
+        sys.exit(128 + stopped.number)

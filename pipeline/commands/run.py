@@ -69,33 +69,48 @@ def run(
 
         estimate_here(faces, settings)
         return
-    fingerprint = faces.fingerprint()
 
     from pipeline.definition import build_pipeline
+    from pipeline.platforms.local.interruption import interruptible
+    from pipeline.platforms.local.lock import locked
     from pipeline.platforms.local.run_locally import run_locally
+    from pipeline.platforms.local.run_record import Request, recorded
     from pipeline.platforms.local.threads import share_processors
 
-    executor = _executor(runner, image, settings)
-    folder = RunFolder(output or Path("runs") / options.preset)
-    settings = _with_absolute_paths(settings)
-    runs, searches = len(settings.runs()), len(settings.tuned_variants())
-    share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
-    started = time.monotonic()
-    console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
-    comparison = run_locally(
-        build_pipeline(settings, executor.image, share),
-        faces.absolute(),
-        fingerprint,
-        folder,
-        executor,
-        reads=[
-            path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
-        ],
-        writes=[*_downloads(settings), *_logs(settings)],
-        cache=cache,
-        show=lambda line: typer.echo(line, file=console),
-    )
-    show_results(comparison, folder, time.monotonic() - started)
+    with interruptible():
+        executor = _executor(runner, image, settings)
+        fingerprint = faces.fingerprint(settings.preprocess.limits)
+        folder = RunFolder(output or Path("runs") / options.preset)
+        settings = _with_absolute_paths(settings)
+        runs, searches = len(settings.runs()), len(settings.tuned_variants())
+        share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
+        request = Request(
+            source=faces.name,
+            preset=options.preset,
+            config=options.config,
+            overrides=tuple(options.overrides or ()),
+            runner=runner.value,
+        )
+        started = time.monotonic()
+        console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
+        with locked(folder), recorded(folder, request, fingerprint) as recording:
+            comparison = run_locally(
+                build_pipeline(settings, executor.image, share),
+                faces.absolute(),
+                fingerprint,
+                folder,
+                executor,
+                reads=[
+                    path.resolve()
+                    for path in (faces.path, Path(settings.model.backbone_weights))
+                    if path and path.exists()
+                ],
+                writes=[*_downloads(settings), *_logs(settings)],
+                cache=cache,
+                show=lambda line: typer.echo(line, file=console),
+                recording=recording,
+            )
+        show_results(comparison, folder, time.monotonic() - started)
 
 
 def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":

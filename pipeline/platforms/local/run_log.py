@@ -4,10 +4,11 @@ import re
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import TextIO
+from typing import Literal, TextIO
 
 from components.errors import ArtifactError, DataError, RequestError
 from components.logs import PREFIX
+from pipeline.platforms.local.run_record import StageTiming
 from pipeline.platforms.submission import RunFailedError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -24,6 +25,7 @@ class RunLog:
     Attributes:
         failed_stage: The first stage that failed, or None.
         cause: Why, in one sentence.
+        stages: The tasks that have ended, in order.
     """
 
     encoding = "utf-8"
@@ -31,6 +33,7 @@ class RunLog:
     def __init__(self, file: TextIO, show: Callable[[str], None]) -> None:
         self.failed_stage: str | None = None
         self.cause = ""
+        self.stages: list[StageTiming] = []
         self._file = file
         self._show = show
         self._rest = ""
@@ -50,6 +53,10 @@ class RunLog:
         """Flush the file."""
         self._file.flush()
 
+    def silence(self) -> None:
+        """Show no more lines: what an interrupted run still says is of no use to who interrupted it."""
+        self._show = lambda line: None
+
     def isatty(self) -> bool:
         """Return False: nothing here needs colours."""
         return False
@@ -66,6 +73,7 @@ class RunLog:
             self._finish(_stage(match[1]), succeeded=match[2] == "SUCCESS")
         elif match := _CACHED.search(stripped):
             self._show(f"✓ {_stage(match[1])} (unchanged since an earlier run)")
+            self.stages.append(StageTiming(stage=_stage(match[1]), outcome="reused", seconds=0.0))
         elif match := _ERROR.match(stripped):
             self._last_error = match[2] if match[1] in _EXPLAINED else f"{match[1]}: {match[2]}"
 
@@ -73,6 +81,8 @@ class RunLog:
         starts = self._started.get(stage) or [time.monotonic()]
         seconds = time.monotonic() - starts.pop(0)
         self._show(f"{'✓' if succeeded else '✗'} {stage} ({seconds:.0f} s)")
+        ended: Literal["done", "failed"] = "done" if succeeded else "failed"
+        self.stages.append(StageTiming(stage=stage, outcome=ended, seconds=round(seconds, 2)))
         if not succeeded and self.failed_stage is None:
             self.failed_stage = stage
             self.cause = self._last_error or (
