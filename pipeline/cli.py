@@ -10,6 +10,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.predict import predict
 from pipeline.commands.report import report
 from pipeline.commands.run import run
+from pipeline.commands.runs import runs_app
 from pipeline.commands.schedule import schedule_app
 from pipeline.commands.submit import submit
 from pipeline.commands.variants import variants
@@ -35,6 +36,7 @@ for command, example in (
 ):
     app.command(example.split()[0], epilog=f"Example: evenface {example}")(command)
 app.add_typer(schedule_app, name="schedule")
+app.add_typer(runs_app, name="runs")
 
 
 def main() -> None:

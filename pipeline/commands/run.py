@@ -78,9 +78,9 @@ def run(
     from pipeline.platforms.local.threads import share_processors
 
     with interruptible():
-        executor = _executor(runner, image, settings)
-        fingerprint = faces.fingerprint(settings.preprocess.limits)
         folder = RunFolder(output or Path("runs") / options.preset)
+        executor = _executor(runner, image, settings, folder)
+        fingerprint = faces.fingerprint(settings.preprocess.limits)
         settings = _with_absolute_paths(settings)
         runs, searches = len(settings.runs()), len(settings.tuned_variants())
         share = share_processors({"tune": searches, "train": runs, "evaluate": runs})
@@ -113,11 +113,11 @@ def run(
         show_results(comparison, folder, time.monotonic() - started)
 
 
-def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":
+def _executor(runner: Runner, image: str | None, settings: "Settings", folder: RunFolder) -> "Executor":
     if runner is Runner.DOCKER:
         from pipeline.platforms.local.docker_executor import DockerExecutor
 
-        return DockerExecutor.open(image or settings.platform.docker.image, settings.platform.docker)
+        return DockerExecutor.open(image or settings.platform.docker.image, settings.platform.docker, folder.lock)
     from pipeline.platforms.local.executor import SubprocessExecutor
 
     if image is not None:

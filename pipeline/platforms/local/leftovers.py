@@ -32,16 +32,14 @@ def sweep(folder: RunFolder, cache: VerifiedCache) -> int:
             cache.remove(key)
         else:
             known |= {Path(path).parent for path in proof.artifacts}
-    stale = [task for task in folder.artifacts.glob("[!.]*/*") if task.resolve() not in known]
+    above = {parent for path in known for parent in path.parents}
+    stale = [path for run in folder.artifacts.resolve().glob("[!.]*") for path in _unknown(run, known, above)]
     stale += _holders(folder.path)
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    for run in folder.artifacts.glob("[!.]*/"):
-        if not any(run.iterdir()):
-            run.rmdir()
     return len(stale) + _remove_abandoned_scratch()
 
 
@@ -82,6 +80,15 @@ def _remove_abandoned_scratch() -> int:
                 os.close(descriptor)
                 count += 1
     return count
+
+
+def _unknown(path: Path, known: set[Path], above: set[Path]) -> Iterator[Path]:
+    """Yield what lies at or below a path and neither belongs to a known folder nor contains one."""
+    if path in above:
+        for inner in path.iterdir():
+            yield from _unknown(inner, known, above)
+    elif path not in known:
+        yield path
 
 
 def _holders(folder: Path) -> Iterator[Path]:

@@ -8,13 +8,14 @@ stays until its logs and its exit code are read and its declared outputs are see
 import codecs
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from docker.client import DockerClient
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 from kfp.local import docker_task_handler
 
@@ -27,19 +28,63 @@ _NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClas
 """Artifacts that consist only of metadata: KFP writes no file for them."""
 
 
+class StageContainers:
+    """The containers of a run's stages."""
+
+    def __init__(self) -> None:
+        self._running: list[Container] = []
+        self._stopped = False
+        # A signal's handler runs in the main thread, in the middle of whatever that does.
+        self._lock = RLock()
+
+    def stop(self) -> None:
+        """Remove the containers that run, and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for container in running:
+            with suppress(DockerException):
+                container.remove(v=True, force=True)
+
+    def start(self, container: Container) -> None:
+        """Start a container.
+
+        Raises:
+            DockerException: If it can't be started, or none is any more.
+        """
+        with self._lock:
+            if self._stopped:
+                raise DockerException("the run was ended")
+            self._running.append(container)
+        container.start()
+
+    def run(
+        self, client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
+    ) -> int:
+        """Run a command in a container; see :func:`run_stage_container`."""
+        return run_stage_container(client, image, command, volumes, start=self.start, **arguments)
+
+
 @contextmanager
-def guarded_stages() -> Iterator[None]:
+def guarded_stages() -> Iterator[StageContainers]:
     """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts."""
     original = docker_task_handler.run_docker_container
-    docker_task_handler.run_docker_container = run_stage_container
+    stages = StageContainers()
+    docker_task_handler.run_docker_container = stages.run
     try:
-        yield
+        yield stages
     finally:
         docker_task_handler.run_docker_container = original
 
 
 def run_stage_container(
-    client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
+    client: DockerClient,
+    image: str,
+    command: Sequence[str],
+    volumes: dict[str, Any],
+    *,
+    start: Callable[[Container], None] = Container.start,
+    **arguments: Any,
 ) -> int:
     """Run a command in a container, print its output and return its exit code.
 
@@ -50,6 +95,7 @@ def run_stage_container(
         image: Image that the engine holds.
         command: The command; KFP's executor input in it names the declared outputs.
         volumes: Mounts in the form of docker's ``volumes``.
+        start: Starts the container.
         arguments: Further arguments of docker's ``containers.create``.
 
     Returns:
@@ -60,7 +106,7 @@ def run_stage_container(
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     try:
         container = client.containers.create(image=image, command=list(command), volumes=volumes, **arguments)
-        container.start()
+        start(container)
         for line in _lines(container.logs(stream=True, follow=True)):
             print(line, flush=True)  # noqa: T201 - KFP's runner reads what its tasks print
             tail.append(line)
@@ -72,7 +118,8 @@ def run_stage_container(
         return 125
     finally:
         if container is not None:
-            container.remove(v=True, force=True)
+            with suppress(NotFound):  # A run that is ended removes it, too.
+                container.remove(v=True, force=True)
     if exit_code:
         _explain_exit(exit_code, tail, killed_for_memory=killed_for_memory, limit=arguments.get("mem_limit"))
         return exit_code

@@ -31,7 +31,7 @@ class Proof(Contract):
     """For each artifact's path, its digest."""
 
 
-class VerifiedCache(kfp_cache.LocalCache):
+class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no types
     """A cache of finished stages that gives back only what was made.
 
     Args:
@@ -77,8 +77,8 @@ class VerifiedCache(kfp_cache.LocalCache):
         if not _matches(str(self._entry(key)), proof.entry):
             changed.append("record")
         if changed:
-            names = ", ".join(Path(path).name for path in changed)
-            self._show(f"! {self._tasks[key]}: {names} was changed on disk since it was made, so it is made again")
+            names = " and ".join(Path(path).name for path in changed)
+            self._show(f"! {self._tasks[key]}: {names} changed on disk after it was made, so it is made again")
             return None
         outputs: dict[str, Any] | None = super().get(key)
         self.digests |= proof.artifacts
@@ -104,11 +104,13 @@ class VerifiedCache(kfp_cache.LocalCache):
         yield from {path.name.split(".")[0] for path in self._root.glob("*.json")}
 
     def read_proof(self, key: str) -> Proof | None:
-        """Return an entry's proof, or None where there is none that can be read."""
+        """Return an entry's proof, or None where there is none that can be read, or it is of another run's folder."""
         try:
-            return Proof.read(self._proof(key))
+            proof = Proof.read(self._proof(key))
         except ArtifactError:
             return None
+        # A run folder that was moved or copied names the artifacts of the old place.
+        return proof if all(Path(path).is_relative_to(self._root.parent) for path in proof.artifacts) else None
 
     def remove(self, key: str) -> None:
         """Remove an entry."""
