@@ -146,13 +146,15 @@ class _Ids:
 
     def settle(self, faces: pd.DataFrame) -> pd.DataFrame:
         """Number the copies by their paths: any of them may stand for any other, since their bytes are the same."""
-        if self._copies:
-            places = ["image_id", "shard", "row"]
-            copied = faces[faces["content_hash"].isin({content_hash for content_hash, _ in self._copies})]
-            names = copied["file_name"].str.rpartition("/")[2]
-            for _, group in copied.groupby([copied["content_hash"], names]):
-                faces.loc[group.index, places] = group.sort_values(["shard", "row"])[places].to_numpy()
-        return faces
+        if not self._copies:
+            return faces
+        copied = faces[faces["content_hash"].isin({content_hash for content_hash, _ in self._copies})]
+        names = copied["file_name"].str.rpartition("/")[2]
+        order = np.arange(len(faces))
+        for _, group in copied.groupby([copied["content_hash"], names]):
+            order[group.index] = group.sort_values(["shard", "row"]).index
+        places = ("image_id", "shard", "row")
+        return faces.assign(**{name: faces[name].take(order).set_axis(faces.index) for name in places})
 
 
 def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:

@@ -84,7 +84,7 @@ def runs(context: typer.Context, below: Below = Path("runs")) -> None:
         typer.echo(f"There is no run in {below}.")
 
 
-@runs_app.command("clean")
+@runs_app.command("clean", epilog="Example: evenface runs clean --older-than 30d --dry-run")
 def clean(
     older_than: Annotated[str, typer.Option(help="Age from which on runs go, in hours, days or weeks: 12h, 30d, 8w.")],
     below: Below = Path("runs"),

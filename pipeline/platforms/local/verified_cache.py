@@ -64,7 +64,7 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
         stage = component_name.removeprefix(_PREFIX).replace("-", "_")
         kept = {name: value for name, value in arguments.items() if (stage, name) != (_NAMED_BY_FINGERPRINT, "source")}
         key: str = super().compute_key(component_name, image, full_command, kept, env_vars, custom_cache_key)
-        run = ", ".join(str(arguments[name]) for name in ("variant", "seed") if name in arguments)
+        run = ", ".join(_shown(arguments[name]) for name in ("variant", "seed") if name in arguments)
         self._tasks[key] = f"{stage} ({run})" if run else stage
         return key
 
@@ -146,3 +146,8 @@ def _matches(path: str, digest: str) -> bool:
         return digest_of(path) == digest
     except OSError:
         return False
+
+
+def _shown(argument: Any) -> str:
+    """Return a task's argument as text; KFP makes a float of every number."""
+    return f"{argument:g}" if isinstance(argument, float) else str(argument)
