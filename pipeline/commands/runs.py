@@ -109,9 +109,8 @@ def clean(
         if descriptor is not None:
             os.close(descriptor)
         freed, count = freed + size, count + 1
-        typer.echo(
-            f"{'would go' if dry_run else 'removed  '} {path} ({run.latest.astimezone():%Y-%m-%d}, {_show_size(size)})"
-        )
+        done = "would go" if dry_run else "removed"
+        typer.echo(f"{done:<9} {path} ({run.latest.astimezone():%Y-%m-%d}, {_show_size(size)})")
     typer.echo(f"{count} run{'' if count == 1 else 's'}, {_show_size(freed)}{' (dry run)' if dry_run else ''}")
 
 

@@ -12,7 +12,7 @@ from pipeline.platforms.local.lock import take_lock
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.verified_cache import VerifiedCache
 
-_SCRATCH_PREFIX = "evenface-"
+_SCRATCH_PREFIX = "evenface-scratch-"
 
 
 def sweep(folder: RunFolder, cache: VerifiedCache) -> int:

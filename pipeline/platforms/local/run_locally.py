@@ -63,8 +63,8 @@ def run_locally(
     artifacts.mkdir(parents=True, exist_ok=True)
     parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
     stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=show)
-    if count := sweep(folder, stages):
-        show(f"Removed {count} leftovers of runs that did not finish")
+    if sweep(folder, stages):
+        show("Removed what runs that did not finish had left behind")
     with folder.log.open("w", encoding="utf-8") as file, scratch():
         log = RunLog(file, show)
         recording.stages = log.stages
