@@ -87,7 +87,7 @@ class DockerExecutor:
                 self.stop()
 
     def stop(self) -> None:
-        """Remove the containers that run, and start no more."""
+        """End the containers that run, and start no more."""
         if self._stages is not None:
             self._stages.stop()
 

@@ -15,7 +15,7 @@ from threading import RLock
 from typing import Any
 
 from docker.client import DockerClient
-from docker.errors import DockerException, NotFound
+from docker.errors import DockerException
 from docker.models.containers import Container
 from kfp.local import docker_task_handler
 
@@ -38,13 +38,14 @@ class StageContainers:
         self._lock = RLock()
 
     def stop(self) -> None:
-        """Remove the containers that run, and start no more."""
+        """Kill the containers that run, and start no more; whoever runs them removes them."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
         for container in running:
+            # The shell that is a container's first process would not pass on a request to end.
             with suppress(DockerException):
-                container.remove(v=True, force=True)
+                container.kill()
 
     def start(self, container: Container) -> None:
         """Start a container.
@@ -118,8 +119,7 @@ def run_stage_container(
         return 125
     finally:
         if container is not None:
-            with suppress(NotFound):  # A run that is ended removes it, too.
-                container.remove(v=True, force=True)
+            container.remove(v=True, force=True)
     if exit_code:
         _explain_exit(exit_code, tail, killed_for_memory=killed_for_memory, limit=arguments.get("mem_limit"))
         return exit_code

@@ -85,18 +85,23 @@ def test_what_was_made_is_reused_and_what_was_changed_is_made_again(runs):
     assert runs.run()[1:] == ([], [])
 
 
-def test_without_reuse_all_is_made_anew_and_what_nobody_refers_to_is_swept(runs):
+def test_without_reuse_all_is_made_anew_and_is_what_the_next_run_reuses(runs):
     runs.run()
-    assert runs.run(reuse=False)[1] == ["preprocess", "train"]
-    assert runs.run()[1] == []
+    (only(runs.root, "inner") / "more").touch()
+    assert runs.run(reuse=False)[1:] == (["preprocess", "train"], [])
+    assert runs.run()[1:] == ([], [])
+
+
+def test_what_no_entry_refers_to_is_swept_with_the_drafts_and_nothing_else(runs):
+    runs.run()
     runs.cache.forget("train")
-    (runs.folder.path / "models").mkdir()
-    (runs.folder.path / "models" / ".42.abcd_123").mkdir()
-    (runs.folder.path / ".mine.folder").mkdir()
-    assert sweep(runs.folder, runs.cache) >= 3  # The first run, the forgotten task, a draft.
-    assert sorted(path.name for path in runs.root.glob("*/*")) == ["preprocess"]
+    models = runs.folder.path / "models"
+    for draft in (models / ".42.abcd_123" / "42", runs.folder.path / ".mine.folder"):
+        draft.mkdir(parents=True)
+    assert sweep(runs.folder, runs.cache) >= 2
+    assert [path.name for path in runs.root.glob("small-*/*")] == ["preprocess"]
     assert sorted(path.name for path in runs.folder.path.iterdir()) == [".mine.folder", ".pipeline", "models"]
-    assert not list((runs.folder.path / "models").iterdir())
+    assert not list(models.iterdir())
     assert runs.run()[1] == ["train"]
 
 
