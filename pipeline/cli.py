@@ -1,5 +1,6 @@
 """The command line: ``evenface …``."""
 
+import signal
 import sys
 
 import typer
@@ -53,3 +54,7 @@ def main() -> None:
     except Interrupted as stopped:
         sys.stderr.write(f"evenface: {stopped}: run the same command again, and finished stages are not repeated.\n")
         sys.exit(128 + stopped.number)
+    except SystemExit as ended:
+        if ended.code == 128 + signal.SIGINT:  # Typer's answer to Ctrl-C, which is silent.
+            sys.stderr.write("evenface: interrupted.\n")
+        raise

@@ -13,6 +13,7 @@ import typer
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -62,22 +63,21 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
-    settings = options.read(source)
-    faces = options.require_source(settings, "folder or archive")
-    if estimate:
-        from pipeline.estimate.estimate import estimate_here
-
-        estimate_here(faces, settings)
-        return
-
-    from pipeline.definition import build_pipeline
-    from pipeline.platforms.local.interruption import interruptible
-    from pipeline.platforms.local.lock import locked
-    from pipeline.platforms.local.run_locally import run_locally
-    from pipeline.platforms.local.run_record import Request, recorded
-    from pipeline.platforms.local.threads import share_processors
-
     with interruptible():
+        settings = options.read(source)
+        faces = options.require_source(settings, "folder or archive")
+        if estimate:
+            from pipeline.estimate.estimate import estimate_here
+
+            estimate_here(faces, settings)
+            return
+
+        from pipeline.definition import build_pipeline
+        from pipeline.platforms.local.lock import locked
+        from pipeline.platforms.local.run_locally import run_locally
+        from pipeline.platforms.local.run_record import Request, recorded
+        from pipeline.platforms.local.threads import share_processors
+
         folder = RunFolder(output or Path("runs") / options.preset)
         executor = _executor(runner, image, settings, folder)
         fingerprint = faces.fingerprint(settings.preprocess.limits)

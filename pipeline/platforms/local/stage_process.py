@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from threading import RLock
@@ -97,5 +97,6 @@ class StageProcesses:
 
     def _tell_guard(self, line: str) -> None:
         assert self._guard is not None and self._guard.stdin is not None  # noqa: S101, PT018 - it runs
-        self._guard.stdin.write(line + "\n")
-        self._guard.stdin.flush()
+        with suppress(BrokenPipeError):  # Somebody killed it.
+            self._guard.stdin.write(line + "\n")
+            self._guard.stdin.flush()
