@@ -15,6 +15,7 @@ from kfp.local import cache as kfp_cache
 from components.contract import Contract
 from components.digests import digest_of
 from components.errors import ArtifactError
+from components.files import atomic_path
 from pipeline.platforms.submission import Show
 
 _PREFIX = "comp-"
@@ -50,6 +51,7 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
         self._reuse = reuse
         self._show = show
         self._tasks: dict[str, str] = {}
+        self._damaged: dict[str, Proof] = {}
 
     def compute_key(
         self,
@@ -79,14 +81,29 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
         if changed:
             names = " and ".join(Path(path).name for path in changed)
             self._show(f"! {self._tasks[key]}: {names} changed on disk after it was made, so it is made again")
+            self._damaged[key] = proof
             return None
         outputs: dict[str, Any] | None = super().get(key)
         self.digests |= proof.artifacts
         return outputs
 
     def put(self, key: str, outputs: dict[str, Any]) -> None:
-        """Keep a stage's outputs and the digests of its artifacts."""
-        digests = {path: digest_of(path) for path in _paths(outputs)}
+        """Keep a stage's outputs and the digests of its artifacts.
+
+        Where a stage was repeated because of damage and made the same again, the new artifacts move to the old places:
+        later stages, whose keys name these, remain valid.
+        """
+        artifacts = _artifacts(outputs)
+        digests = {artifact.path: digest_of(artifact.path) for artifact in artifacts}
+        damaged = self._damaged.pop(key, Proof(entry="", artifacts={})).artifacts
+        if damaged and _by_name(damaged) == _by_name(digests):
+            places = {Path(path).name: path for path in damaged}
+            for artifact in artifacts:
+                place = places[Path(artifact.path).name]
+                with atomic_path(place) as draft:
+                    Path(artifact.path).rename(draft)
+                artifact.uri = place
+            digests = damaged
         self.digests |= digests
         self._proof(key).unlink(missing_ok=True)
         super().put(key, outputs)
@@ -135,10 +152,15 @@ def cached_in(cache: VerifiedCache) -> Iterator[None]:
         kfp_cache.get_local_cache = original
 
 
-def _paths(outputs: Mapping[str, Any]) -> list[str]:
-    """Return the paths of the artifacts among a stage's outputs; some consist of metadata alone."""
+def _artifacts(outputs: Mapping[str, Any]) -> list[dsl.Artifact]:
+    """Return the artifacts among a stage's outputs, except those that consist of metadata alone."""
     values = [item for value in outputs.values() for item in (value if isinstance(value, list) else [value])]
-    return [value.path for value in values if isinstance(value, dsl.Artifact) and Path(value.path).exists()]
+    return [value for value in values if isinstance(value, dsl.Artifact) and Path(value.path).exists()]
+
+
+def _by_name(digests: Mapping[str, str]) -> dict[str, str]:
+    """Return the digest of each of a stage's artifacts by its name, which is the last part of its path."""
+    return {Path(path).name: digest for path, digest in digests.items()}
 
 
 def _matches(path: str, digest: str) -> bool:
