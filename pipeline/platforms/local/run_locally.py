@@ -64,7 +64,7 @@ def run_locally(
     parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
     stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=show)
     if sweep(folder, stages):
-        show("Removed what runs that did not finish had left behind")
+        show("Removed leftovers of earlier runs")
     with folder.log.open("w", encoding="utf-8") as file, scratch():
         log = RunLog(file, show)
         recording.stages = log.stages

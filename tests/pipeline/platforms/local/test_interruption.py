@@ -93,7 +93,7 @@ def test_an_interrupted_run_says_one_line_and_leaves_nothing(project, tmp_path, 
         arguments[-1] = "preprocess.synthetic.faces=400"
         again = run_cli(*arguments, "--set", "preprocess.max_reject_fraction=0", TMPDIR=str(tmp_path / "tmp"))
         assert again.returncode == 1
-        assert "Removed what runs that did not finish had left behind" in again.stdout
+        assert "Removed leftovers of earlier runs" in again.stdout
         assert read_json(folder.record)["outcome"] == "failed"
         assert [stage["outcome"] for stage in read_json(folder.record)["stages"]] == ["failed"]
         assert "Stage preprocess failed: " in read_json(folder.record)["cause"]
