@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from components.files import read_json
+from components.sources.source import FolderSource
+from components.sources.synthetic import generate
+from components.sources.synthetic_settings import SyntheticSettings
 from pipeline.platforms.local.lock import locked
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -119,11 +122,10 @@ def test_a_second_run_in_a_folder_says_who_holds_it(command, tmp_path):
         """The lock is free again."""
 
 
-def test_a_source_that_changes_after_the_run_began_fails_it_and_is_cached_by_nobody(command, tmp_path, monkeypatch):
-    from components.sources.source import FolderSource, parse_source
-    from components.sources.synthetic import generate
-    from components.sources.synthetic_settings import SyntheticSettings
-
+@pytest.mark.parametrize(("parts", "stage"), [(1, "preprocess"), (2, "merge_parts")])
+def test_a_source_that_changes_after_the_run_began_fails_it_and_is_cached_by_nobody(
+    command, tmp_path, monkeypatch, parts, stage
+):
     faces, folder = tmp_path / "faces", RunFolder(tmp_path / "run")
     faces.mkdir()
     for name, content in generate(SyntheticSettings(faces=20, image_side=16, smallest_cell=0, broken_files=0)):
@@ -136,9 +138,11 @@ def test_a_source_that_changes_after_the_run_began_fails_it_and_is_cached_by_nob
         return fingerprint
 
     monkeypatch.setattr(FolderSource, "fingerprint", fingerprint_and_change)
-    failed = command("run", "--output", folder.path, "--source", faces, "--set", "preprocess.min_side=16")
+    settings = ("preprocess.min_side=16", f"preprocess.parts={parts}")
+    options = [option for setting in settings for option in ("--set", setting)]
+    failed = command("run", "--output", folder.path, "--source", faces, *options)
     assert failed.code == 1
-    assert "Stage preprocess failed: The source " in failed.sentence
+    assert f"Stage {stage} failed: The source {faces} " in failed.sentence
     assert "changed after the run had begun: leave it alone" in failed.sentence
-    assert not list(folder.cache.iterdir())
-    assert parse_source(str(faces)).is_visible_here
+    # An entry without its proof does not count.
+    assert not list(folder.cache.glob("*.proof.json"))
