@@ -1,4 +1,4 @@
-"""Digests of the files in a folder: who receives the folder can tell that nothing in it was changed."""
+"""Digests of what is on disk: who receives it can tell that nothing in it was changed."""
 
 import hashlib
 import os
@@ -11,12 +11,34 @@ DIGESTS_FILE = "digests.json"
 """The SHA-256 of every other file in the folder, in hexadecimal, by its path relative to the folder."""
 
 
+def digest_of(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, or of the sorted names and digests of all files below a folder.
+
+    Args:
+        path: A file or a folder. Empty folders inside it don't count.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: If something can't be read.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    listing = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        listing.update(f"{digest_of(file)}  {file.relative_to(path).as_posix()}\n".encode())
+    return listing.hexdigest()
+
+
 def compute_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Return the SHA-256 of every file in a folder but ``digests.json``, by relative path, in the paths' order."""
     root = Path(folder)
     files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
     files.pop(DIGESTS_FILE, None)
-    return {name: _sha256(files[name]) for name in sorted(files)}
+    return {name: digest_of(files[name]) for name in sorted(files)}
 
 
 def write_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
@@ -44,8 +66,3 @@ def verify_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
                 remedy="rerun the stage that wrote it, or fetch it again",
             )
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +12,17 @@ from typing import Any
 
 from components.errors import ArtifactError
 
+_HOLDER = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
+"""Name of a temporary directory beside a target, as ``mkdtemp`` completes it."""
+
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``target``; what is written there replaces ``target`` if the block succeeds.
 
     What is created at the temporary path may be a file or a directory. If the block raises,
-    it is removed and ``target`` stays unchanged.
+    it is removed and ``target`` stays unchanged. All of it is on the disk before it gets its name, so that a machine
+    that loses its power leaves nothing under ``target`` that is empty or cut short.
 
     Args:
         target: Final path. Its parent directory is created.
@@ -31,12 +36,41 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         draft = holder / target.name
         yield draft
+        _flush(draft)
         if target.is_dir() and not target.is_symlink():
             # A directory can't be replaced in one call, and KFP creates some output directories in advance.
             shutil.rmtree(target)
         draft.replace(target)
+        _flush_entry(target.parent)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def is_holder(path: Path) -> bool:
+    """Say whether a directory is one that :func:`atomic_path` made and, killed, did not remove."""
+    match = _HOLDER.fullmatch(path.name)
+    if match is None or path.is_symlink() or not path.is_dir():
+        return False
+    return all(entry.name == match[1] for entry in path.iterdir())
+
+
+def _flush(path: Path) -> None:
+    """Bring a file, or a directory with all that is in it, from the system's memory to the disk."""
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                _flush_entry(Path(folder, name))
+            _flush_entry(Path(folder))
+    elif path.exists():  # If not, the rename will say so.
+        _flush_entry(path)
+
+
+def _flush_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

@@ -1,5 +1,6 @@
 """The command line: ``evenface …``."""
 
+import signal
 import sys
 
 import typer
@@ -10,9 +11,11 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.predict import predict
 from pipeline.commands.report import report
 from pipeline.commands.run import run
+from pipeline.commands.runs import runs_app
 from pipeline.commands.schedule import schedule_app
 from pipeline.commands.submit import submit
 from pipeline.commands.variants import variants
+from pipeline.platforms.local.interruption import Interrupted
 
 app = typer.Typer(
     name="evenface",
@@ -34,18 +37,24 @@ for command, example in (
 ):
     app.command(example.split()[0], epilog=f"Example: evenface {example}")(command)
 app.add_typer(schedule_app, name="schedule")
+app.add_typer(runs_app, name="runs")
 
 
 def main() -> None:
     """Run the command line; an expected failure prints one sentence.
 
-    The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid.
+    The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid, and 128 plus its number when a
+    signal ended it (130 for Ctrl-C).
     """
     try:
         app()
     except EvenfaceError as error:
         sys.stderr.write(f"evenface: {error}\n")
         sys.exit(2 if isinstance(error, RequestError) else 1)
-    except KeyboardInterrupt:
-        sys.stderr.write("evenface: interrupted: run the same command again, and finished stages are not repeated.\n")
-        sys.exit(130)
+    except Interrupted as stopped:
+        sys.stderr.write(f"evenface: {stopped}: run the same command again, and finished stages are not repeated.\n")
+        sys.exit(128 + stopped.number)
+    except SystemExit as ended:
+        if ended.code == 128 + signal.SIGINT:  # Typer's answer to Ctrl-C, which is silent.
+            sys.stderr.write("evenface: interrupted.\n")
+        raise

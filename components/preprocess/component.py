@@ -18,7 +18,7 @@ def preprocess(
 
     Args:
         source: Folder, archive, gs:// URI of either, or "synthetic".
-        source_fingerprint: Identity of the source's content; part of the cache key.
+        source_fingerprint: Identity of the source's content before the run; part of the cache key, and checked.
         settings: The settings section `preprocess`.
         images: Parquet shards with the image bytes as received.
         manifest: One row per face.
@@ -31,7 +31,8 @@ def preprocess(
 
     log_to_console()
     section = PreprocessSettings.from_parameter(settings)
-    facts = run(source, section, images.path, manifest.path, rejects.path, summary.path)
+    outputs = images.path, manifest.path, rejects.path, summary.path
+    facts = run(source, section, *outputs, source_fingerprint)
     manifest.metadata.update(facts, source_fingerprint=source_fingerprint)
 
 
@@ -77,7 +78,7 @@ def merge_parts(
     Args:
         parts: All parts of the source.
         source: The source that they were read from.
-        source_fingerprint: Identity of the source's content; part of the cache key.
+        source_fingerprint: Identity of the source's content before the run; part of the cache key, and checked.
         settings: The settings section `preprocess`.
         images: Parquet shards with the image bytes as received.
         manifest: One row per face.
@@ -91,5 +92,5 @@ def merge_parts(
     log_to_console()
     section = PreprocessSettings.from_parameter(settings)
     outputs = images.path, manifest.path, rejects.path, summary.path
-    facts = run([part.path for part in parts], source, section, *outputs)
+    facts = run([part.path for part in parts], source, section, *outputs, source_fingerprint)
     manifest.metadata.update(facts, source_fingerprint=source_fingerprint)

@@ -22,6 +22,7 @@ from components.preprocess.near_copies import group_near_copies
 from components.preprocess.parts import read_parts
 from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
+from components.sources.source import parse_source
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def preprocess(
     manifest_path: str,
     rejects_path: str,
     summary_path: str,
+    source_fingerprint: str = "",
 ) -> dict[str, Any]:
     """Read the source, verify and label every face, drop and undersample faces, pack the images.
 
@@ -51,16 +53,17 @@ def preprocess(
         rejects_path: Rejects to write: every file that is not in the manifest, and why.
         summary_path: JSON to write: the steps' counts, the distributions before and after, the
             correlations of the labels, the rejects by reason, the copies whose labels conflict.
+        source_fingerprint: What the source's fingerprint was before the run; empty if nobody took it.
 
     Returns:
         ``fingerprint`` and the numbers of ``files``, ``faces``, ``faults`` and ``rejected`` files.
 
     Raises:
         RequestError: If the source does not exist. Nothing is written then.
-        DataError: If the source is refused or damaged, has no faces or too many faulty files, or if
-            a class has no face left. Nothing is written then.
+        DataError: If the source is refused or damaged, has changed since the run began, has no faces or too many
+            faulty files, or if a class has no face left. Nothing is written then.
     """
-    outputs = images_path, manifest_path, rejects_path, summary_path
+    outputs = images_path, manifest_path, rejects_path, summary_path, source_fingerprint
     return _prepare(examine_source(source, settings), source, settings, *outputs)
 
 
@@ -72,6 +75,7 @@ def merge_parts(
     manifest_path: str,
     rejects_path: str,
     summary_path: str,
+    source_fingerprint: str = "",
 ) -> dict[str, Any]:
     """Join the parts of a source, and from there on do what :func:`preprocess` does, with the same bytes as result.
 
@@ -83,16 +87,17 @@ def merge_parts(
         manifest_path: Manifest to write.
         rejects_path: Rejects to write.
         summary_path: JSON to write.
+        source_fingerprint: What the source's fingerprint was before the run.
 
     Returns:
         As :func:`preprocess`.
 
     Raises:
         ArtifactError: If a part is missing or damaged, or if the parts listed different files. Nothing is written then.
-        DataError: If the source has no faces or too many faulty files, or if a class has no face left. Nothing
-            is written then.
+        DataError: If the source has changed since the run began, has no faces or too many faulty files, or if a class
+            has no face left. Nothing is written then.
     """
-    outputs = images_path, manifest_path, rejects_path, summary_path
+    outputs = images_path, manifest_path, rejects_path, summary_path, source_fingerprint
     return _prepare(read_parts(parts), source, settings, *outputs)
 
 
@@ -104,12 +109,15 @@ def _prepare(
     manifest_path: str,
     rejects_path: str,
     summary_path: str,
+    source_fingerprint: str = "",
 ) -> dict[str, Any]:
     """Pack and select the faces among the examined files of a source."""
     with atomic_path(images_path) as draft:
         reading = pack(files, source, settings, draft)
+        fingerprint = reading.fingerprint
+        parse_source(source).check_unchanged(source_fingerprint, fingerprint, settings.limits)
         faces, removed, steps = _select(reading, settings)
-        manifest = _manifest(faces, reading.fingerprint, settings)
+        manifest = _manifest(faces, fingerprint, settings)
         _check(manifest)
     manifest.write(manifest_path)
     rejects = pd.concat([reading.rejects, removed])

@@ -19,6 +19,7 @@ from components.errors import DataError
 from components.preprocess.examination import Examined
 from components.preprocess.near_copies import HASH_BYTES, Hashes
 from components.preprocess.settings import PreprocessSettings
+from components.sources.fingerprint import common_root, content_fingerprint
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.utkface import NAME_PATTERN, NameLabels
 
@@ -65,11 +66,10 @@ class Reading:
         """The identity of the data: SHA-256 over the name and content of every file that could be a face."""
         columns = ["file_name", "content_hash"]
         candidates = self.rejects[self.rejects["reason"].isin(CANDIDATES)]
-        parts = (part[columns].itertuples(index=False, name=None) for part in (self.faces, candidates))
-        digest = hashlib.sha256()
-        for file_name, content_hash in merge(*parts):
-            digest.update(f"{file_name}\0{content_hash}\n".encode())
-        return digest.hexdigest()
+        parts = [part[columns] for part in (self.faces, candidates) if len(part)]
+        ends = [part["file_name"].iloc[end] for part in parts for end in (0, -1)]
+        files = merge(*(part.itertuples(index=False, name=None) for part in parts))
+        return content_fingerprint(files, common_root(min(ends), max(ends)) if ends else "")
 
 
 def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
@@ -87,6 +87,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     """
     faces, rejects = TableBuilder(_FACES), TableBuilder(_REJECTS)
     names: set[str] = set()
+    ids = _Ids()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
         for count, (name, content_hash, perceptual_hash, examined, content) in enumerate(files, 1):
             verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
@@ -94,7 +95,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
             if isinstance(verdict, Fault):
                 rejects.add((name, content_hash, verdict.reason, verdict.detail))
             else:
-                image_id = _image_id(name, content_hash)
+                image_id = ids.give(name, content_hash)
                 place = shards.add(image_id, content)
                 labels = verdict.age, verdict.gender, verdict.race
                 faces.add((name, content_hash, image_id, *place, *labels, perceptual_hash))
@@ -105,7 +106,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     hashes = _hashes(table["perceptual_hash"])
     table = table.drop_columns("perceptual_hash")
     reading = Reading(
-        table.to_pandas(split_blocks=True, self_destruct=True),
+        ids.settle(table.to_pandas(split_blocks=True, self_destruct=True)),
         rejects.build().sort_by([("file_name", "ascending"), ("content_hash", "ascending")]).to_pandas(),
         hashes,
     )
@@ -120,9 +121,40 @@ def _hashes(column: pa.ChunkedArray) -> Hashes:
     return words[hashes.offset :][: len(hashes)]
 
 
-def _image_id(file_name: str, content_hash: str) -> str:
-    """Return a short name for a face that depends on its path and its content alone."""
-    return hashlib.sha256(f"{content_hash}\0{file_name}".encode()).hexdigest()[:20]
+class _Ids:
+    """Gives each face a short name that depends on its content and its own file name alone.
+
+    Folders don't count, because the same faces may be packed with them or without. Where faces have the same content
+    and the same file name, in different folders, they are numbered.
+    """
+
+    def __init__(self) -> None:
+        # Eight bytes each: there may be millions.
+        self._given: set[int] = set()
+        self._copies: Counter[tuple[str, str]] = Counter()
+
+    def give(self, path: str, content_hash: str) -> str:
+        """Return the name of the face that has just been read."""
+        name = path.rpartition("/")[2]
+        digest = hashlib.sha256(f"{content_hash}\0{name}".encode())
+        short = int.from_bytes(digest.digest()[:8], "big")
+        if short in self._given:
+            self._copies[content_hash, name] += 1
+            digest.update(f"\0{self._copies[content_hash, name]}".encode())
+        self._given.add(short)
+        return digest.hexdigest()[:20]
+
+    def settle(self, faces: pd.DataFrame) -> pd.DataFrame:
+        """Number the copies by their paths: any of them may stand for any other, since their bytes are the same."""
+        if not self._copies:
+            return faces
+        copied = faces[faces["content_hash"].isin({content_hash for content_hash, _ in self._copies})]
+        names = copied["file_name"].str.rpartition("/")[2]
+        order = np.arange(len(faces))
+        for _, group in copied.groupby([copied["content_hash"], names]):
+            order[group.index] = group.sort_values(["shard", "row"]).index
+        places = ("image_id", "shard", "row")
+        return faces.assign(**{name: faces[name].take(order).set_axis(faces.index) for name in places})
 
 
 def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:

@@ -4,6 +4,7 @@ Parsing reads no content and imports no heavy library, so that the command line 
 """
 
 import hashlib
+import re
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -13,14 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from components.errors import RequestError
+from components.errors import DataError, RequestError
 from components.gs_uri import GsUri, is_gs_uri
 from components.sources.archive import ARCHIVE_SUFFIXES, is_archive_name, list_archive
+from components.sources.fingerprint import common_root, content_fingerprint
 from components.sources.folder import list_folder
 from components.sources.limits import SourceLimits
 from components.sources.ordered_map import map_in_order
 from components.sources.source_file import ListedFile, SourceFile
 from components.sources.synthetic_settings import SyntheticSettings
+
+_LIMITS = SourceLimits()
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_source(text: str) -> "Source":
@@ -72,13 +77,41 @@ class Source(ABC):
         return str(self.path.resolve()) if self.path else self.name
 
     @abstractmethod
-    def fingerprint(self) -> str:
+    def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
         """Return the identity of the content, so that caches hit exactly when the data is the same.
+
+        A folder and an archive of the same faces have the same one. A bucket is not downloaded for it, so it has its
+        own.
+
+        Args:
+            limits: Limits on what is read.
 
         Raises:
             RequestError: If the source does not exist or can't be read.
-            DataError: If a bucket does not exist or can't be read.
+            DataError: If a bucket does not exist or can't be read, or if an archive is refused or damaged.
         """
+
+    def check_unchanged(self, fingerprint: str, content: str, limits: SourceLimits) -> None:
+        """Check that what a stage has read is what the run was started for.
+
+        Args:
+            fingerprint: From :meth:`fingerprint`, before the run. Anything else is a name that the user vouches for.
+            content: The :func:`components.sources.fingerprint.content_fingerprint` of what was read.
+            limits: Limits on what is read.
+
+        Raises:
+            DataError: If the source has changed in between.
+        """
+        if _FINGERPRINT.fullmatch(fingerprint) and fingerprint != self._fingerprint_after(content, limits):
+            raise DataError(
+                f"The source {self.name} changed after the run had begun",
+                remedy="leave it alone until preprocess has read it, and run again",
+            )
+
+    def _fingerprint_after(self, content: str, limits: SourceLimits) -> str:
+        """Return the fingerprint now that the source has been read."""
+        del limits
+        return content
 
     @abstractmethod
     def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
@@ -113,7 +146,7 @@ class Source(ABC):
 class SyntheticSource(Source):
     """Faces made on the spot. The settings determine them, and every cache key includes the settings anyway."""
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
         """Return the source's name."""
         return self.name
 
@@ -131,7 +164,7 @@ class BucketSource(Source):
 
     uri: GsUri
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
         """Return the SHA-256 of the objects' names, generations and checksums."""
         from components.sources.bucket import list_blobs
 
@@ -139,6 +172,10 @@ class BucketSource(Source):
         for blob in list_blobs(self.uri):
             digest.update(f"{blob.name}\0{blob.generation}\0{blob.crc32c}\0".encode())
         return digest.hexdigest()
+
+    def _fingerprint_after(self, content: str, limits: SourceLimits) -> str:
+        # Each object was read in the generation that was listed, so another listing shows whether one has changed.
+        return self.fingerprint(limits)
 
     def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
         """Yield the objects, sorted by name, or the files of the archive."""
@@ -154,7 +191,7 @@ class BucketSource(Source):
 
 
 class _LocalSource(Source):
-    """A source on a disk, identified by the names and contents of its files."""
+    """A source on a disk, identified by the names and contents of its faces."""
 
     _type: ClassVar[int]  # The type of file that it has to be, as in a file's mode.
 
@@ -166,20 +203,17 @@ class _LocalSource(Source):
     def is_visible_here(self) -> bool:
         return _mode(self.name) != 0
 
-    def fingerprint(self) -> str:
-        self._check()
-        digest = hashlib.sha256()
-        with _failure_explained(self.path):
-            for file in self._files():
-                with _failure_explained(file), file.open("rb") as stream:
-                    content = hashlib.file_digest(stream, "sha256").digest()
-                name = file.relative_to(self.path).as_posix()
-                digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
-        return digest.hexdigest()
-
-    @abstractmethod
-    def _files(self) -> Iterable[Path]:
-        """Return the files, sorted."""
+    def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
+        # The files are those of preprocess: what it would read, or would reject though it looks like a face.
+        files: list[tuple[str, str]] = []
+        for listed in self.list_files(limits, SyntheticSettings()):
+            file = listed.read()
+            if file.fault is None:
+                files.append((file.name, hashlib.sha256(file.content).hexdigest()))
+            elif file.fault.reason.is_candidate:
+                files.append((file.name, ""))
+        files.sort()
+        return content_fingerprint(files, common_root(files[0][0], files[-1][0]) if files else "")
 
     def _check(self) -> None:
         if not self.is_visible_here:
@@ -201,9 +235,6 @@ class FolderSource(_LocalSource):
         self._check()
         return list_folder(self.path, limits)
 
-    def _files(self) -> Iterable[Path]:
-        return sorted(item for item in self.path.rglob("*") if item.is_file())
-
 
 class ArchiveSource(_LocalSource):
     """Every file in a zip or tar."""
@@ -221,9 +252,6 @@ class ArchiveSource(_LocalSource):
     def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
         """Read the stream."""
         return (file.fetched() for file in files)
-
-    def _files(self) -> Iterable[Path]:
-        return [self.path]
 
 
 def _mode(name: str) -> int:

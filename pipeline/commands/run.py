@@ -13,6 +13,7 @@ import typer
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -62,54 +63,69 @@ def run(
     ] = True,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
-    settings = options.read(source)
-    faces = options.require_source(settings, "folder or archive")
-    if estimate:
-        from pipeline.estimate.estimate import estimate_here
+    with interruptible():
+        settings = options.read(source)
+        faces = options.require_source(settings, "folder or archive")
+        if estimate:
+            from pipeline.estimate.estimate import estimate_here
 
-        estimate_here(faces, settings)
-        return
-    fingerprint = faces.fingerprint()
+            estimate_here(faces, settings)
+            return
 
-    from pipeline.definition import build_pipeline
-    from pipeline.hooks import telling_of_failure
-    from pipeline.platforms.local.run_locally import run_locally
-    from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
+        from pipeline.definition import build_pipeline
+        from pipeline.hooks import telling_of_failure
+        from pipeline.platforms.local.lock import locked
+        from pipeline.platforms.local.run_locally import run_locally
+        from pipeline.platforms.local.run_record import Request, recorded
+        from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
 
-    executor = _executor(runner, image, settings)
-    folder = RunFolder(output or Path("runs") / options.preset)
-    settings = _with_absolute_paths(settings)
-    runs, searches = len(settings.runs()), len(settings.tuned_variants())
-    parallelism = settings.platform.parallelism
-    share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
-    if (parallelism or 0) > SIDE_BY_SIDE:
-        typer.echo(
-            f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.", err=True
+        folder = RunFolder(output or Path("runs") / options.preset)
+        executor = _executor(runner, image, settings, folder)
+        fingerprint = faces.fingerprint(settings.preprocess.limits)
+        settings = _with_absolute_paths(settings)
+        runs, searches = len(settings.runs()), len(settings.tuned_variants())
+        parallelism = settings.platform.parallelism
+        share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
+        if (parallelism or 0) > SIDE_BY_SIDE:
+            typer.echo(
+                f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.",
+                err=True,
+            )
+        request = Request(
+            source=faces.name,
+            preset=options.preset,
+            config=options.config,
+            overrides=tuple(options.overrides or ()),
+            runner=runner.value,
         )
-    started = time.monotonic()
-    console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
-    tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
-    comparison = tell(run_locally)(
-        build_pipeline(settings, executor.image, share),
-        faces.absolute(),
-        fingerprint,
-        folder,
-        executor,
-        reads=[
-            path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
-        ],
-        writes=[*_downloads(settings), *_logs(settings)],
-        cache=cache,
-        show=lambda line: typer.echo(line, file=console),
-    )
-    show_results(comparison, folder, time.monotonic() - started)
+        started = time.monotonic()
+        console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
+        tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
+        with locked(folder), recorded(folder, request, fingerprint) as recording:
+            comparison = tell(run_locally)(
+                build_pipeline(settings, executor.image, share),
+                faces.absolute(),
+                fingerprint,
+                folder,
+                executor,
+                reads=[
+                    path.resolve()
+                    for path in (faces.path, Path(settings.model.backbone_weights))
+                    if path and path.exists()
+                ],
+                writes=[*_downloads(settings), *_logs(settings)],
+                cache=cache,
+                show=lambda line: typer.echo(line, file=console),
+                recording=recording,
+            )
+        show_results(comparison, folder, time.monotonic() - started)
 
 
-def _executor(runner: Runner, image: str | None, settings: "Settings") -> "Executor":
+def _executor(runner: Runner, image: str | None, settings: "Settings", folder: RunFolder) -> "Executor":
     if runner is Runner.DOCKER:
         from pipeline.platforms.local.docker_executor import DockerExecutor
 
-        return DockerExecutor.open(image or settings.platform.docker.image, settings.platform.docker)
+        return DockerExecutor.open(image or settings.platform.docker.image, settings.platform.docker, folder.lock)
     from pipeline.platforms.local.executor import SubprocessExecutor
 
     if image is not None:

@@ -12,6 +12,7 @@ from pipeline.commands.compile import compiled_to_send
 from pipeline.commands.options import PipelineOptions, PlatformTarget, with_options
 
 if TYPE_CHECKING:
+    from components.sources.limits import SourceLimits
     from components.sources.source import Source
 
 
@@ -49,7 +50,7 @@ def submit(
         estimate_on(target, faces, settings)
         return
     with compiled_to_send(settings, target, faces) as compiled:
-        fingerprint = source_fingerprint or _fingerprint(faces)
+        fingerprint = source_fingerprint or _fingerprint(faces, settings.preprocess.limits)
         name = run_name or _name_run(options.preset)
         submission = prepare_submission(settings, compiled, faces.name, fingerprint, name)
         if dry_run:
@@ -62,13 +63,13 @@ def submit(
                 compiled.platform.submit(submission, typer.echo, wait=wait)
 
 
-def _fingerprint(source: "Source") -> str:
+def _fingerprint(source: "Source", limits: "SourceLimits") -> str:
     if not source.is_visible_here:
         raise RequestError(
             f"The source {source.name} can't be seen from here",
             remedy="check --source, or pass --source-fingerprint for a path that only the stages can see",
         )
-    return source.fingerprint()
+    return source.fingerprint(limits)
 
 
 def _name_run(preset: str) -> str:

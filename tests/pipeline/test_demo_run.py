@@ -170,12 +170,31 @@ def test_the_trials_have_a_row_per_trial_and_epoch(demo_run):
     assert not trials.duplicated(["variant", "trial", "epoch"]).any()
 
 
+def test_the_run_says_how_it_went(demo_run):
+    record = json.loads(demo_run.folder.record.read_text())
+    recommended = demo_run.comparison["recommended"]
+    assert (record["outcome"], record["standing"]) == ("done", recommended["standing"])
+    assert record["recommended"] == recommended["variant"]
+    assert record["started"] < record["ended"]
+    assert record["request"] == {
+        "source": "synthetic",
+        "preset": "demo",
+        "config": None,
+        "overrides": [],
+        "runner": "subprocess",
+    }
+    stages = [stage["stage"] for stage in record["stages"] if stage["outcome"] == "done" and stage["seconds"] > 0]
+    assert stages.count("train") == stages.count("evaluate") == len(VARIANTS)
+    assert 1e8 < record["peak_memory_bytes"] < 1e11
+
+
 def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
     again = run_cli("run", "--preset", "demo", "--output", demo_run.folder.path)
     assert again.returncode == 0
     for stage in ("preprocess", "build_test_set", "split", "tune", "train", "evaluate", "compare", "recommend"):
         assert f"✓ {stage} (unchanged since an earlier run)" in again.stdout
     assert "▸" not in again.stdout
+    assert {stage["outcome"] for stage in json.loads(demo_run.folder.record.read_text())["stages"]} == {"reused"}
     assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
 
 

@@ -2,12 +2,10 @@
 
 import os
 import shutil
-import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import kfp.local
@@ -15,10 +13,12 @@ from docker.client import DockerClient
 from docker.types import DeviceRequest, Mount
 
 from pipeline.platforms.local.docker_image import DockerImage, check_current, connect, find_image
+from pipeline.platforms.local.lock import take_lock
 from pipeline.platforms.local.settings import DockerSettings
-from pipeline.platforms.local.stage_container import guarded_stages
+from pipeline.platforms.local.stage_container import StageContainers, guarded_stages
 
 _RUN_LABEL = "evenface.run"
+_LOCK_LABEL = "evenface.lock"
 _PASSED_ON = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_PROJECT",
@@ -40,13 +40,20 @@ class DockerExecutor:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image has another one.
     """
 
-    def __init__(self, image: DockerImage, settings: DockerSettings) -> None:
+    def __init__(self, image: DockerImage, settings: DockerSettings, lock: Path | None = None) -> None:
         self.image = image.id
         self._settings = settings
+        self._lock = lock
+        self._stages: StageContainers | None = None
 
     @classmethod
-    def open(cls, reference: str, settings: DockerSettings) -> "DockerExecutor":
+    def open(cls, reference: str, settings: DockerSettings, lock: Path | None = None) -> "DockerExecutor":
         """Check that the engine answers and that the image holds this checkout's sources.
+
+        Args:
+            reference: Name of the image.
+            settings: What a container may use.
+            lock: File whose lock the run holds: by it, a later run knows whether its containers are still wanted.
 
         Raises:
             RequestError: If no engine answers, or the image is missing or stale.
@@ -54,7 +61,7 @@ class DockerExecutor:
         with closing(connect()) as client:
             image = find_image(client, reference)
         check_current(image)
-        return cls(image, settings)
+        return cls(image, settings, lock)
 
     @contextmanager
     def runner(self, reads: list[Path], writes: list[Path]) -> Iterator[kfp.local.DockerRunner]:
@@ -67,10 +74,22 @@ class DockerExecutor:
         """
         for directory in writes:
             directory.mkdir(parents=True, exist_ok=True)
-        run = uuid.uuid4().hex
-        with closing(connect()) as client, guarded_stages(), _stopped_at_the_end(client, run):
+        labels = {_RUN_LABEL: uuid.uuid4().hex}
+        if self._lock is not None:
+            labels[_LOCK_LABEL] = str(self._lock.resolve())
+        with closing(connect()) as client, guarded_stages() as stages:
+            _remove_abandoned(client, labels.get(_LOCK_LABEL))
+            self._stages = stages
             arguments = self._arguments(client.info(), reads, writes)
-            yield kfp.local.DockerRunner(labels={_RUN_LABEL: run}, **arguments)
+            try:
+                yield kfp.local.DockerRunner(labels=labels, **arguments)
+            finally:
+                self.stop()
+
+    def stop(self) -> None:
+        """End the containers that run, and start no more."""
+        if self._stages is not None:
+            self._stages.stop()
 
     def _arguments(self, engine: dict[str, Any], reads: list[Path], writes: list[Path]) -> dict[str, Any]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -103,6 +122,17 @@ def passes_gpus(engine: dict[str, Any]) -> bool:
     return Path("/dev/nvidiactl").exists() and ("nvidia" in engine.get("Runtimes", {}) or hook is not None)
 
 
+def _remove_abandoned(client: DockerClient, own_lock: str | None) -> None:
+    """Remove the containers of killed runs: those under this run's own lock, and those whose lock nobody holds."""
+    for container in client.containers.list(all=True, filters={"label": _LOCK_LABEL}):
+        lock = container.labels[_LOCK_LABEL]
+        descriptor = None if lock == own_lock else take_lock(Path(lock))
+        if lock == own_lock or descriptor is not None:
+            container.remove(v=True, force=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _caller(engine: dict[str, Any]) -> tuple[str, list[str]]:
     """Return the container's user, so that results belong to the caller, and its capabilities."""
     rootless = any("rootless" in option for option in engine.get("SecurityOptions") or [])
@@ -110,26 +140,3 @@ def _caller(engine: dict[str, Any]) -> tuple[str, list[str]]:
         # Root in a rootless engine's container is the caller. Root can read other users' folders, as it can outside.
         return "0:0", ["DAC_OVERRIDE"]
     return f"{os.getuid()}:{os.getgid()}", []
-
-
-@contextmanager
-def _stopped_at_the_end(client: DockerClient, run: str) -> Iterator[None]:
-    """Remove the run's containers at the end and on an interrupt.
-
-    KFP waits in threads that an interrupt does not reach, until their containers end.
-    """
-
-    def remove() -> None:
-        for container in client.containers.list(all=True, filters={"label": f"{_RUN_LABEL}={run}"}):
-            container.remove(v=True, force=True)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        remove()
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        remove()

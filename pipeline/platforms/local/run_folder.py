@@ -16,7 +16,11 @@ class RunFolder:
         validation: ``predictions/validation/<variant>/<seed>.parquet``, on the validation faces.
         data: Manifests, rejects, trials and the stages' summaries.
         log: Everything that the stages printed.
-        state: KFP's own folder: artifacts, cache, unfinished searches.
+        record: How the latest run in the folder went, as JSON, whether it ended well or not.
+        state: What the next run may reuse: artifacts, cache, unfinished searches.
+        artifacts: KFP's own folder in it.
+        cache: The cache of finished stages.
+        lock: File whose lock the process holds that runs in the folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,4 +34,8 @@ class RunFolder:
         self.validation = path / "predictions" / "validation"
         self.data = path / "data"
         self.log = path / "run.log"
+        self.record = path / "run.json"
         self.state = path / ".pipeline"
+        self.artifacts = self.state / "artifacts"
+        self.cache = self.artifacts / ".kfp_cache"
+        self.lock = self.state / "lock"

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,11 +13,15 @@ import kfp.local
 from kfp import dsl
 
 from components.compare.contract import Comparison
-from components.digests import verify_digests
+from components.digests import digest_of, verify_digests
 from components.files import atomic_path
 from pipeline.platforms.local.executor import Executor
+from pipeline.platforms.local.interruption import interruptible
+from pipeline.platforms.local.leftovers import scratch, sweep
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_log import RunLog
+from pipeline.platforms.local.run_record import Recording
+from pipeline.platforms.local.verified_cache import VerifiedCache, cached_in
 from pipeline.platforms.submission import RunFailedError, Show
 
 
@@ -32,6 +36,7 @@ def run_locally(
     writes: list[Path],
     cache: bool,
     show: Show,
+    recording: Recording,
 ) -> Comparison:
     """Run the pipeline with KFP's local runner and collect what it made.
 
@@ -45,20 +50,41 @@ def run_locally(
         writes: Absolute paths of directories that the stages write to, besides the run's own.
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
         show: Called with each line that a user should see while it runs.
+        recording: Told how each stage ended, and what the run found.
 
     Raises:
         RunFailedError: If a stage failed or did not leave an output that it declares.
+        Interrupted: If somebody ended it; no stage runs any more then.
     """
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    state = folder.state.resolve()
+    state, artifacts = folder.state.resolve(), folder.artifacts.resolve()
     # A Docker engine that has to create the folder does so as root.
-    (state / "artifacts").mkdir(parents=True, exist_ok=True)
+    artifacts.mkdir(parents=True, exist_ok=True)
     parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
-    with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, [state, *writes]) as runner:
-        kfp.local.init(runner, pipeline_root=str(state / "artifacts"), enable_caching=cache)
-        outputs = _run(pipeline, parameters, RunLog(file, show), folder)
-    return collect(outputs, list(pipeline.component_spec.outputs), folder)
+    stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=show)
+    if sweep(folder, stages):
+        show("Removed leftovers of earlier runs")
+    with folder.log.open("w", encoding="utf-8") as file, scratch():
+        log = RunLog(file, show)
+        recording.stages = log.stages
+
+        def stop() -> None:
+            log.silence()
+            executor.stop()
+
+        with executor.runner(reads, [state, *writes]) as runner, interruptible(stop), cached_in(stages):
+            # The cache decides by itself what is reused.
+            kfp.local.init(runner, pipeline_root=str(artifacts), enable_caching=True)
+            try:
+                outputs = _run(pipeline, parameters, log, folder)
+            except RunFailedError:
+                if log.failed_stage == "merge_parts":
+                    # The parts may hold what the source was changed to; only together they show it.
+                    stages.forget("read_part")
+                raise
+        recording.comparison = collect(outputs, list(pipeline.component_spec.outputs), folder, stages.digests)
+    return recording.comparison
 
 
 def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
@@ -89,13 +115,26 @@ def _logged_to(stream: TextIO) -> Iterator[None]:
         root.setLevel(level)
 
 
-def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFolder) -> Comparison:
+def collect(
+    outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFolder, digests: Mapping[str, str] | None = None
+) -> Comparison:
     """Copy what a user wants from KFP's folders into the run's folder.
 
+    Args:
+        outputs: The pipeline's outputs.
+        declared: Names of those that it has to have.
+        folder: Where the copies go.
+        digests: For each artifact's path, the digest of what its stage made; a copy has to match it.
+
     Raises:
-        RunFailedError: If an output is missing or empty: a runner can report a failed task as a success.
+        RunFailedError: If an output is missing or empty (a runner can report a failed task as a success), or if it is
+            no longer what its stage made.
         ArtifactError: If a file of the recommended model is not the one that was packaged.
     """
+
+    def deliver(source: Path, target: Path) -> None:
+        _copy(source, target, (digests or {}).get(str(source)))
+
     for name in declared:
         if name not in outputs or not _has_content(Path(outputs[name].path)):
             raise RunFailedError(f"The run ended without its output '{name}'", remedy=f"see {folder.log}")
@@ -109,29 +148,33 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
     }
     for name in declared:
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
-        _copy(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
+        deliver(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
     comparison = Comparison.read(folder.comparison)
     for stale in (folder.models, folder.predictions, folder.validation):
         shutil.rmtree(stale, ignore_errors=True)
     for run in comparison.runs:
         model = folder.models / run.variant / str(run.seed)
-        _copy(Path(run.model), model)
+        deliver(Path(run.model), model)
         if not (model / "saved_model.pb").is_file():
             raise RunFailedError(f"Stage train left no model for {run.variant}, seed {run.seed}", remedy="run again")
         for predictions, kept in (
             (run.predictions, folder.predictions),
             (run.validation_predictions, folder.validation),
         ):
-            _copy(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
+            deliver(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
     return comparison
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, digest: str | None) -> None:
     with atomic_path(target) as draft:
         if source.is_dir():
             shutil.copytree(source, draft)
         else:
             shutil.copyfile(source, draft)
+        if digest is not None and digest_of(draft) != digest:
+            raise RunFailedError(
+                f"'{source.name}' was changed on disk while the run went on", remedy="run the same command again"
+            )
 
 
 def _has_content(path: Path) -> bool:

@@ -4,10 +4,11 @@ import re
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import TextIO
+from typing import Literal, TextIO
 
 from components.logs import PREFIX
 from pipeline.platforms.causes import cause_in
+from pipeline.platforms.local.run_record import StageTiming
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"Executing task '([\w-]+)'")
@@ -21,6 +22,7 @@ class RunLog:
     Attributes:
         failed_stage: The first stage that failed, or None.
         cause: Why, in one sentence.
+        stages: The tasks that have ended, in order.
     """
 
     encoding = "utf-8"
@@ -28,6 +30,7 @@ class RunLog:
     def __init__(self, file: TextIO, show: Callable[[str], None]) -> None:
         self.failed_stage: str | None = None
         self.cause = ""
+        self.stages: list[StageTiming] = []
         self._file = file
         self._show = show
         self._rest = ""
@@ -47,6 +50,10 @@ class RunLog:
         """Flush the file."""
         self._file.flush()
 
+    def silence(self) -> None:
+        """Show no more lines: what an interrupted run still says is of no use to who interrupted it."""
+        self._show = lambda line: None
+
     def isatty(self) -> bool:
         """Return False: nothing here needs colours."""
         return False
@@ -63,6 +70,7 @@ class RunLog:
             self._finish(_stage(match[1]), succeeded=match[2] == "SUCCESS")
         elif match := _CACHED.search(stripped):
             self._show(f"✓ {_stage(match[1])} (unchanged since an earlier run)")
+            self.stages.append(StageTiming(stage=_stage(match[1]), outcome="reused", seconds=0.0))
         elif cause := cause_in(stripped):
             self._last_error = cause
 
@@ -70,6 +78,8 @@ class RunLog:
         starts = self._started.get(stage) or [time.monotonic()]
         seconds = time.monotonic() - starts.pop(0)
         self._show(f"{'✓' if succeeded else '✗'} {stage} ({seconds:.0f} s)")
+        ended: Literal["done", "failed"] = "done" if succeeded else "failed"
+        self.stages.append(StageTiming(stage=stage, outcome=ended, seconds=round(seconds, 2)))
         if not succeeded and self.failed_stage is None:
             self.failed_stage = stage
             self.cause = self._last_error or (

@@ -8,9 +8,10 @@ stays until its logs and its exit code are read and its declared outputs are see
 import codecs
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from docker.client import DockerClient
@@ -27,19 +28,64 @@ _NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClas
 """Artifacts that consist only of metadata: KFP writes no file for them."""
 
 
+class StageContainers:
+    """The containers of a run's stages."""
+
+    def __init__(self) -> None:
+        self._running: list[Container] = []
+        self._stopped = False
+        # A signal's handler runs in the main thread, in the middle of whatever that does.
+        self._lock = RLock()
+
+    def stop(self) -> None:
+        """Kill the containers that run, and start no more; whoever runs them removes them."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for container in running:
+            # The shell that is a container's first process would not pass on a request to end.
+            with suppress(DockerException):
+                container.kill()
+
+    def start(self, container: Container) -> None:
+        """Start a container.
+
+        Raises:
+            DockerException: If it can't be started, or none is any more.
+        """
+        with self._lock:
+            if self._stopped:
+                raise DockerException("the run was ended")
+            self._running.append(container)
+        container.start()
+
+    def run(
+        self, client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
+    ) -> int:
+        """Run a command in a container; see :func:`run_stage_container`."""
+        return run_stage_container(client, image, command, volumes, start=self.start, **arguments)
+
+
 @contextmanager
-def guarded_stages() -> Iterator[None]:
+def guarded_stages() -> Iterator[StageContainers]:
     """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts."""
     original = docker_task_handler.run_docker_container
-    docker_task_handler.run_docker_container = run_stage_container
+    stages = StageContainers()
+    docker_task_handler.run_docker_container = stages.run
     try:
-        yield
+        yield stages
     finally:
         docker_task_handler.run_docker_container = original
 
 
 def run_stage_container(
-    client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
+    client: DockerClient,
+    image: str,
+    command: Sequence[str],
+    volumes: dict[str, Any],
+    *,
+    start: Callable[[Container], None] = Container.start,
+    **arguments: Any,
 ) -> int:
     """Run a command in a container, print its output and return its exit code.
 
@@ -50,6 +96,7 @@ def run_stage_container(
         image: Image that the engine holds.
         command: The command; KFP's executor input in it names the declared outputs.
         volumes: Mounts in the form of docker's ``volumes``.
+        start: Starts the container.
         arguments: Further arguments of docker's ``containers.create``.
 
     Returns:
@@ -60,7 +107,7 @@ def run_stage_container(
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     try:
         container = client.containers.create(image=image, command=list(command), volumes=volumes, **arguments)
-        container.start()
+        start(container)
         for line in _lines(container.logs(stream=True, follow=True)):
             print(line, flush=True)  # noqa: T201 - KFP's runner reads what its tasks print
             tail.append(line)

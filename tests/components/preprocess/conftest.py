@@ -51,10 +51,10 @@ def run(tmp_path):
     """Give preprocess as a function of the source and the settings that matter."""
     numbers = itertools.count()
 
-    def run_preprocess(source, **settings):
-        output = tmp_path / f"output-{next(numbers)}"
+    def run_preprocess(source, source_fingerprint="", **settings):
+        output = run_preprocess.latest = tmp_path / f"output-{next(numbers)}"
         section = PreprocessSettings(**{"undersample": {}, "max_reject_fraction": 1.0} | settings)
         paths = (str(output / name) for name in ("images", "manifest", "rejects", "summary"))
-        return Outcome(output, preprocess(str(source), section, *paths))
+        return Outcome(output, preprocess(str(source), section, *paths, source_fingerprint))
 
     return run_preprocess

@@ -10,6 +10,7 @@ from components.errors import ArtifactError, DataError
 from components.preprocess.parts import read_part
 from components.preprocess.preprocess import merge_parts, preprocess
 from components.preprocess.settings import PreprocessSettings
+from components.sources.source import parse_source
 
 OUTPUTS = ("images", "manifest", "rejects", "summary")
 SETTINGS = PreprocessSettings(
@@ -67,8 +68,8 @@ def read_in_parts(source, output):
     return paths[1:] + paths[:1]
 
 
-def merge(parts, source, output):
-    return merge_parts(parts, str(source), SETTINGS, *(str(output / name) for name in OUTPUTS))
+def merge(parts, source, output, fingerprint=""):
+    return merge_parts(parts, str(source), SETTINGS, *(str(output / name) for name in OUTPUTS), fingerprint)
 
 
 def contents(folder):
@@ -102,6 +103,16 @@ def test_parts_of_a_source_that_changed_meanwhile_are_refused(folder, tmp_path):
     with pytest.raises(ArtifactError, match="The source changed while its parts were read"):
         merge(parts, folder, tmp_path / "joined")
     assert not list((tmp_path / "joined").iterdir())
+
+
+def test_parts_that_are_not_what_the_run_was_started_for_are_refused(folder, tmp_path):
+    before = parse_source(str(folder)).fingerprint()
+    parts = read_in_parts(folder, tmp_path)
+    assert merge(parts, folder, tmp_path / "joined", before)["fingerprint"] == before
+    shutil.copy(folder / "25_0_0_0.jpg.chip.jpg", folder / "35_0_0_0.jpg.chip.jpg")
+    with pytest.raises(DataError, match="changed after the run had begun"):
+        merge(read_in_parts(folder, tmp_path), folder, tmp_path / "again", before)
+    assert not list((tmp_path / "again").iterdir())
 
 
 def test_a_missing_repeated_or_damaged_part_is_named(folder, tmp_path):

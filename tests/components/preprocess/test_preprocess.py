@@ -9,6 +9,8 @@ from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 
 from components.dataset.images import read_encoded
+from components.errors import DataError
+from components.sources.source import parse_source
 
 
 def test_every_file_is_either_in_the_manifest_or_in_the_rejects(source, run):
@@ -67,23 +69,46 @@ def test_another_seed_undersamples_other_faces(source, run):
 
 @pytest.fixture
 def packings(source, tmp_path):
-    """Give the same files as a tar in reverse order and as a zip."""
+    """Give the same files as a tar in reverse order and as a zip, one of them in a folder; one face is there twice."""
+    (source / "again").mkdir()
+    shutil.copy(source / "25_0_2_0.jpg.chip.jpg", source / "again")
     tar_path, zip_path = tmp_path / "faces.tar.gz", tmp_path / "faces.zip"
     with tarfile.open(tar_path, "w:gz") as tar, zipfile.ZipFile(zip_path, "w") as zipped:
-        for path in sorted(source.iterdir(), reverse=True):
-            tar.add(path, path.name)
-            zipped.write(path, path.name)
-    return {"tar": tar_path, "zip": zip_path, "folder": source}
+        for path in sorted((path for path in source.rglob("*") if path.is_file()), reverse=True):
+            tar.add(path, path.relative_to(source))
+            zipped.write(path, path.relative_to(source.parent))
+    return {"folder": source, "tar": tar_path, "zip": zip_path}
 
 
-def test_folder_and_archives_give_the_same_faces_whatever_their_order(packings, run):
+def test_folder_and_archives_give_the_same_faces_whatever_their_order_and_the_folder_around_them(packings, run):
     outcomes = [run(path, undersample={"Asian": 0.5}) for path in packings.values()]
     expected = outcomes[0].manifest
-    for outcome in outcomes[1:]:
-        places = ["shard", "row"]
-        assert outcome.manifest.faces.drop(columns=places).equals(expected.faces.drop(columns=places))
+    around = [expected.faces["file_name"], outcomes[0].rejects["file_name"]]
+    assert expected.faces["image_id"].is_unique
+    for prefix, outcome in zip(("", "UTKFace/"), outcomes[1:], strict=True):
+        named = ["shard", "row", "file_name"]
+        assert outcome.manifest.faces.drop(columns=named).equals(expected.faces.drop(columns=named))
         assert outcome.manifest.fingerprint == expected.fingerprint
-        assert outcome.rejects.equals(outcomes[0].rejects)
+        assert outcome.rejects.drop(columns="file_name").equals(outcomes[0].rejects.drop(columns="file_name"))
+        for before, table in zip(around, (outcome.manifest.faces, outcome.rejects), strict=True):
+            assert table["file_name"].tolist() == [prefix + name for name in before]
+        assert len(list(read_encoded(outcome.folder / "images", outcome.manifest))) == len(expected.faces)
+    assert {parse_source(str(path)).fingerprint() for path in packings.values()} == {expected.fingerprint}
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_a_source_that_changed_after_the_run_began_is_refused_and_leaves_nothing(packings, run, source, kind):
+    before = parse_source(str(packings[kind])).fingerprint()
+    assert run(packings[kind], source_fingerprint=before).facts["fingerprint"] == before
+    assert run(packings[kind], source_fingerprint="a name that the user vouches for").facts["fingerprint"] == before
+    shutil.copy(source / "25_0_0_0.jpg.chip.jpg", source / "26_0_0_0.jpg.chip.jpg")
+    with tarfile.open(packings["tar"], "w:gz") as tar:
+        tar.add(source, ".")
+    with pytest.raises(
+        DataError, match=r"changed after the run had begun: leave it alone until preprocess has read it"
+    ):
+        run(packings[kind], source_fingerprint=before)
+    assert not any((run.latest / name).exists() for name in ("images", "manifest", "rejects", "summary"))
 
 
 def test_a_bucket_gives_the_same_faces_as_the_folder_it_was_filled_from(source, tar, run, monkeypatch):
@@ -102,6 +127,11 @@ def test_a_bucket_gives_the_same_faces_as_the_folder_it_was_filled_from(source, 
             manifest = run(uri).manifest
             assert manifest.fingerprint == expected.fingerprint
             assert manifest.faces["image_id"].equals(expected.faces["image_id"])
+        before = parse_source("gs://faces/data").fingerprint()
+        assert run("gs://faces/data", source_fingerprint=before).manifest.fingerprint == expected.fingerprint
+        bucket.blob(f"data/{files[0][0]}").upload_from_string(files[1][1])
+        with pytest.raises(DataError, match="changed after the run had begun"):
+            run("gs://faces/data", source_fingerprint=before)
     finally:
         server.stop()
 

@@ -5,16 +5,22 @@ import os
 import signal
 import stat
 import sys
+import threading
+import time
 
 import kfp.local
 import pytest
 from docker.client import from_env
 from docker.errors import DockerException
 from kfp import dsl
+from kfp.local import docker_task_handler
 
 from components.errors import RequestError
 from pipeline.platforms.local.docker_executor import DockerExecutor
 from pipeline.platforms.local.docker_image import DockerImage, connect, find_image
+from pipeline.platforms.local.interruption import Interrupted, interruptible
+from pipeline.platforms.local.lock import locked
+from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_log import RunLog
 from pipeline.platforms.local.settings import DockerSettings
 from pipeline.platforms.local.stage_container import run_stage_container
@@ -145,16 +151,47 @@ def test_results_belong_to_the_caller(run_stage, tmp_path, monkeypatch):
 
 
 def test_no_container_outlives_an_interrupted_run(engine, containers, tmp_path):
-    started = []
+    executor, codes = containers(), []
 
     def run_until_interrupted():
-        with containers().runner([], [tmp_path]) as runner:
-            started.append(engine.containers.run(BASE, ["sleep", "600"], detach=True, **runner.container_run_args))
-            signal.raise_signal(signal.SIGINT)
+        with executor.runner([], [tmp_path]) as runner, interruptible(executor.stop):
+            arguments = engine, BASE, ["sleep", "600"], {}
 
-    with pytest.raises(KeyboardInterrupt):
+            def run():
+                # As KFP calls it, in a thread.
+                codes.append(docker_task_handler.run_docker_container(*arguments, **runner.container_run_args))
+
+            stage = threading.Thread(target=run)
+            stage.start()
+            while not engine.containers.list(filters={"label": "evenface.run"}):
+                time.sleep(0.05)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                stage.join()
+                run()
+
+    with pytest.raises(Interrupted):
         run_until_interrupted()
-    assert started[0].id not in {container.id for container in engine.containers.list(all=True)}
+    assert not engine.containers.list(all=True, filters={"label": "evenface.run"})
+    assert all(codes)
+    assert len(codes) == 2
+
+
+def test_the_containers_of_a_killed_run_are_removed_and_those_of_a_living_one_are_not(engine, containers, tmp_path):
+    (tmp_path / "killed").touch()
+    with locked(RunFolder(tmp_path / "lives")):
+        left, kept = (
+            engine.containers.create(BASE, ["true"], labels={"evenface.lock": str(lock)})
+            for lock in (tmp_path / "killed", RunFolder(tmp_path / "lives").lock)
+        )
+        try:
+            with containers().runner([], [tmp_path]):
+                there = {container.id for container in engine.containers.list(all=True)}
+        finally:
+            kept.remove()
+    assert kept.id in there
+    assert left.id not in there
 
 
 def test_a_run_leaves_no_container_and_no_volume(engine, run_stage):

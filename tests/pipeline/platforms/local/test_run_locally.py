@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from kfp import dsl
 
-from components.digests import write_digests
+from components.digests import digest_of, write_digests
 from components.errors import ArtifactError
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_locally import collect
@@ -74,3 +74,13 @@ def test_models_of_an_earlier_run_in_the_folder_go(made):
     stale.mkdir(parents=True)
     collect(made.outputs, DECLARED, made.folder)
     assert not stale.exists()
+
+
+def test_a_copy_is_what_the_stage_made(made):
+    digests = {artifact.path: digest_of(artifact.path) for artifact in made.outputs.values()}
+    digests[str(made.kfp / "model")] = digest_of(made.kfp / "model")
+    collect(made.outputs, DECLARED, made.folder, digests)
+    (made.kfp / "model" / "saved_model.pb").write_text("saved_model.pb?")
+    with pytest.raises(RunFailedError, match="'model' was changed on disk while the run went on: run the same command"):
+        collect(made.outputs, DECLARED, made.folder, digests)
+    assert not (made.folder.models / "baseline" / "1").exists()

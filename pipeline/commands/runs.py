@@ -1,0 +1,156 @@
+"""``evenface runs``: the runs below a folder, and the removal of old ones."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.errors import ArtifactError, RequestError
+from pipeline.platforms.local.lock import take_lock
+from pipeline.platforms.local.run_folder import RunFolder
+from pipeline.platforms.local.run_record import RunRecord
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(\d{1,5})([hdw])")
+
+runs_app = typer.Typer(
+    help="List the runs of this machine, and remove old ones.", epilog="Example: evenface runs clean --older-than 30d"
+)
+Below = Annotated[Path, typer.Option("--in", help="Folder that holds the runs' folders.", file_okay=False)]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A folder that a run has written.
+
+    Attributes:
+        folder: The folder.
+        record: What the run says of itself; None if it says nothing that this version understands.
+        running: Whether a process holds the folder's lock.
+    """
+
+    folder: RunFolder
+    record: RunRecord | None
+    running: bool
+
+    @property
+    def latest(self) -> datetime:
+        """When the run ended; when it began, if it was killed."""
+        if self.record is not None:
+            return self.record.ended or self.record.started
+        return datetime.fromtimestamp(self.folder.state.stat().st_mtime, UTC)
+
+    @property
+    def outcome(self) -> str:
+        """How the run went, in a few words."""
+        if self.running:
+            return "running"
+        if self.record is None:
+            return "unknown"
+        if self.record.outcome == "running":
+            return "killed"
+        if self.record.standing is None:
+            return self.record.outcome
+        return ": ".join(filter(None, (self.record.standing, self.record.recommended)))
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(context: typer.Context, below: Below = Path("runs")) -> None:
+    """List the runs below a folder, the latest first."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    for column in ("date", "folder", "source", "preset", "outcome"):
+        table.add_column(column, overflow="fold")
+    table.add_column("size", justify="right", no_wrap=True)
+    found = _find(below)
+    for run in found:
+        source, preset = (run.record.request.source, run.record.request.preset) if run.record else ("–", "–")
+        date = f"{run.latest.astimezone():%Y-%m-%d %H:%M}"
+        cells = (date, str(run.folder.path), source, preset, run.outcome, _show_size(_size(run.folder.path)))
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+    if found:
+        Console().print(table)
+    else:
+        typer.echo(f"There is no run in {below}.")
+
+
+@runs_app.command("clean", epilog="Example: evenface runs clean --older-than 30d --dry-run")
+def clean(
+    older_than: Annotated[str, typer.Option(help="Age from which on runs go, in hours, days or weeks: 12h, 30d, 8w.")],
+    below: Below = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+) -> None:
+    """Remove the runs that ended longer ago than an age, with their models; never one that is running."""
+    limit = datetime.now(UTC) - _parse_age(older_than)
+    freed = count = 0
+    for run in _find(below):
+        if run.latest >= limit:
+            continue
+        path, size = run.folder.path, _size(run.folder.path)
+        descriptor = take_lock(run.folder.lock)
+        if descriptor is None and run.folder.lock.exists():
+            typer.echo(f"kept      {path} (it is running)")
+            continue
+        if not dry_run:
+            # Whatever may be reused goes last: an interrupted removal still looks like a run.
+            for item in sorted(path.iterdir(), key=lambda item: item == run.folder.state):
+                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+            path.rmdir()
+        if descriptor is not None:
+            os.close(descriptor)
+        freed, count = freed + size, count + 1
+        done = "would go" if dry_run else "removed"
+        typer.echo(f"{done:<9} {path} ({run.latest.astimezone():%Y-%m-%d}, {_show_size(size)})")
+    typer.echo(f"{count} run{'' if count == 1 else 's'}, {_show_size(freed)}{' (dry run)' if dry_run else ''}")
+
+
+def _find(below: Path) -> list[_Run]:
+    """Return the runs in a folder, the latest first."""
+    if not below.is_dir():
+        return []
+    folders = [RunFolder(path) for path in below.iterdir() if path.is_dir() and not path.is_symlink()]
+    found = [_Run(folder, _record(folder), _is_locked(folder)) for folder in folders if folder.state.is_dir()]
+    return sorted(found, key=lambda run: run.latest, reverse=True)
+
+
+def _record(folder: RunFolder) -> RunRecord | None:
+    try:
+        return RunRecord.read(folder.record)
+    except ArtifactError:
+        return None
+
+
+def _is_locked(folder: RunFolder) -> bool:
+    if not folder.lock.exists():
+        return False
+    descriptor = take_lock(folder.lock)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _parse_age(text: str) -> timedelta:
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise RequestError(f"--older-than {text} is no age", remedy="write a number with h, d or w, such as 30d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _show_size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
