@@ -19,6 +19,7 @@ from components.sources.synthetic_settings import SyntheticSettings
 from tests.components.sources.faulty_relay import FAULTS, FaultyRelay
 
 FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
+FEW = dict(list(FACES.items())[:5])
 
 
 @pytest.fixture(scope="module")
@@ -158,17 +159,17 @@ SOURCES = ["gs://faces/UTKFace", "gs://faces/faces.tar", "gs://faces/faces.zip"]
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_byte_arrives_through_503s_cut_connections_and_flipped_bits(upload, tar, zipped, relay, source):
-    upload(FACES | {"faces.tar": tar(FACES.items(), "w"), "faces.zip": zipped(FACES.items())})
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
     faults = iter(FAULTS)
     relay.fault = lambda path: next(faults, None) if "alt=media" in path else None
     files = {name.removeprefix("UTKFace/"): file.content for name, file in read(source).items()}
-    assert files == {name.removeprefix("UTKFace/"): content for name, content in FACES.items()}
+    assert files == {name.removeprefix("UTKFace/"): content for name, content in FEW.items()}
     assert sorted(relay.injected) == sorted(FAULTS)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_bit_that_is_flipped_every_time_is_one_sentence(upload, tar, zipped, relay, source):
-    upload(FACES | {"faces.tar": tar(FACES.items(), "w"), "faces.zip": zipped(FACES.items())})
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
     relay.fault = lambda path: "flipped" if "alt=media" in path else None
     with pytest.raises(DataError, match=r"arrived 3 times with another checksum than the bucket states: check the"):
         read(source, download_workers=2)
@@ -176,7 +177,7 @@ def test_a_bit_that_is_flipped_every_time_is_one_sentence(upload, tar, zipped, r
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_service_that_stays_away_ends_the_run_in_time(upload, tar, zipped, relay, source, monkeypatch):
-    upload(FACES | {"faces.tar": tar(FACES.items(), "w"), "faces.zip": zipped(FACES.items())})
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
     monkeypatch.setattr("components.sources.bucket.PATIENCE_SECONDS", 0.3)
     for part in ("alt=media", ""):
         relay.fault = lambda path, part=part: "unavailable" if part in path else None
