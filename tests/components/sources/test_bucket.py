@@ -181,7 +181,9 @@ def test_a_service_that_stays_away_ends_the_run_in_time(upload, tar, zipped, rel
     monkeypatch.setattr("components.sources.bucket.PATIENCE_SECONDS", 0.3)
     for part in ("alt=media", ""):
         relay.fault = lambda path, part=part: "unavailable" if part in path else None
-        with pytest.raises(DataError, match=r"Reading gs://.* failed after retries .*: check the network and try again"):
+        with pytest.raises(
+            DataError, match=r"Reading gs://.* failed after retries .*: check the network and try again"
+        ):
             read(source, download_workers=2)
 
 
