@@ -1,6 +1,8 @@
 """The command line: ``evenface …``."""
 
+import io
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -41,11 +43,26 @@ def main() -> None:
 
     The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A console that knows no ✓ shows a question mark: what is printed never decides whether a run succeeds.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except EvenfaceError as error:
-        sys.stderr.write(f"evenface: {error}\n")
-        sys.exit(2 if isinstance(error, RequestError) else 1)
+        _end(error)
+    except (OSError, MemoryError) as error:
+        from pipeline.faults import explain_error
+
+        explained = explain_error(error)
+        if explained is None:
+            raise
+        _end(explained)
     except KeyboardInterrupt:
         sys.stderr.write("evenface: interrupted: run the same command again, and finished stages are not repeated.\n")
         sys.exit(130)
+
+
+def _end(error: EvenfaceError) -> NoReturn:
+    sys.stderr.write(f"evenface: {error}\n")
+    sys.exit(2 if isinstance(error, RequestError) else 1)

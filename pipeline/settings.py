@@ -238,10 +238,10 @@ def _explain(error: ValidationError) -> RequestError:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as Python writes it, cut where it is long; a whole number may have more digits than Python writes."""
+    """Return a value as Python writes it, cut where it is long."""
     try:
         return _cut(repr(value))
-    except ValueError:
+    except ValueError:  # Python writes no whole number of more than 4,300 digits.
         return "a number of thousands of digits"
 
 

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from components.section import Section
 
-
 MOST_RATE, MOST_LAYERS, MOST_UNITS = 10.0, 32, 65_536
 """Learning rate, dense layers and units of each beyond which nothing trains, whatever the machine."""
 

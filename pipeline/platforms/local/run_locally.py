@@ -4,6 +4,8 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any, TextIO
 import kfp.local
 from kfp import dsl
 
-from components.compare.contract import Comparison
+from components.compare.contract import Comparison, RunPlace
 from components.files import atomic_path
+from components.gs_uri import is_gs_uri
 from pipeline.platforms.local.executor import Executor
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_log import RunLog
@@ -56,8 +59,24 @@ def run_locally(
     parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
     with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, [state, *writes]) as runner:
         kfp.local.init(runner, pipeline_root=str(state / "artifacts"), enable_caching=cache)
-        outputs = _run(pipeline, parameters, RunLog(file, show), folder)
+        outputs = _run(pipeline, parameters, RunLog(file, show, _places(source, folder)), folder)
     return collect(outputs, list(pipeline.component_spec.outputs), folder)
+
+
+def _places(source: str, folder: RunFolder) -> dict[str, str]:
+    """Return names for this machine's paths, as a log states them."""
+    places = {
+        Path(tempfile.gettempdir()).resolve(): "<temporary>",
+        Path(__file__).parents[3]: "<evenface>",
+        Path(sys.base_prefix): "<python>",
+        Path(sys.prefix): "<environment>",
+        Path.cwd(): "<here>",
+        Path.home(): "<home>",
+        folder.path.resolve(): "<run>",
+    }
+    if not is_gs_uri(source) and Path(source).is_absolute():
+        places[Path(source)] = "<source>"
+    return {str(path): name for path, name in places.items() if len(path.parts) > 1}
 
 
 def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
@@ -114,7 +133,20 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
             (run.validation_predictions, folder.validation),
         ):
             _copy(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
-    return comparison
+    delivered = comparison.model_copy(update={"runs": [_delivered(run, folder) for run in comparison.runs]})
+    delivered.write(folder.comparison)
+    return delivered
+
+
+def _delivered(run: RunPlace, folder: RunFolder) -> RunPlace:
+    """Say where a run's files are in the run's folder, which may be moved or handed on."""
+    place, seed = Path(run.variant), str(run.seed)
+    paths = {
+        "model": folder.models / place / seed,
+        "predictions": folder.predictions / place / f"{seed}.parquet",
+        "validation_predictions": folder.validation / place / f"{seed}.parquet",
+    }
+    return run.model_copy(update={name: path.relative_to(folder.path).as_posix() for name, path in paths.items()})
 
 
 def _copy(source: Path, target: Path) -> None:

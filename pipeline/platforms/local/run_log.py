@@ -1,13 +1,15 @@
 """What a local run prints, sorted: all of it into a file, the stages' own lines to the user."""
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TextIO
 
 from components.errors import ArtifactError, DataError, RequestError
 from components.logs import PREFIX
+from pipeline.faults import explain_message
 from pipeline.platforms.submission import RunFailedError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -21,6 +23,11 @@ _EXPLAINED = {kind.__name__ for kind in (RequestError, DataError, ArtifactError,
 class RunLog:
     """A text stream that writes every line to a file, shows the stages' own lines, and remembers why a stage failed.
 
+    Args:
+        file: The file.
+        show: Called with each of the stages' own lines.
+        places: Names for paths of this machine, which are not written: the file may be handed on with the results.
+
     Attributes:
         failed_stage: The first stage that failed, or None.
         cause: Why, in one sentence.
@@ -28,11 +35,15 @@ class RunLog:
 
     encoding = "utf-8"
 
-    def __init__(self, file: TextIO, show: Callable[[str], None]) -> None:
+    def __init__(self, file: TextIO, show: Callable[[str], None], places: Mapping[str, str] | None = None) -> None:
         self.failed_stage: str | None = None
         self.cause = ""
         self._file = file
         self._show = show
+        self._places = dict(places or {})
+        # The longest first: one path may lie below another.
+        paths = "|".join(re.escape(path) for path in sorted(self._places, key=len, reverse=True))
+        self._path = re.compile(rf"(?<![\w.-])(?:{paths})(?![\w.-])") if paths else None
         self._rest = ""
         self._last_error = ""
         self._started: dict[str, list[float]] = {}
@@ -48,14 +59,18 @@ class RunLog:
 
     def flush(self) -> None:
         """Flush the file."""
-        self._file.flush()
+        with contextlib.suppress(OSError):
+            self._file.flush()
 
     def isatty(self) -> bool:
         """Return False: nothing here needs colours."""
         return False
 
     def _take(self, line: str) -> None:
-        self._file.write(line + "\n")
+        shown = self._path.sub(lambda match: self._places[match[0]], line) if self._path else line
+        # A full disk ends the run where the space is needed, and with one sentence; a log line is not worth more.
+        with contextlib.suppress(OSError):
+            self._file.write(shown + "\n")
         stripped = line.strip()
         if PREFIX in stripped:
             self._show("    " + stripped.split(PREFIX, 1)[1])
@@ -67,7 +82,7 @@ class RunLog:
         elif match := _CACHED.search(stripped):
             self._show(f"✓ {_stage(match[1])} (unchanged since an earlier run)")
         elif match := _ERROR.match(stripped):
-            self._last_error = match[2] if match[1] in _EXPLAINED else f"{match[1]}: {match[2]}"
+            self._last_error = match[2] if match[1] in _EXPLAINED else explain_message(f"{match[1]}: {match[2]}")
 
     def _finish(self, stage: str, *, succeeded: bool) -> None:
         starts = self._started.get(stage) or [time.monotonic()]
