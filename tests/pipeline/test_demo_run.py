@@ -1,9 +1,11 @@
 """One real run of the whole pipeline, looked at from every side."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
+from tests.components.pictures import encode_picture
 
 VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 
@@ -20,6 +23,33 @@ VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 def manifests(demo_run):
     names = ("manifest", "test", "pool", "train", "validation")
     return {name: Manifest.read(demo_run.folder.data / f"{name}.parquet") for name in names}
+
+
+def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, project):
+    folder = demo_run.folder
+    for file in (folder.report, folder.summary, folder.comparison, folder.log):
+        text = file.read_text()
+        for path in {str(folder.path), str(project), sys.prefix, str(Path.home())}:
+            assert not re.search(re.escape(path) + r"(?![\w.-])", text), f"{path} in {file.name}"
+    for run in json.loads(folder.comparison.read_text())["runs"]:
+        assert (folder.path / run["model"] / "saved_model.pb").is_file()
+        assert (folder.path / run["predictions"]).is_file()
+        assert (folder.path / run["validation_predictions"]).is_file()
+
+
+def test_predict_shows_names_as_they_are_and_refuses_what_preprocess_would(demo_run, command, tmp_path):
+    model = demo_run.folder.models / "baseline" / "42"
+    for mode, file_format in (("RGB", "JPEG"), ("RGBA", "PNG"), ("CMYK", "JPEG"), ("RGB", "GIF")):
+        (tmp_path / f"[bold]{mode}[/red].{file_format}").write_bytes(encode_picture(mode=mode, file_format=file_format))
+    sound = [tmp_path / "[bold]RGB[/red].JPEG", tmp_path / "[bold]RGBA[/red].PNG"]
+    shown = command("predict", *sound, "--model", model)
+    assert shown.code == 0, shown.err
+    assert all(part in "".join(shown.out.split()) for part in ("[bold]RGB[/red].JPEG"[:8], "[/red]"))
+    assert shown.out.count("years") == 2
+    for name, why in (("[bold]CMYK[/red].JPEG", "CMYK image"), ("[bold]RGB[/red].GIF", "neither JPEG nor PNG")):
+        refused = command("predict", tmp_path / name, "--model", model)
+        assert refused.code == 1
+        assert f"{name} can't be used: {why}" in refused.sentence
 
 
 def identities(manifest):

@@ -32,9 +32,9 @@ _PASSED_ON = (
 class DockerExecutor:
     """Runs the stages of a local run in containers of one image.
 
-    A container has no capabilities and can gain none, and its root file system is read-only. It sees the run's folder, what it reads (read-only)
-    and a /tmp of its own on disk, as large as the disk: decoded images are kept there, and in
-    memory they would count against the limit.
+    A container has no capabilities and can gain none; its root file system is read-only. It sees the
+    run's folder, what it reads (read-only) and a /tmp of its own on disk, as large as the disk: decoded
+    images are kept there, and in memory they would count against the limit.
 
     Attributes:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image has another one.

@@ -1,5 +1,6 @@
 """`evenface submit --target kubeflow`: KFP's own client against a server that judges by the API's description."""
 
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -100,6 +101,28 @@ def test_the_pods_token_is_read_anew_from_its_file(on_kubeflow, kubeflow, monkey
     kubeflow.authorization = "Bearer from-the-pod"
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
     assert on_kubeflow("submit").code == 0
+
+
+@pytest.mark.parametrize("host", ["http://kubeflow.example:8080", "http://10.0.0.1", "HTTP://[2001:db8::1]/pipeline"])
+@pytest.mark.parametrize("from_pod", [False, True])
+def test_a_token_is_sent_over_plain_http_to_this_machine_alone(command, monkeypatch, tmp_path, host, from_pod):
+    if from_pod:
+        (tmp_path / "token").write_text("hunter2")
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+    else:
+        monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "hunter2")
+    finished = command("submit", "--target", "kubeflow", "--preset", "demo", "--set", f"platform.kubeflow.host={host}")
+    assert finished.code == 2
+    assert "without encryption: write https:// in platform.kubeflow.host, or reach it through" in finished.sentence
+    assert "hunter2" not in finished.out + finished.err
+
+
+def test_a_server_that_never_answers_ends_the_request(command, monkeypatch):
+    monkeypatch.setattr("pipeline.platforms.kubeflow.client._ANSWER_SECONDS", (1, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        given = ("--target", "kubeflow", "--preset", "demo", "--set", f"platform.kubeflow.host={host}")
+        assert command("submit", *given).code == 1
 
 
 def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypatch):
