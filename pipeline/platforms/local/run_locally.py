@@ -15,6 +15,7 @@ import kfp.local
 from kfp import dsl
 
 from components.compare.contract import Comparison, RunPlace
+from components.errors import RequestError
 from components.files import atomic_path
 from components.gs_uri import is_gs_uri
 from pipeline.platforms.local.executor import Executor
@@ -49,8 +50,10 @@ def run_locally(
         show: Called with each line that a user should see while it runs.
 
     Raises:
+        RequestError: If there is no folder for temporary files.
         RunFailedError: If a stage failed or did not leave an output that it declares.
     """
+    _check_temporary_folder()
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     state = folder.state.resolve()
@@ -61,6 +64,15 @@ def run_locally(
         kfp.local.init(runner, pipeline_root=str(state / "artifacts"), enable_caching=cache)
         outputs = _run(pipeline, parameters, RunLog(file, show, _places(source, folder)), folder)
     return collect(outputs, list(pipeline.component_spec.outputs), folder)
+
+
+def _check_temporary_folder() -> None:
+    """Refuse a TMPDIR that can't be written to: Python does without it, but the shell that starts a stage does not."""
+    folder = os.environ.get("TMPDIR")
+    if folder and not (Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise RequestError(
+            f"TMPDIR is {folder}, where no file can be written", remedy="create that folder, or unset TMPDIR"
+        )
 
 
 def _places(source: str, folder: RunFolder) -> dict[str, str]:

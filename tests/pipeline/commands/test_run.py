@@ -127,13 +127,20 @@ def test_what_the_machine_lacks_is_one_sentence(command, tmp_path, monkeypatch, 
     assert failed.sentence.startswith(sentence)
 
 
+def test_a_missing_folder_for_temporary_files_is_a_wrong_request(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    refused = command("run", "--output", tmp_path / "out")
+    assert refused.code == 2
+    assert refused.sentence.endswith("missing, where no file can be written: create that folder, or unset TMPDIR.")
+
+
 def test_a_file_that_may_not_grow_and_a_console_that_knows_no_tick_end_in_one_sentence(tmp_path):
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
         f"sys.argv[1:] = ['run', '--output', {str(tmp_path / 'out')!r}, '--set', 'preprocess.synthetic.faces=400']; "
         "from pipeline.cli import main; main()"
     )
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "TMPDIR": str(tmp_path / "missing")}
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     failed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
     )
