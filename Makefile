@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long evidence bench lint format lock schemas image clean
+.PHONY: help install run test test-long torture evidence bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,10 @@ evidence: install ## Prove the statistics by simulation: coverage of every inter
 
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
+
+torture: install ## Fuzz what comes from outside with 100,000 hostile cases, memory and time watched (minutes)
+	$(BIN)/python -m tests.torture.fuzz
+
 bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
 	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
 

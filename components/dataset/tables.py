@@ -102,7 +102,7 @@ def read_described(
         table = pq.read_table(path)
     except FileNotFoundError:
         raise ArtifactError(f"The {kind} {path} does not exist", remedy=f"run {stage} again") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise ArtifactError(f"The {kind} {path} is not Parquet ({error})", remedy=f"run {stage} again") from None
     check_schema(path, table.schema, schema)
     metadata = table.schema.metadata or {}
@@ -110,7 +110,12 @@ def read_described(
         raise ArtifactError(
             f"The {kind} {path} has no description in its metadata", remedy=f"write it with evenface's {stage}"
         )
-    description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
+    try:
+        description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(
+            f"The description in the metadata of the {kind} {path} is not JSON ({error})", remedy=f"run {stage} again"
+        ) from None
     return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
 
 
