@@ -116,7 +116,10 @@ def read_described(
         raise ArtifactError(
             f"The description in the metadata of the {kind} {path} is not JSON ({error})", remedy=f"run {stage} again"
         ) from None
-    return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
+    try:
+        return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
+    except (pa.ArrowException, ValueError) as error:
+        raise ArtifactError(f"The {kind} {path} has damaged values ({error})", remedy=f"run {stage} again") from None
 
 
 def _compact_type(kind: pa.DataType) -> pd.ArrowDtype | None:
@@ -130,9 +133,13 @@ def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.S
     Raises:
         ArtifactError: If it does not; the message names the file, the column and what was expected.
     """
+    try:
+        names = actual.names
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{path} has a column whose name is damaged", remedy="write it again") from None
     for column in expected:
         name, kind = column.name, column.type
-        if name not in actual.names:
+        if name not in names:
             raise ArtifactError(f"{path} has no column '{name}' (expected {kind})", remedy="write it again")
         actual_kind = actual.field(name).type
         if actual_kind != kind:

@@ -42,7 +42,8 @@ MOST_MEGABYTES = 300
 MOST_SECONDS = 10.0
 LIMITS = SourceLimits(max_file_megabytes=1, max_total_gigabytes=0.01, max_members=50)
 
-scratch = Path(tempfile.mkdtemp(prefix="evenface-fuzz-"))
+_folder = tempfile.TemporaryDirectory(prefix="evenface-fuzz-")
+scratch = Path(_folder.name)
 
 
 @dataclass
@@ -205,7 +206,7 @@ def check_archive(which: int, names: list[str], mutation: Mutation) -> None:
     content, name = _ARCHIVES[which]
     if names:
         encodable = [each.encode("utf-8", "replace").decode().replace("\0", "0") for each in names]
-        members = [(each or "0", b"x" * 100) for each in encodable]
+        members = [(each, b"x" * 100) for each in dict.fromkeys(each or "0" for each in encodable)]
         content = pack_zip(members) if name.endswith("zip") else pack_tar(members, "w")
     for file in list_archive(io.BytesIO(mutation.of(content)), name, LIMITS):
         assert file.name.isprintable()
@@ -227,8 +228,7 @@ def check_image(which: int, mutation: Mutation) -> None:
     content = mutation.of(_PICTURES[which])
     verdict = verify_image(content, 32, 10_000)
     if isinstance(verdict, Fault):
-        assert isinstance(verdict.detail, str)
-        return
+        raise EvenfaceError(f"{verdict.reason}: {verdict.detail}", remedy="replace it")
     import tensorflow as tf
 
     from components.model.decoding import decode_and_resize
