@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -147,7 +148,18 @@ def collect(outputs: dict[str, dsl.Artifact], declared: list[str], folder: RunFo
             _copy(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
     delivered = comparison.model_copy(update={"runs": [_delivered(run, folder) for run in comparison.runs]})
     delivered.write(folder.comparison)
+    if "report" in declared:
+        _show_delivered(folder.report, comparison, delivered)
     return delivered
+
+
+def _show_delivered(report: Path, made: Comparison, delivered: Comparison) -> None:
+    """Let the report name each model's place in the run's folder, as it would if it were drawn again."""
+    page = report.read_text(encoding="utf-8")
+    for before, after in zip(made.runs, delivered.runs, strict=True):
+        page = page.replace(escape(before.model), escape(after.model))
+    with atomic_path(report) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 def _delivered(run: RunPlace, folder: RunFolder) -> RunPlace:
