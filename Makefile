@@ -1,9 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long evidence bench lint format lock schemas image clean
+.PHONY: help install run test test-long torture audit sbom evidence bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
+CYCLONEDX_VERSION := 7.5.0
 TARGET ?= cpu
 
 help: ## Show this help
@@ -34,6 +36,10 @@ evidence: install ## Prove the statistics by simulation: coverage of every inter
 
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
+
+torture: install ## Fuzz what comes from outside with 100,000 hostile cases, memory and time watched (minutes)
+	$(BIN)/python -m tests.torture.fuzz
+
 bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
 	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
 
@@ -61,6 +67,18 @@ schemas: install ## Rewrite the published JSON Schemas
 image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
 	docker/base-image.sh
 	docker/build.sh $(TARGET) --network host
+
+# Tools with dependencies of their own, away from what they look at.
+build/tools/installed: Makefile
+	test -x build/tools/bin/python || $(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==$(PIP_AUDIT_VERSION) cyclonedx-bom==$(CYCLONEDX_VERSION)
+	touch $@
+
+audit: build/tools/installed ## Look for known vulnerabilities in the image's packages (TARGET=gpu: of the other image)
+	docker/audit.py build/tools/bin/pip-audit $(TARGET)
+
+sbom: build/tools/installed ## Write build/sbom-cpu.json: the image's packages and their hashes, as CycloneDX
+	build/tools/bin/cyclonedx-py requirements docker/requirements-$(TARGET).txt --pyproject pyproject.toml --output-reproducible --validate --output-format JSON --output-file build/sbom-$(TARGET).json
 
 clean: ## Remove .venv and what runs and tools left behind
 	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,10 @@
 """The errors that evenface explains to its user: what is wrong, and what to do about it."""
 
+from components.printable import printable
+
 
 class EvenfaceError(Exception):
-    """An expected failure, stated in one sentence: the problem, a colon and the remedy.
+    """An expected failure, stated in one printable line: the problem, a colon and the remedy.
 
     Args:
         problem: What is wrong, without a full stop.
@@ -14,7 +16,7 @@ class EvenfaceError(Exception):
     """
 
     def __init__(self, problem: str, *, remedy: str) -> None:
-        super().__init__(f"{problem}: {remedy}.")
+        super().__init__(printable(f"{problem}: {remedy}."))
         self.problem = problem
         self.remedy = remedy
 

@@ -1,5 +1,6 @@
 """One log format for every stage: lines for people on one machine, JSON objects for the collectors of a cluster."""
 
+import io
 import json
 import logging
 import os
@@ -7,6 +8,8 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
+
+from components.printable import printable
 
 PREFIX = "evenface | "
 """Start of every line that a stage logs: the local runner shows these lines and only writes the rest to its log."""
@@ -29,12 +32,14 @@ def log_to_console() -> None:
     logger; the stages' own messages are kept out of it.
     """
     logger = logging.getLogger("components")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # Whoever reads it may know fewer characters than messages have.
+        sys.stdout.reconfigure(errors="replace")
     handler = logging.StreamHandler(sys.stdout)
     if os.environ.get(FORMAT_VARIABLE) == "json":
         handler.setFormatter(_JsonLines())
         sys.excepthook = _log_the_end
     else:
-        handler.setFormatter(logging.Formatter(f"{PREFIX}%(message)s"))
+        handler.setFormatter(_OneLine())
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -45,7 +50,7 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         trace = self.formatException(record.exc_info) if record.exc_info else None
-        return _line(record.levelname, record.created, record.getMessage(), trace)
+        return _line(record.levelname, record.created, printable(record.getMessage()), trace)
 
 
 def _line(severity: str, seconds: float, message: str, trace: str | None) -> str:
@@ -60,5 +65,12 @@ def _log_the_end(kind: type[BaseException], error: BaseException, where: Traceba
     """Print the error that nothing has caught: its name and its message on one line, as a traceback ends."""
     now = datetime.now(UTC).timestamp()
     trace = "".join(traceback.format_exception(kind, error, where))
-    sys.stdout.write(_line("CRITICAL", now, f"{kind.__name__}: {' '.join(str(error).split())}", trace) + "\n")
+    sys.stdout.write(_line("CRITICAL", now, printable(f"{kind.__name__}: {error}"), trace) + "\n")
     sys.stdout.flush()
+
+
+class _OneLine(logging.Formatter):
+    """Puts each message into one printable line, so that nothing that it quotes can pass for a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return PREFIX + printable(record.getMessage())

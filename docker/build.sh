@@ -14,7 +14,7 @@ if [ "$revision" != unknown ] && [ -n "$(git status --porcelain 2>/dev/null)" ];
 fi
 # pipeline/platforms/local/docker_image.py computes the same digest and refuses an image that holds other sources.
 sources=$(
-  find components pipeline docker/Dockerfile docker/install.sh "docker/requirements-$target.txt" -type f \
+  find components pipeline docker/Dockerfile docker/install.sh docker/pin-debian.sh "docker/requirements-$target.txt" -type f \
     -not -path '*/.*' -not -path '*/__pycache__/*' -print0 |
     LC_ALL=C sort --zero-terminated | xargs -0 sha256sum | sha256sum | cut -c -16
 )

@@ -1,7 +1,9 @@
 """The command line: ``evenface …``."""
 
+import io
 import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -46,11 +48,21 @@ def main() -> None:
     The exit code is 0 when done, 1 when the run failed, 2 when the request was invalid, and 128 plus its number when a
     signal ended it (130 for Ctrl-C).
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A console that knows no ✓ shows a question mark: what is printed never decides whether a run succeeds.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except EvenfaceError as error:
-        sys.stderr.write(f"evenface: {error}\n")
-        sys.exit(2 if isinstance(error, RequestError) else 1)
+        _end(error)
+    except (OSError, MemoryError) as error:
+        from pipeline.faults import explain_error
+
+        explained = explain_error(error)
+        if explained is None:
+            raise
+        _end(explained)
     except Interrupted as stopped:
         sys.stderr.write(f"evenface: {stopped}: run the same command again, and finished stages are not repeated.\n")
         sys.exit(128 + stopped.number)
@@ -58,3 +70,8 @@ def main() -> None:
         if ended.code == 128 + signal.SIGINT:  # Typer's answer to Ctrl-C, which is silent.
             sys.stderr.write("evenface: interrupted.\n")
         raise
+
+
+def _end(error: EvenfaceError) -> NoReturn:
+    sys.stderr.write(f"evenface: {error}\n")
+    sys.exit(2 if isinstance(error, RequestError) else 1)

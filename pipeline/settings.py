@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.build_test_set.settings import BuildTestSetSettings
@@ -30,6 +29,9 @@ from pipeline.hooks import HooksSettings
 from pipeline.platforms.prices import Prices
 from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
+from pipeline.yaml_text import YamlError, parse_yaml
+
+_SHOWN_CHARACTERS = 80
 
 
 class Settings(Section):
@@ -162,23 +164,42 @@ def load_settings(
 
 def _read_yaml(file: Any, name: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = " ".join(str(error).split())
-        raise RequestError(f"{name} is not YAML ({where})", remedy="correct it") from None
+        content = parse_yaml(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"{name} can't be read ({error.strerror})", remedy="let this user read it") from None
+    except (YamlError, UnicodeDecodeError) as error:
+        raise RequestError(f"{name} is not YAML ({error})", remedy="correct it") from None
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise RequestError(f"{name} holds a {type(content).__name__}, not sections with keys", remedy="correct it")
+    _check_keys(content, name)
     return content
+
+
+def _check_keys(tree: Any, name: str) -> None:
+    """Refuse keys that are no text, which no setting has: YAML reads an unquoted yes, 1 or 2026-01-31 as such."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if not isinstance(key, str):
+                raise RequestError(f"{name} has the key {_shown(key)}, which no setting has", remedy="correct it")
+            _check_keys(value, name)
+    elif isinstance(tree, list):
+        for item in tree:
+            _check_keys(item, name)
 
 
 def _parse_override(override: str) -> dict[str, Any]:
     path, equals, text = override.partition("=")
     if not equals or not all(path.split(".")):
-        raise RequestError(f"--set {override} has no key and value", remedy="write --set section.key=value")
+        raise RequestError(f"--set {_cut(override)} has no key and value", remedy="write --set section.key=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise RequestError(f"--set {override}: the value is not YAML", remedy="quote it") from None
+        value = parse_yaml(text)
+    except YamlError as error:
+        raise RequestError(
+            f"--set {_cut(override)}: the value is not YAML ({_cut(str(error))})", remedy="quote it"
+        ) from None
+    _check_keys(value, f"--set {_cut(override)}")
     # YAML 1.1 reads 1e-3 as text; whoever types it means the number.
     if isinstance(value, str) and "e" in value.lower():
         with contextlib.suppress(ValueError):
@@ -201,7 +222,7 @@ def _explain(error: ValidationError) -> RequestError:
     """Put a validation error into one sentence that names the key and the remedy."""
     problem, *others = error.errors()
     location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
+    key = _cut(".".join(location))
     more = f" (and {len(others)} more)" if others else ""
     if problem["type"] == "extra_forbidden":
         known = _keys_of(location[:-1])
@@ -213,7 +234,21 @@ def _explain(error: ValidationError) -> RequestError:
     if isinstance(refused, SettingError):
         return RequestError((f"Setting {key}: " if key else "") + refused.problem + more, remedy=refused.remedy)
     message = problem["msg"]
-    return RequestError(f"Setting '{key}' can't be {problem['input']!r}{more}", remedy=message[0].lower() + message[1:])
+    return RequestError(
+        f"Setting '{key}' can't be {_shown(problem['input'])}{more}", remedy=message[0].lower() + message[1:]
+    )
+
+
+def _shown(value: Any) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python writes no whole number of more than 4,300 digits.
+        return "a number of thousands of digits"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
 def _keys_of(location: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from components.contract import Contract
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED
 from components.dataset.tables import read_described, write_described
@@ -34,6 +35,14 @@ SCHEMA = pa.schema(
 copies of one photograph, byte by byte or nearly, share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
 natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`.
 """
+
+
+class _Description(Contract):
+    """What a manifest says of itself."""
+
+    labels: Labels
+    fingerprint: str
+    made_by: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,4 +113,5 @@ class Manifest:
             ArtifactError: If the file is missing, is not a manifest, or a column differs from :data:`SCHEMA`.
         """
         faces, about = read_described(path, SCHEMA, "manifest", "preprocess")
-        return cls(faces, Labels.from_dict(about["labels"]), about["fingerprint"], about["made_by"])
+        described = _Description.parse(about, path)
+        return cls(faces, described.labels, described.fingerprint, described.made_by)

@@ -102,7 +102,7 @@ def read_described(
         table = pq.read_table(path)
     except FileNotFoundError:
         raise ArtifactError(f"The {kind} {path} does not exist", remedy=f"run {stage} again") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise ArtifactError(f"The {kind} {path} is not Parquet ({error})", remedy=f"run {stage} again") from None
     check_schema(path, table.schema, schema)
     metadata = table.schema.metadata or {}
@@ -110,8 +110,16 @@ def read_described(
         raise ArtifactError(
             f"The {kind} {path} has no description in its metadata", remedy=f"write it with evenface's {stage}"
         )
-    description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
-    return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
+    try:
+        description: dict[str, Any] = json.loads(metadata[_DESCRIPTION_KEY])
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(
+            f"The description in the metadata of the {kind} {path} is not JSON ({error})", remedy=f"run {stage} again"
+        ) from None
+    try:
+        return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
+    except (pa.ArrowException, ValueError) as error:
+        raise ArtifactError(f"The {kind} {path} has damaged values ({error})", remedy=f"run {stage} again") from None
 
 
 def _compact_type(kind: pa.DataType) -> pd.ArrowDtype | None:
@@ -125,9 +133,13 @@ def check_schema(path: str | os.PathLike[str], actual: pa.Schema, expected: pa.S
     Raises:
         ArtifactError: If it does not; the message names the file, the column and what was expected.
     """
+    try:
+        names = actual.names
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{path} has a column whose name is damaged", remedy="write it again") from None
     for column in expected:
         name, kind = column.name, column.type
-        if name not in actual.names:
+        if name not in names:
             raise ArtifactError(f"{path} has no column '{name}' (expected {kind})", remedy="write it again")
         actual_kind = actual.field(name).type
         if actual_kind != kind:

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+"""How the files that preprocess accepts begin; TensorFlow itself would read BMP, GIF and WebP as well."""
+
 
 def decode_and_resize(encoded: tf.Tensor, size: int) -> tf.Tensor:
     """Decode one JPEG or PNG and resize it, in the graph.
@@ -14,8 +17,12 @@ def decode_and_resize(encoded: tf.Tensor, size: int) -> tf.Tensor:
         size: Side of the square result, in pixels.
 
     Returns:
-        Pixels 0 … 255, uint8, shape ``[size, size, 3]``. Grey images get three equal channels.
+        Pixels 0 … 255, uint8, shape ``[size, size, 3]``. Grey images get three equal channels, transparency is left
+        out, and 16-bit values lose their lower half. An orientation in the file's EXIF data turns nothing.
     """
+    starts = [tf.equal(tf.strings.substr(encoded, 0, len(start)), start) for start in (_JPEG, _PNG)]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(starts), ["neither JPEG nor PNG"])]):
+        encoded = tf.identity(encoded)
     # TensorFlow resizes floats twice as fast as bytes, to the same values.
     image = tf.cast(tf.io.decode_image(encoded, channels=3, expand_animations=False), tf.float32)
     shrinks = tf.reduce_any(tf.shape(image)[:2] > size)

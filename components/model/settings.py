@@ -6,6 +6,9 @@ from pydantic import Field
 
 from components.section import Section
 
+MOST_RATE, MOST_LAYERS, MOST_UNITS = 10.0, 32, 65_536
+"""Learning rate, dense layers and units of each beyond which nothing trains, whatever the machine."""
+
 
 class ModelSettings(Section):
     """The network."""
@@ -32,7 +35,9 @@ class ModelSettings(Section):
 class Hyperparameters(Section):
     """What tuning chooses."""
 
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
-    dense_layers: int = Field(1, ge=0, description="Number of dense layers between the backbone and the heads.")
-    dense_units: int = Field(128, ge=1, description="Units of each dense layer.")
+    learning_rate: float = Field(1e-3, gt=0, le=MOST_RATE, description="Adam's learning rate.")
+    dense_layers: int = Field(
+        1, ge=0, le=MOST_LAYERS, description="Number of dense layers between the backbone and the heads."
+    )
+    dense_units: int = Field(128, ge=1, le=MOST_UNITS, description="Units of each dense layer.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout after each dense layer.")

@@ -10,12 +10,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
+from components.printable import printable
 from components.sources.limits import SourceLimits
-from components.sources.source_file import ListedFile, SourceFile, foreign_fault, printable
+from components.sources.source_file import ListedFile, SourceFile, foreign_fault
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 """Endings of an archive's name, in upper or lower case."""
@@ -25,6 +26,13 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _RATIO_APPLIES_FROM = 16 * _BLOCK
 """Decompressed bytes below which the ratio is not checked: a small archive does no harm."""
+_LONGEST_NAME = 4096
+"""Characters that a path may have, as on Linux."""
+_LARGEST_HEADER = _BLOCK
+"""Bytes that may stand between the contents of two members of a tar: long names and other attributes."""
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+_DIRECTORY_BYTES = 256
+"""Bytes that a member may take up in the directory of a zip, on average."""
 # zipfile raises RuntimeError for an encrypted member, NotImplementedError (a subclass) for an unknown compression.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
@@ -38,7 +46,8 @@ def list_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[
     """Yield every file in an archive, in the archive's own order, leaving out folders.
 
     Links, devices and pipes are faults and never followed. A ``.tar`` may be gzip-compressed
-    or not, whatever its name says. An archive is a stream: a file can be read only until the next one is listed.
+    or not, whatever its name says; the members of a zip are stored or deflated. Every limit counts the bytes that
+    are there, whatever a header declares. An archive is a stream: a file can be read only until the next one is listed.
     The limits and the checksum of a compressed tar hold for files that are passed over, too.
 
     Args:
@@ -57,7 +66,9 @@ def list_archive(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[
 
 def _list_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[ListedFile]:
     total = 0
-    with zipfile.ZipFile(stream) as archive:
+    counted: Any = _CountedDirectory(stream, name, limits)
+    with zipfile.ZipFile(counted) as archive:
+        counted.is_complete = True
         # Sorted by offset, the members are read in one pass, even over a network.
         for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
             member_name = _checked_name(member.filename, name)
@@ -68,18 +79,58 @@ def _list_zip(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[Lis
                 yield ListedFile.faulty(member_name, _NOT_REGULAR)
             elif fault := foreign_fault(member_name):
                 yield ListedFile.faulty(member_name, fault)
+            elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile decompresses these without a bound on what comes out, and no tool packs photos with them.
+                reason = f"its member '{member_name}' is neither stored nor deflated"
+                raise _refusal(name, reason, "pack the faces again as an ordinary zip or tar")
             else:
                 _check_size(member_name, member.file_size, name, limits)
                 total += member.file_size
                 _check_total(total, name, limits)
                 _check_ratio(member.file_size, member.compress_size, name, limits)
-                yield _listed(member_name, member.file_size, partial(archive.read, member), name)
+                yield _listed(member_name, member.file_size, partial(_read_member, archive, member), name)
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return no more bytes than the member declares, however many it holds; its checksum is verified on the way."""
+    with archive.open(member) as content:
+        return content.read(member.file_size + 1)
+
+
+class _CountedDirectory:
+    """The bytes of a zip, whose directory is refused before it fills memory: ``zipfile`` reads it whole.
+
+    Attributes:
+        is_complete: Whether the directory has been read; from then on nothing is counted.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, limits: SourceLimits) -> None:
+        self.is_complete = False
+        self._stream = stream
+        self._name = name
+        self._limits = limits
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.is_complete:
+            return self._stream.read(size)
+        most = max(_BLOCK, self._limits.max_members * _DIRECTORY_BYTES)
+        content = self._stream.read(min(size, most + 1) if size >= 0 else most + 1)
+        members = content.count(_DIRECTORY_ENTRY) if len(content) <= most else self._limits.max_members + 1
+        _check_members(members, self._name, self._limits)
+        return content
 
 
 def _list_tar(stream: BinaryIO, name: str, limits: SourceLimits) -> Iterator[ListedFile]:
     bounded = _BoundedStream(stream, name, limits)
+    members = 0
     with _StreamedTar.open(fileobj=bounded, mode="r|") as archive:
-        while (member := archive.next()) is not None:
+        while (member := archive.next_after(bounded)) is not None:
+            members += 1
+            _check_members(members, name, limits)
             member_name = _checked_name(member.name, name)
             if member.isdir():
                 continue
@@ -134,6 +185,17 @@ class _StreamedTar(tarfile.TarFile):
 
     tarinfo = _StrictMember
     members: list[tarfile.TarInfo]
+    offset: int  # Where the next header starts.
+
+    def next_after(self, stream: "_BoundedStream") -> tarfile.TarInfo | None:
+        """Return the next member: what is left of the last one's content is passed over, and a header is read."""
+        stream.allow(self.offset - self.fileobj.tell() + _LARGEST_HEADER if self.fileobj else _LARGEST_HEADER)
+        member = self.next()
+        stream.allow(None)
+        # Attributes for all members add up.
+        if sum(len(key) + len(value) for key, value in self.pax_headers.items()) > _LARGEST_HEADER:
+            raise stream.header_refusal()
+        return member
 
     def next(self) -> tarfile.TarInfo | None:
         self.members.clear()
@@ -158,21 +220,43 @@ class _BoundedStream(io.BufferedIOBase):
         self._name = name
         self._limits = limits
         self._total = 0
+        self._allowed: int | None = _LARGEST_HEADER  # Opening a tar reads its first header.
+
+    def allow(self, size: int | None) -> None:
+        """Limit the bytes that are read from here on; None for no limit."""
+        self._allowed = size
+
+    def header_refusal(self) -> DataError:
+        reason = f"it has a header of more than {_LARGEST_HEADER >> 20} MB, which no name needs"
+        return _refusal(self._name, reason, "pack the faces again with short names")
 
     def read(self, size: int | None = -1, /) -> bytes:
         content = self._stream.read(-1 if size is None else size)
         self._total += len(content)
+        if self._allowed is not None:
+            self._allowed -= len(content)
+            if self._allowed < -tarfile.RECORDSIZE:
+                raise self.header_refusal()
         _check_total(self._total, self._name, self._limits)
         _check_ratio(self._total, self._compressed.tell(), self._name, self._limits)
         return content
 
 
 def _checked_name(member_name: str, archive_name: str) -> str:
+    if len(member_name) > _LONGEST_NAME:
+        reason = f"the name of a member has {len(member_name):,} characters, but only {_LONGEST_NAME:,} are allowed"
+        raise _refusal(archive_name, reason, "pack the faces again with short names")
     parts = re.split(r"[/\\]", member_name)
     if parts[0] == "" or re.match(r"[A-Za-z]:", member_name) or ".." in parts:
         reason = f"its member '{printable(member_name)}' points outside it"
         raise _refusal(archive_name, reason, "pack the faces again with relative paths")
     return printable("/".join(part for part in member_name.split("/") if part not in ("", ".")))
+
+
+def _check_members(members: int, archive_name: str, limits: SourceLimits) -> None:
+    if members > limits.max_members:
+        reason = f"it holds more than {limits.max_members:,} members"
+        raise _over_limit(archive_name, reason, "max_members")
 
 
 def _check_size(member_name: str, size: int, archive_name: str, limits: SourceLimits) -> None:

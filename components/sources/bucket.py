@@ -1,28 +1,41 @@
 """Faces in a Google Cloud Storage bucket: every object below a prefix, or one archive."""
 
-import io
+import base64
+import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
+import google_crc32c
 import requests
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
-from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.gs_uri import GsUri
+from components.printable import printable
 from components.sources.archive import is_archive_name, list_archive
 from components.sources.limits import SourceLimits
 from components.sources.ordered_map import map_in_order
 from components.sources.source_file import ListedFile, SourceFile, foreign_fault, too_large_fault
 
+_log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 120.0
+"""How long a request is repeated, with growing pauses, while the service answers 429 or 5xx or breaks off."""
+
+_ANSWER_SECONDS = 60.0
+"""How long the service may be silent before an attempt counts as failed."""
+_ATTEMPTS = 3
+"""How often an object is read whose bytes do not have the checksum that the bucket states."""
 _CHUNK_BYTES = 8 << 20
 _CHUNK_WORKERS = 2
-_BUFFER_BYTES = 1 << 18
 _MOST_CONNECTIONS = 128
 _LISTED_FIELDS = "items(name,bucket,generation,size,crc32c),nextPageToken"
 
@@ -43,14 +56,14 @@ def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
         client._http.mount(client._connection.API_BASE_URL, HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
         bucket = client.bucket(uri.bucket)
         if is_archive_name(uri.path):
-            archive = bucket.get_blob(uri.path)
+            archive = bucket.get_blob(uri.path, **_patience())
             if archive is None:
                 raise DataError(
                     f"The source {uri} does not exist", remedy="check the names of the bucket and the archive"
                 )
             yield archive
             return
-        for blob in bucket.list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS):
+        for blob in bucket.list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS, **_patience()):
             # Consoles create an empty object with a trailing slash to represent a folder.
             if not blob.name.endswith("/"):
                 yield blob
@@ -60,78 +73,64 @@ def list_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[ListedFile]:
     """Yield every file that a URI names.
 
     Objects below a prefix arrive sorted by name and can be read in any order and in any thread; an archive is
-    read as a stream. The client verifies checksums and retries transient errors.
+    downloaded first, to a temporary file, and then read as a stream. Checksums are verified and what does not match
+    is read again; transient errors are retried for :data:`PATIENCE_SECONDS`.
 
     Raises:
-        DataError: If the bucket or the archive does not exist or can't be read, or if the archive is refused.
+        DataError: If the bucket or the archive does not exist or can't be read, or if the archive is refused. Reading
+            a file raises it, too: if it is gone, or never arrives with the checksum that the bucket states.
     """
     blobs = list_blobs(uri)
     with _failure_explained(uri):
         if is_archive_name(uri.path):
-            with _open_archive(next(blobs)) as stream:
+            with _download_archive(next(blobs), uri) as stream:
                 for file in list_archive(stream, str(uri), limits):
                     yield ListedFile(file.name, file.size, partial(_read, uri, file.read))
             return
         start = len(_folder(uri.path))
         for blob in blobs:
-            name = blob.name[start:]
+            name = printable(blob.name[start:])
             if fault := foreign_fault(name) or too_large_fault(blob.size, limits):
                 yield ListedFile.faulty(name, fault)
             else:
-                yield ListedFile(name, blob.size, partial(_read, uri, partial(_download, blob, name)))
+                yield ListedFile(name, blob.size, partial(_read, uri, partial(_download, blob, name, uri)))
 
 
-def _open_archive(blob: Any) -> BinaryIO:
+def _download_archive(blob: Any, uri: GsUri) -> BinaryIO:
+    """Return a whole archive on disk, in a file without a name that is gone when it is closed or the process ends.
+
+    Its checksum covers all of it and stands at no part of it: what has been read from a stream before a flipped bit
+    is noticed can't be taken back.
+    """
     # Raw: an object stored with gzip encoding would otherwise be decompressed without the limits.
-    if blob.name.lower().endswith(".zip"):  # Its table of contents is at its end.
-        stream: BinaryIO = blob.open("rb", chunk_size=_CHUNK_BYTES, raw_download=True)
-        return stream
-    return io.BufferedReader(_ReadAhead(blob), _BUFFER_BYTES)
-
-
-class _ReadAhead(io.RawIOBase):
-    """An object read from front to back, while the chunks that follow are downloaded by other threads."""
-
-    def __init__(self, blob: Any) -> None:
-        download = partial(
-            blob.download_as_bytes, raw_download=True, if_generation_match=blob.generation, checksum=None
-        )
-        self._chunks = map_in_order(
-            lambda start: download(start=start, end=start + _CHUNK_BYTES - 1),
-            range(0, blob.size, _CHUNK_BYTES),
-            _CHUNK_WORKERS,
-        )
-        self._chunk = memoryview(b"")
-        self._start = self._next = 0  # Of the chunk and of what is read next, in the object.
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go back or forth within the chunk: enough to look at how an archive begins."""
-        if whence != io.SEEK_SET or not self._start <= offset <= self._start + len(self._chunk):
-            raise io.UnsupportedOperation("an object that is read ahead can't be read again")
-        self._next = offset
-        return offset
-
-    def tell(self) -> int:
-        return self._next
-
-    def readinto(self, buffer: Any, /) -> int:
-        if self._next == self._start + len(self._chunk):
-            self._start = self._next
-            self._chunk = memoryview(next(self._chunks, b""))
-        content = self._chunk[self._next - self._start :][: len(buffer)]
-        buffer[: len(content)] = content
-        self._next += len(content)
-        return len(content)
-
-    def close(self) -> None:
-        self._chunks.close()
-        super().close()
+    download = partial(
+        blob.download_as_bytes,
+        raw_download=True,
+        if_generation_match=blob.generation,
+        checksum=None,
+        **_patience(),
+    )
+    for _ in range(_ATTEMPTS):
+        # Handed to the caller, who closes it.
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            checksum = google_crc32c.Checksum()
+            for chunk in map_in_order(
+                lambda start: download(start=start, end=start + _CHUNK_BYTES - 1),
+                range(0, blob.size, _CHUNK_BYTES),
+                _CHUNK_WORKERS,
+            ):
+                checksum.update(chunk)
+                file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
+        if base64.b64encode(checksum.digest()).decode() == blob.crc32c:
+            file.seek(0)
+            return file
+        file.close()
+        _log.warning("%s arrived with another checksum than the bucket states: reading it again", uri)
+    raise _corruption(uri, uri.path)
 
 
 def _read(uri: GsUri, read: Callable[[], SourceFile]) -> SourceFile:
@@ -139,13 +138,30 @@ def _read(uri: GsUri, read: Callable[[], SourceFile]) -> SourceFile:
         return read()
 
 
-def _download(blob: Any, name: str) -> SourceFile:
-    try:
-        return SourceFile(name, blob.download_as_bytes(if_generation_match=blob.generation))
-    except NotFound:
-        return SourceFile(
-            name, fault=Fault(Reason.UNREADABLE, "the object was deleted or replaced while it was being read")
-        )
+def _download(blob: Any, name: str, uri: GsUri) -> SourceFile:
+    for _ in range(_ATTEMPTS):
+        try:
+            return SourceFile(name, blob.download_as_bytes(if_generation_match=blob.generation, **_patience()))
+        except DataCorruption:
+            _log.warning("%s arrived with another checksum than the bucket states: reading it again", name)
+        except (NotFound, PreconditionFailed):
+            raise DataError(
+                f"The source {uri} changed while it was being read: '{name}' was deleted or replaced",
+                remedy="leave the source as it is until the run has read it, and run again",
+            ) from None
+    raise _corruption(uri, name)
+
+
+def _corruption(uri: GsUri, name: str) -> DataError:
+    return DataError(
+        f"'{name}' of {uri} arrived {_ATTEMPTS} times with another checksum than the bucket states",
+        remedy="check the network and any proxy between here and the bucket, and run again",
+    )
+
+
+def _patience() -> dict[str, Any]:
+    """Return how long a request waits and is repeated."""
+    return {"retry": DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS), "timeout": _ANSWER_SECONDS}
 
 
 def _folder(path: str) -> str:

@@ -1,5 +1,6 @@
 """Faces in a folder."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -8,8 +9,12 @@ from pathlib import Path
 
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
+from components.printable import printable
 from components.sources.limits import SourceLimits
-from components.sources.source_file import ListedFile, SourceFile, foreign_fault, printable, too_large_fault
+from components.sources.source_file import ListedFile, SourceFile, foreign_fault, too_large_fault
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ENOTCONN})
+"""What a file that was listed can't be read for when it, its folder or its disk has gone."""
 
 
 def list_folder(folder: Path, limits: SourceLimits) -> Iterator[ListedFile]:
@@ -19,7 +24,7 @@ def list_folder(folder: Path, limits: SourceLimits) -> Iterator[ListedFile]:
     to a folder, a device, a socket or a pipe is a fault and is never opened.
 
     Raises:
-        DataError: If the folder itself can't be listed.
+        DataError: If the folder itself can't be listed. Reading a file raises it, too, if what was listed is gone.
     """
     root = folder.resolve()
     try:
@@ -28,7 +33,7 @@ def list_folder(folder: Path, limits: SourceLimits) -> Iterator[ListedFile]:
         raise DataError(
             f"The folder {folder} can't be listed ({error.strerror})", remedy="give this user read access to it"
         ) from None
-    yield from _walk(root, entries, "", limits)
+    yield from _walk(root, entries, limits)
 
 
 def _list(folder: str | Path) -> list[os.DirEntry[str]]:
@@ -37,21 +42,27 @@ def _list(folder: str | Path) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
-def _walk(root: Path, entries: list[os.DirEntry[str]], above: str, limits: SourceLimits) -> Iterator[ListedFile]:
-    # Taken off the list, because an entry keeps what it was asked: its status is larger than a row of the manifest.
-    while entries:
+def _walk(root: Path, entries: list[os.DirEntry[str]], limits: SourceLimits) -> Iterator[ListedFile]:
+    levels = [("", entries)]  # Folders may be nested deeper than functions may.
+    while levels:
+        above, entries = levels[-1]
+        if not entries:
+            levels.pop()
+            continue
+        # Taken off the list, because an entry keeps what it was asked: its status is larger than a row of the manifest.
         entry = entries.pop()
         name = above + entry.name
         try:
             inner = _list(entry.path) if entry.is_dir(follow_symlinks=False) else None
         except OSError as error:
+            _check_there(root, name, error)
             fault = Fault(Reason.UNREADABLE, f"the folder can't be listed: {error.strerror}")
             yield ListedFile.faulty(printable(name), fault)
             continue
         if inner is None:
             yield _listed(root, entry, printable(name), limits)
         else:
-            yield from _walk(root, inner, f"{name}/", limits)
+            levels.append((f"{name}/", inner))
 
 
 def _listed(root: Path, entry: os.DirEntry[str], name: str, limits: SourceLimits) -> ListedFile:
@@ -62,16 +73,29 @@ def _listed(root: Path, entry: os.DirEntry[str], name: str, limits: SourceLimits
         if fault := too_large_fault(size, limits):
             return ListedFile.faulty(name, fault)
     except OSError as error:
+        _check_there(root, name, error)
         return ListedFile.faulty(name, _unreadable(error))
-    return ListedFile(name, size, partial(_read, entry.path, name))
+    return ListedFile(name, size, partial(_read, root, entry.path, name, limits))
 
 
-def _read(path: str, name: str) -> SourceFile:
+def _read(root: Path, path: str, name: str, limits: SourceLimits) -> SourceFile:
     try:
         with open(path, "rb", buffering=0) as file:  # A Path of each file costs as much as reading it.
-            return SourceFile(name, file.read())
+            # It may have grown since it was listed.
+            fault = too_large_fault(os.fstat(file.fileno()).st_size, limits)
+            return SourceFile(name, fault=fault) if fault else SourceFile(name, file.read())
     except OSError as error:
+        _check_there(root, name, error)
         return SourceFile(name, fault=_unreadable(error))
+
+
+def _check_there(root: Path, name: str, error: OSError) -> None:
+    """Raise if a file can't be read because it has gone since it was listed: that is no fault of an image."""
+    if error.errno in _GONE:
+        raise DataError(
+            f"The source {root} changed while it was being read: '{name}' is gone",
+            remedy="leave the source as it is until the run has read it, and run again",
+        ) from None
 
 
 def _unreadable(error: OSError) -> Fault:

@@ -17,4 +17,7 @@ class SourceLimits(Section):
         gt=1,
         description="Most decompressed bytes per compressed byte of an archive; for photos the ratio is near 1.",
     )
+    max_members: int = Field(
+        1_000_000, ge=1, description="Most members of one archive, folders and files of every kind included."
+    )
     download_workers: int = Field(16, ge=1, le=128, description="Number of bucket objects downloaded in parallel.")

@@ -68,8 +68,3 @@ def too_large_fault(size: int, limits: SourceLimits) -> Fault | None:
     if size <= limits.max_file_megabytes * 2**20:
         return None
     return Fault(Reason.TOO_LARGE, f"{size} bytes, {limits.max_file_megabytes:g} MB allowed")
-
-
-def printable(name: str) -> str:
-    r"""Return a name that is valid Unicode: bytes that are not UTF-8 become ``\udcXX`` escapes."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from components.contract import Contract
+from components.errors import ArtifactError
 from components.files import read_json
 from components.model.settings import Hyperparameters
 
@@ -39,6 +40,9 @@ def read_searches(path: str | os.PathLike[str]) -> dict[str, SearchResult]:
     """Return the searches that the tune stage gathered, by variant.
 
     Raises:
-        ArtifactError: If the file is missing or a search in it has the wrong form.
+        ArtifactError: If the file is missing, holds no search, or a search in it has the wrong form.
     """
-    return {variant: SearchResult.parse(content, path) for variant, content in read_json(path).items()}
+    content = read_json(path)
+    if not isinstance(content, dict) or not content:
+        raise ArtifactError(f"{path} holds no search by variant", remedy="run tune again")
+    return {variant: SearchResult.parse(search, path) for variant, search in content.items()}

@@ -1,10 +1,10 @@
 """Settings of the tune stage."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.model.settings import Hyperparameters
+from components.model.settings import MOST_LAYERS, MOST_RATE, MOST_UNITS, Hyperparameters
 from components.section import Section, SettingError
 
 
@@ -12,8 +12,12 @@ class SearchSpace(Section):
     """What is searched."""
 
     learning_rate: tuple[float, float] = Field((1e-4, 1e-2), description="Lowest and highest rate, on a log scale.")
-    dense_layers: tuple[int, ...] = Field((1, 2), min_length=1, description="Numbers of dense layers to choose from.")
-    dense_units: tuple[int, ...] = Field((64, 128, 256), min_length=1, description="Layer widths to choose from.")
+    dense_layers: tuple[Annotated[int, Field(ge=0, le=MOST_LAYERS)], ...] = Field(
+        (1, 2), min_length=1, description="Numbers of dense layers to choose from."
+    )
+    dense_units: tuple[Annotated[int, Field(ge=1, le=MOST_UNITS)], ...] = Field(
+        (64, 128, 256), min_length=1, description="Layer widths to choose from."
+    )
     dropout: tuple[float, float] = Field((0.0, 0.5), description="Lowest and highest dropout, in steps of 0.1.")
 
     @model_validator(mode="after")
@@ -22,6 +26,9 @@ class SearchSpace(Section):
             low, high = getattr(self, name)
             if low > high:
                 raise SettingError(f"{name}: the lowest value {low} is above the highest {high}", remedy="swap them")
+        if self.learning_rate[1] > MOST_RATE:
+            problem = f"learning_rate: nothing trains at a rate of {self.learning_rate[1]:g}"
+            raise SettingError(problem, remedy=f"give a highest value of at most {MOST_RATE:g}")
         if self.learning_rate[0] <= 0:
             problem = f"learning_rate: {self.learning_rate[0]} has no logarithm, and rates are searched on a log scale"
             raise SettingError(problem, remedy="give a lowest value above 0")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from components.errors import ArtifactError, RequestError
+from components.errors import DataError, RequestError
+from components.printable import printable
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -30,22 +31,33 @@ def predict(
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from components.dataset.outputs import OUTPUTS
+    from components.dataset.reasons import Fault
     from components.model.serving import ServedModel
+    from components.preprocess.settings import PreprocessSettings
+    from components.preprocess.verification import verify_image
+    from components.sources.limits import SourceLimits
     from components.training.record import TrainingRecord
 
+    limits, allowed = SourceLimits(), PreprocessSettings()
     labels = TrainingRecord.read(model).labels
     served = ServedModel(model)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("image", *OUTPUTS):
         table.add_column(column, overflow="fold")
     for image in images:
-        try:
-            scores = served.predict([image.read_bytes()], batch_size=1)
-        except ArtifactError as error:
-            raise ArtifactError(f"{image} is neither JPEG nor PNG", remedy=error.remedy) from None
-        table.add_row(str(image), *(_in_words(output, scores[name][0], labels) for name, output in OUTPUTS.items()))
+        content = _read(image, limits.max_file_megabytes)
+        # What preprocess would not have trained on is not guessed at either; a face may be small, though.
+        fault = verify_image(content, 1, allowed.max_pixels)
+        if isinstance(fault, Fault):
+            detail = f" ({fault.detail})" if fault.detail else ""
+            raise DataError(f"{image} can't be used: {fault.reason}{detail}", remedy="give a sound JPEG or PNG")
+        scores = served.predict([content], batch_size=1)
+        words = (_in_words(output, scores[name][0], labels) for name, output in OUTPUTS.items())
+        # As text, not as markup: brackets in a name are part of it.
+        table.add_row(*(Text(cell) for cell in (printable(str(image)), *words)))
     console = Console()
     console.print(table)
     console.print(f"By the model {model}", soft_wrap=True, highlight=False, markup=False)
@@ -64,6 +76,17 @@ def newest_recommended(runs: Path) -> Path:
     if not folders:
         raise RequestError(f"No run in {runs} recommends a model", remedy="name one with --model")
     return max(folders, key=lambda folder: folder.comparison.stat().st_mtime).recommended
+
+
+def _read(image: Path, max_megabytes: float) -> bytes:
+    try:
+        with image.open("rb") as file:
+            content = file.read(int(max_megabytes * 2**20) + 1)
+    except OSError as error:
+        raise RequestError(f"{image} can't be read ({error.strerror})", remedy="let this user read it") from None
+    if len(content) > max_megabytes * 2**20:
+        raise DataError(f"{image} has more than {max_megabytes:g} MB", remedy="give a smaller picture")
+    return content
 
 
 def _in_words(output: "Output", score: Any, labels: "Labels") -> str:

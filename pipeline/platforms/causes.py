@@ -4,6 +4,8 @@ import json
 import re
 
 from components.errors import ArtifactError, DataError, RequestError
+from components.printable import printable
+from pipeline.faults import explain_message
 from pipeline.platforms.submission import RunFailedError
 
 _ERROR = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt)): (.+)")
@@ -23,8 +25,8 @@ def cause_in(line: str) -> str | None:
     if match is None:
         return None
     # A message may quote a name that came with the data, and a terminal obeys escape codes.
-    sentence = "".join(character for character in match[2] if character.isprintable())
-    return sentence if match[1] in _EXPLAINED else f"{match[1]}: {sentence}"
+    sentence = printable(match[2])
+    return sentence if match[1] in _EXPLAINED else explain_message(f"{match[1]}: {sentence}")
 
 
 def _message_of_error(line: str) -> str:

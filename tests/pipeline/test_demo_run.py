@@ -1,9 +1,11 @@
 """One real run of the whole pipeline, looked at from every side."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import tensorflow as tf
 
 from components.dataset.manifest import Manifest
 from components.digests import verify_digests
+from tests.components.pictures import encode_picture
 
 VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 
@@ -21,6 +24,38 @@ VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 def manifests(demo_run):
     names = ("manifest", "test", "pool", "train", "validation")
     return {name: Manifest.read(demo_run.folder.data / f"{name}.parquet") for name in names}
+
+
+def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, project):
+    folder = demo_run.folder
+    for file in (folder.report, folder.summary, folder.comparison, folder.log):
+        text = file.read_text()
+        for path in {str(folder.path), str(project), sys.prefix, str(Path.home())}:
+            assert not re.search(re.escape(path) + r"(?![\w.-])", text), f"{path} in {file.name}"
+    for run in json.loads(folder.comparison.read_text())["runs"]:
+        assert (folder.path / run["model"] / "saved_model.pb").is_file()
+        assert (folder.path / run["predictions"]).is_file()
+        assert (folder.path / run["validation_predictions"]).is_file()
+
+
+def test_predict_shows_names_as_they_are_and_refuses_what_preprocess_would(demo_run, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, mode, file_format in (
+        ("[red]a", "RGB", "JPEG"),
+        ("[b]b", "RGBA", "PNG"),
+        ("[c]", "CMYK", "JPEG"),
+        ("[d]", "RGB", "GIF"),
+    ):
+        Path(name).write_bytes(encode_picture(mode=mode, file_format=file_format))
+    model = demo_run.folder.models / "baseline" / "42"
+    shown = command("predict", "[red]a", "[b]b", "--model", model)
+    assert shown.code == 0, shown.err
+    assert all(name in shown.out for name in ("[red]a", "[b]b"))
+    assert shown.out.count("years") == 2
+    for name, why in (("[c]", "CMYK image"), ("[d]", "neither JPEG nor PNG")):
+        refused = command("predict", name, "--model", model)
+        assert refused.code == 1
+        assert f"{name} can't be used: {why}" in refused.sentence
 
 
 def identities(manifest):

@@ -1,7 +1,9 @@
 """The connection to Kubeflow Pipelines: credentials, retries, and errors in plain words."""
 
 import contextlib
+import functools
 import io
+import ipaddress
 import json
 import os
 import warnings
@@ -23,6 +25,8 @@ TOKEN_ENVIRONMENT = "EVENFACE_KUBEFLOW_TOKEN"  # noqa: S105 - the name of a vari
 
 TOKEN_AUDIENCE = "pipelines.kubeflow.org"  # noqa: S105 - whom a token is for, not a token
 """Audience that Kubeflow Pipelines asks of a service account's token."""
+_ANSWER_SECONDS = (10, 60)
+"""How long to wait for a connection, and for each part of an answer."""
 
 _Answer = TypeVar("_Answer")
 
@@ -181,7 +185,12 @@ class _Patience(urllib3.Retry):
 
 
 class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
-    """KFP's client with our retries, and without its own 25 seconds of them when nothing answers."""
+    """KFP's client with our retries and time limits, and without its own 25 seconds of retries when nothing answers."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        connection = self._healthz_api.api_client.rest_client
+        connection.request = functools.partial(_request_in_time, connection.request)
 
     def _load_config(self, *arguments: Any, **options: Any) -> Any:
         config = super()._load_config(*arguments, **options)
@@ -199,16 +208,44 @@ class _Client(kfp.Client):  # type: ignore[misc] # KFP ships no types
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
         del sleep_duration
-        health, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info()
+        # KFP's constructor asks, too, before the time limit holds for all requests.
+        ask = self._healthz_api.healthz_service_get_healthz_with_http_info
+        health, _, headers = ask(_request_timeout=_ANSWER_SECONDS)
         if "json" not in headers.get("Content-Type", ""):
             # The generated client would read a login page as an empty answer.
             raise kfp_server_api.ApiException(status=404, reason="no JSON")
         return health
 
 
+def _request_in_time(request: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Make a request that the generated client would let wait for ever."""
+    options["_request_timeout"] = options.get("_request_timeout") or _ANSWER_SECONDS
+    return request(*arguments, **options)
+
+
+def _refuse_open_token(host: str | None) -> None:
+    """Refuse to send a token where anyone on the way can read it; what stays on this machine nobody can.
+
+    Raises:
+        RequestError: If the host is reached over plain HTTP and is not this machine.
+    """
+    address = urllib3.util.parse_url(host or "")
+    name = (address.host or "").strip("[]")
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(name).is_loopback:
+            return
+    if address.scheme == "http" and name != "localhost":
+        raise RequestError(
+            f"A token would be sent to {name} without encryption",
+            remedy="write https:// in platform.kubeflow.host, or reach it through a port-forward to localhost",
+        )
+
+
 def _connect(settings: KubeflowSettings, host: str | None) -> _Client:
     token, projected = os.environ.get(TOKEN_ENVIRONMENT), _projected_token()
     usable = not token and projected.is_file()
+    if token or usable:
+        _refuse_open_token(host)
     credentials = ServiceAccountTokenVolumeCredentials(str(projected)) if usable else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

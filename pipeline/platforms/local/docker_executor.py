@@ -32,9 +32,9 @@ _PASSED_ON = (
 class DockerExecutor:
     """Runs the stages of a local run in containers of one image.
 
-    The root file system is read-only. A container sees the run's folder, what it reads (read-only)
-    and a /tmp of its own on disk, as large as the disk: decoded images are kept there, and in
-    memory they would count against the limit.
+    A container has no capabilities and can gain none; its root file system is read-only. It sees the
+    run's folder, what it reads (read-only) and a /tmp of its own on disk, as large as the disk: decoded
+    images are kept there, and in memory they would count against the limit.
 
     Attributes:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image has another one.
@@ -96,16 +96,14 @@ class DockerExecutor:
         if credentials := environment.get("GOOGLE_APPLICATION_CREDENTIALS"):
             reads = [*reads, Path(credentials).resolve()]
             environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(reads[-1])
-        user, capabilities = _caller(engine)
         mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in reads]
         mounts += [Mount(str(path), str(path), "bind") for path in writes]
         arguments: dict[str, Any] = {
-            "user": user,
+            "user": _caller(engine),
             "read_only": True,
             "mounts": [*mounts, Mount("/tmp", None, "volume")],  # noqa: S108 - the container's own
             "environment": environment,
             "cap_drop": ["ALL"],
-            "cap_add": capabilities,
             "security_opt": ["no-new-privileges"],
         }
         if self._settings.memory_gb is not None:
@@ -133,10 +131,11 @@ def _remove_abandoned(client: DockerClient, own_lock: str | None) -> None:
             os.close(descriptor)
 
 
-def _caller(engine: dict[str, Any]) -> tuple[str, list[str]]:
-    """Return the container's user, so that results belong to the caller, and its capabilities."""
-    rootless = any("rootless" in option for option in engine.get("SecurityOptions") or [])
-    if rootless or os.getuid() == 0:
-        # Root in a rootless engine's container is the caller. Root can read other users' folders, as it can outside.
-        return "0:0", ["DAC_OVERRIDE"]
-    return f"{os.getuid()}:{os.getgid()}", []
+def _caller(engine: dict[str, Any]) -> str:
+    """Return the container's user and group, so that results belong to the caller.
+
+    Without capabilities, root too reads and writes only what its user ID may: its own files, and what all may read.
+    """
+    if any("rootless" in option for option in engine.get("SecurityOptions") or []):
+        return "0:0"  # Root in a rootless engine's container is the caller.
+    return f"{os.getuid()}:{os.getgid()}"

@@ -113,7 +113,7 @@ def sources_digest(target: str, root: Path = _ROOT) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    recipe = ("docker/Dockerfile", "docker/install.sh", f"docker/requirements-{target}.txt")
+    recipe = ("docker/Dockerfile", "docker/install.sh", "docker/pin-debian.sh", f"docker/requirements-{target}.txt")
     files = [root / name for name in recipe if (root / name).is_file()]
     for package in ("components", "pipeline"):
         files += [file for file in (root / package).rglob("*") if file.is_file() and _is_source(file, root)]

@@ -4,17 +4,22 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
+import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any, TextIO
 
 import kfp.local
 from kfp import dsl
 
-from components.compare.contract import Comparison
+from components.compare.contract import Comparison, RunPlace
 from components.digests import digest_of, verify_digests
+from components.errors import RequestError
 from components.files import atomic_path
+from components.gs_uri import is_gs_uri
 from pipeline.platforms.local.executor import Executor
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.leftovers import scratch, sweep
@@ -53,9 +58,11 @@ def run_locally(
         recording: Told how each stage ended, and what the run found.
 
     Raises:
+        RequestError: If there is no folder for temporary files.
         RunFailedError: If a stage failed or did not leave an output that it declares.
         Interrupted: If somebody ended it; no stage runs any more then.
     """
+    _check_temporary_folder()
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     state, artifacts = folder.state.resolve(), folder.artifacts.resolve()
@@ -66,7 +73,7 @@ def run_locally(
     if sweep(folder, stages):
         show("Removed leftovers of earlier runs")
     with folder.log.open("w", encoding="utf-8") as file, scratch():
-        log = RunLog(file, show)
+        log = RunLog(file, show, _places(source, folder))
         recording.stages = log.stages
 
         def stop() -> None:
@@ -85,6 +92,31 @@ def run_locally(
                 raise
         recording.comparison = collect(outputs, list(pipeline.component_spec.outputs), folder, stages.digests)
     return recording.comparison
+
+
+def _check_temporary_folder() -> None:
+    """Refuse a TMPDIR that can't be written to: Python does without it, but the shell that starts a stage does not."""
+    folder = os.environ.get("TMPDIR")
+    if folder and not (Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise RequestError(
+            f"TMPDIR is {folder}, where no file can be written", remedy="create that folder, or unset TMPDIR"
+        )
+
+
+def _places(source: str, folder: RunFolder) -> dict[str, str]:
+    """Return names for this machine's paths, as a log states them."""
+    places = {
+        Path(tempfile.gettempdir()).resolve(): "<temporary>",
+        Path(__file__).parents[3]: "<evenface>",
+        Path(sys.base_prefix): "<python>",
+        Path(sys.prefix): "<environment>",
+        Path.cwd(): "<here>",
+        Path.home(): "<home>",
+        folder.path.resolve(): "<run>",
+    }
+    if not is_gs_uri(source) and Path(source).is_absolute():
+        places[Path(source)] = "<source>"
+    return {str(path): name for path, name in places.items() if len(path.parts) > 1}
 
 
 def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
@@ -150,6 +182,16 @@ def collect(
         suffix = ".parquet" if isinstance(outputs[name], dsl.Dataset) else ".json"
         deliver(Path(outputs[name].path), targets.get(name, folder.data / f"{name}{suffix}"))
     comparison = Comparison.read(folder.comparison)
+    _deliver_runs(comparison, folder, deliver)
+    delivered = comparison.model_copy(update={"runs": [_delivered(run, folder) for run in comparison.runs]})
+    delivered.write(folder.comparison)
+    if "report" in declared:
+        _show_delivered(folder.report, comparison, delivered)
+    return delivered
+
+
+def _deliver_runs(comparison: Comparison, folder: RunFolder, deliver: Callable[[Path, Path], None]) -> None:
+    """Deliver every training run's model and predictions, in place of those of an earlier run."""
     for stale in (folder.models, folder.predictions, folder.validation):
         shutil.rmtree(stale, ignore_errors=True)
     for run in comparison.runs:
@@ -162,7 +204,26 @@ def collect(
             (run.validation_predictions, folder.validation),
         ):
             deliver(Path(predictions), kept / run.variant / f"{run.seed}.parquet")
-    return comparison
+
+
+def _show_delivered(report: Path, made: Comparison, delivered: Comparison) -> None:
+    """Let the report name each model's place in the run's folder, as it would if it were drawn again."""
+    page = report.read_text(encoding="utf-8")
+    for before, after in zip(made.runs, delivered.runs, strict=True):
+        page = page.replace(escape(before.model), escape(after.model))
+    with atomic_path(report) as draft:
+        draft.write_text(page, encoding="utf-8")
+
+
+def _delivered(run: RunPlace, folder: RunFolder) -> RunPlace:
+    """Say where a run's files are in the run's folder, which may be moved or handed on."""
+    place, seed = Path(run.variant), str(run.seed)
+    paths = {
+        "model": folder.models / place / seed,
+        "predictions": folder.predictions / place / f"{seed}.parquet",
+        "validation_predictions": folder.validation / place / f"{seed}.parquet",
+    }
+    return run.model_copy(update={name: path.relative_to(folder.path).as_posix() for name, path in paths.items()})
 
 
 def _copy(source: Path, target: Path, digest: str | None) -> None:

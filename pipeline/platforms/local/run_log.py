@@ -1,8 +1,9 @@
 """What a local run prints, sorted: all of it into a file, the stages' own lines to the user."""
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Literal, TextIO
 
@@ -19,6 +20,11 @@ _CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 class RunLog:
     """A text stream that writes every line to a file, shows the stages' own lines, and remembers why a stage failed.
 
+    Args:
+        file: The file.
+        show: Called with each of the stages' own lines.
+        places: Names for paths of this machine, which are not written: the file may be handed on with the results.
+
     Attributes:
         failed_stage: The first stage that failed, or None.
         cause: Why, in one sentence.
@@ -27,12 +33,16 @@ class RunLog:
 
     encoding = "utf-8"
 
-    def __init__(self, file: TextIO, show: Callable[[str], None]) -> None:
+    def __init__(self, file: TextIO, show: Callable[[str], None], places: Mapping[str, str] | None = None) -> None:
         self.failed_stage: str | None = None
         self.cause = ""
         self.stages: list[StageTiming] = []
         self._file = file
         self._show = show
+        self._places = dict(places or {})
+        # The longest first: one path may lie below another.
+        paths = "|".join(re.escape(path) for path in sorted(self._places, key=len, reverse=True))
+        self._path = re.compile(rf"(?<![\w.-])(?:{paths})(?![\w.-])") if paths else None
         self._rest = ""
         self._last_error = ""
         self._started: dict[str, list[float]] = {}
@@ -48,7 +58,8 @@ class RunLog:
 
     def flush(self) -> None:
         """Flush the file."""
-        self._file.flush()
+        with contextlib.suppress(OSError):
+            self._file.flush()
 
     def silence(self) -> None:
         """Show no more lines: what an interrupted run still says is of no use to who interrupted it."""
@@ -59,7 +70,10 @@ class RunLog:
         return False
 
     def _take(self, line: str) -> None:
-        self._file.write(line + "\n")
+        shown = self._path.sub(lambda match: self._places[match[0]], line) if self._path else line
+        # A full disk ends the run where the space is needed, and with one sentence; a log line is not worth more.
+        with contextlib.suppress(OSError):
+            self._file.write(shown + "\n")
         stripped = line.strip()
         if PREFIX in stripped:
             self._show("    " + stripped.split(PREFIX, 1)[1])

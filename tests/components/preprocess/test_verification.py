@@ -1,8 +1,12 @@
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from components.dataset.reasons import Fault, Reason
+from components.model.decoding import decode_and_resize
 from components.preprocess.verification import verify_image
 
 
@@ -81,3 +85,46 @@ def test_tensorflow_decodes_whatever_passes(picture, file_format, options):
             assert pixels.shape[-1] == 3
     assert reason_of(sound) is None
     assert passed or file_format == "PNG"
+
+
+def pixels_of(content, side=40):
+    return decode_and_resize(tf.constant(content), side).numpy()
+
+
+def saved(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_every_kind_of_png_that_preprocess_takes_is_served_with_its_colours_and_without_transparency(picture, mode):
+    content = picture(mode=mode, file_format="PNG")
+    assert reason_of(content) is None
+    with Image.open(io.BytesIO(content)) as image:
+        expected = np.asarray(image.convert("RGBA" if mode in ("LA", "P", "RGBA") else "RGB"))[..., :3]
+    np.testing.assert_array_equal(pixels_of(content), expected)
+
+
+def test_16_bit_png_loses_its_lower_half(picture):
+    grey = np.random.default_rng(1).integers(0, 65536, (40, 40), dtype=np.uint16)
+    content = saved(grey)
+    assert reason_of(content) is None
+    np.testing.assert_array_equal(pixels_of(content), np.repeat((grey >> 8)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("file_format", ["BMP", "GIF", "WEBP", "TIFF"])
+def test_other_formats_are_refused_by_preprocess_and_by_what_is_served(picture, file_format):
+    content = picture(file_format=file_format)
+    assert reason_of(content) is Reason.OTHER_CONTENT
+    with pytest.raises(tf.errors.InvalidArgumentError, match="neither JPEG nor PNG"):
+        pixels_of(content)
+
+
+def test_an_orientation_in_the_exif_data_turns_nothing_on_either_side(picture):
+    plain, exif = picture(), Image.Exif()
+    exif[0x0112] = 6  # Turned by 90 degrees.
+    turned = picture(exif=exif)
+    assert turned != plain
+    assert verify_image(turned, 32, 10_000) == verify_image(plain, 32, 10_000)
+    np.testing.assert_array_equal(pixels_of(turned), pixels_of(plain))

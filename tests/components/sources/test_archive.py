@@ -1,8 +1,10 @@
+import gzip
 import io
 import os
 import stat
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -83,6 +85,84 @@ def test_a_bomb_stops_the_run(tar, zipped):
         read(tar(bomb), "faces.tar.gz")
     with pytest.raises(DataError, match="which no photo does"):
         read(zipped(bomb, zipfile.ZIP_DEFLATED), "faces.zip")
+
+
+@pytest.fixture
+def peak():
+    """Give a function that returns the most memory allocated while something is refused, in megabytes."""
+
+    def measure(content, name, match, **limits):
+        tracemalloc.start()
+        try:
+            with pytest.raises(DataError, match=match):
+                read(content, name, **limits)
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+
+    return measure
+
+
+def lying_zip(zipped, declared, compression=zipfile.ZIP_DEFLATED):
+    """Return a zip of one member of 16 MB whose headers declare fewer bytes."""
+    content = bytearray(zipped([("20_0_1_1.jpg", bytes(16 << 20))], compression))
+    directory = content.index(b"PK\x01\x02")
+    struct.pack_into("<I", content, 22, declared)
+    struct.pack_into("<I", content, directory + 24, declared)
+    return bytes(content)
+
+
+def test_a_zip_that_declares_fewer_bytes_than_it_holds_fills_no_memory(zipped, peak):
+    assert peak(lying_zip(zipped, 1000), "faces.zip", "Bad CRC-32") < 2
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_whose_compression_has_no_bound_is_refused(zipped, peak, compression):
+    content = lying_zip(zipped, 1000, compression)
+    assert peak(content, "faces.zip", "neither stored nor deflated: pack the faces again as an ordinary") < 2
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_tar_with_a_huge_header_fills_no_memory(peak, mode, kind, first):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, 64 << 20
+    before = b"" if first else tarfile.TarInfo("a.txt").tobuf()
+    content = before + header.tobuf(tarfile.GNU_FORMAT) + b"x" * header.size + bytes(1024)
+    content = gzip.compress(content, 1) if mode == "w:gz" else content
+    assert peak(content, "faces.tar", "a header of more than 1 MB") < 8
+
+
+def test_attributes_for_all_members_of_a_tar_do_not_add_up_without_end(tar, peak):
+    members = []
+    for number in range(40):
+        value = b"v" * 100_000
+        record = b"100016 key%05d=" % number + value
+        record = b"%d key%05d=%s\n" % (len(record) + 1, number, value)
+        header = tarfile.TarInfo("global")
+        header.type, header.size = tarfile.XGLTYPE, len(record)
+        members.append(header.tobuf() + record + bytes(-len(record) % 512) + tarfile.TarInfo("a.txt").tobuf())
+    assert peak(b"".join(members) + bytes(1024), "faces.tar", "a header of more than 1 MB") < 8
+
+
+def test_the_number_of_members_is_limited(pack):
+    with pytest.raises(DataError, match=r"more than 4 members: raise preprocess\.limits\.max_members if you trust"):
+        read(*pack([(f"notes{i}.txt", b"x") for i in range(5)]), max_members=4)
+    assert len(read(*pack([(f"notes{i}.txt", b"x") for i in range(4)]), max_members=4)) == 4
+
+
+def test_a_name_longer_than_a_path_may_be_is_refused(pack):
+    with pytest.raises(DataError, match="the name of a member has 5,004 characters, but only 4,096 are allowed"):
+        read(*pack([("x" * 5000 + ".jpg", b"x")]))
+
+
+def test_no_name_breaks_a_line_or_colours_a_terminal(pack):
+    forged = "20_0_1_1\nDataError: all is well\x1b[31m\u202e.jpg"
+    assert read(*pack([(forged, b"x")]))[0].name == r"20_0_1_1\nDataError: all is well\x1b[31m\u202e.jpg"
+    with pytest.raises(DataError) as refused:
+        read(*pack([("../" + forged, b"x")]))
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("keep", [0.05, 0.5, 0.9])

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from gcp_storage_emulator.server import create_server
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from components.dataset.reasons import Reason
 from components.errors import DataError
@@ -15,8 +16,10 @@ from components.sources.bucket import list_blobs
 from components.sources.limits import SourceLimits
 from components.sources.source import parse_source
 from components.sources.synthetic_settings import SyntheticSettings
+from tests.components.sources.faulty_relay import FAULTS, FaultyRelay
 
 FACES = {f"UTKFace/2{i}_0_1_{i}.jpg": os.urandom(3000 + i) for i in range(40)}
+FEW = dict(list(FACES.items())[:5])
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,6 @@ def test_downloads_go_on_while_earlier_files_are_worked_on_and_never_run_far_ahe
 
 def test_an_archive_is_downloaded_ahead_of_what_is_read(upload, tar, at_once, monkeypatch):
     monkeypatch.setattr("components.sources.bucket._CHUNK_BYTES", 5000)
-    monkeypatch.setattr("components.sources.bucket._BUFFER_BYTES", 1000)
     upload({"faces.tar.gz": tar(FACES.items())})
     assert {name: file.content for name, file in read("gs://faces/faces.tar.gz").items()} == FACES
     assert max(at_once) == 2
@@ -141,6 +143,57 @@ def test_a_bucket_is_known_by_the_names_generations_and_checksums_of_its_objects
     assert blob.crc32c
     identity = f"x/20_0_1_1.jpg\0{blob.generation}\0{blob.crc32c}\0"
     assert parse_source("gs://faces/x").fingerprint() == hashlib.sha256(identity.encode()).hexdigest()
+
+
+@pytest.fixture
+def relay(bucket, monkeypatch):
+    """Put a relay between the client and the bucket, and let nobody wait long."""
+    with FaultyRelay(os.environ["STORAGE_EMULATOR_HOST"]) as relay:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", relay.url)
+        monkeypatch.setattr("components.sources.bucket.DEFAULT_RETRY", DEFAULT_RETRY.with_delay(initial=0.01))
+        yield relay
+
+
+SOURCES = ["gs://faces/UTKFace", "gs://faces/faces.tar", "gs://faces/faces.zip"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_byte_arrives_through_503s_cut_connections_and_flipped_bits(upload, tar, zipped, relay, source):
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
+    faults = iter(FAULTS)
+    relay.fault = lambda path: next(faults, None) if "alt=media" in path else None
+    files = {name.removeprefix("UTKFace/"): file.content for name, file in read(source).items()}
+    assert files == {name.removeprefix("UTKFace/"): content for name, content in FEW.items()}
+    assert sorted(relay.injected) == sorted(FAULTS)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_bit_that_is_flipped_every_time_is_one_sentence(upload, tar, zipped, relay, source):
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
+    relay.fault = lambda path: "flipped" if "alt=media" in path else None
+    with pytest.raises(DataError, match=r"arrived 3 times with another checksum than the bucket states: check the"):
+        read(source, download_workers=2)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_service_that_stays_away_ends_the_run_in_time(upload, tar, zipped, relay, source, monkeypatch):
+    upload(FEW | {"faces.tar": tar(FEW.items(), "w"), "faces.zip": zipped(FEW.items())})
+    monkeypatch.setattr("components.sources.bucket.PATIENCE_SECONDS", 0.3)
+    for part in ("alt=media", ""):
+        relay.fault = lambda path, part=part: "unavailable" if part in path else None
+        with pytest.raises(
+            DataError, match=r"Reading gs://.* failed after retries .*: check the network and try again"
+        ):
+            read(source, download_workers=2)
+
+
+def test_an_object_that_is_deleted_while_the_source_is_read_fails_as_that(upload, bucket):
+    upload({"x/20_0_1_1.jpg": b"first", "x/20_0_1_2.jpg": b"second"})
+    (first, second) = parse_source("gs://faces/x").list_files(SourceLimits(), SyntheticSettings())
+    bucket.blob("x/20_0_1_2.jpg").delete()
+    assert first.read().content == b"first"
+    with pytest.raises(DataError, match="changed while it was being read: '20_0_1_2.jpg' was deleted or replaced"):
+        second.read()
 
 
 def test_missing_credentials_are_explained(monkeypatch, tmp_path):

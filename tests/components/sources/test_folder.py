@@ -1,8 +1,11 @@
 import os
+import shutil
+import subprocess
 
 import pytest
 
 from components.dataset.reasons import Fault, Reason
+from components.errors import DataError
 from components.sources.folder import list_folder
 from components.sources.limits import SourceLimits
 
@@ -64,8 +67,41 @@ def test_a_large_file_is_rejected_alone(folder):
 def test_what_can_not_be_read_is_rejected_alone(folder):
     listed = {file.name: file for file in list_folder(folder, SourceLimits())}
     (folder / "b.jpg").unlink()
-    assert listed["b.jpg"].read().fault == Fault(Reason.UNREADABLE, "No such file or directory")
+    (folder / "b.jpg").mkdir()
+    assert listed["b.jpg"].read().fault == Fault(Reason.UNREADABLE, "Is a directory")
     assert listed["a.PNG"].read().fault is None
+
+
+def test_a_source_that_vanishes_while_it_is_read_fails_as_that(folder):
+    listed = {file.name: file for file in list_folder(folder, SourceLimits())}
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match=r"changed while it was being read: 'b.jpg' is gone: leave the source"):
+        listed["b.jpg"].read()
+
+
+def test_a_file_that_grew_since_it_was_listed_keeps_to_the_limit(folder):
+    listed = {file.name: file for file in list_folder(folder, SourceLimits(max_file_megabytes=0.001))}
+    (folder / "b.jpg").write_bytes(bytes(3000))
+    assert listed["b.jpg"].read().fault.reason is Reason.TOO_LARGE
+
+
+def test_names_with_line_ends_and_escape_codes_are_made_printable(folder):
+    (folder / "30_0_0_1\nDataError: forged\x1b[31m.jpg").write_bytes(b"x")
+    assert "30_0_0_1\\nDataError: forged\\x1b[31m.jpg" in read(folder)
+
+
+def test_folders_may_be_nested_deeper_than_functions(folder):
+    deep, here = 1200, os.open(folder, os.O_RDONLY)
+    for _ in range(deep):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    try:
+        assert set(read(folder)) == {"a.PNG", "b.jpg", "more/c.jpeg"}
+    finally:
+        subprocess.run(["rm", "-rf", folder / "d"], check=True)  # Python's own removal is a recursive function.
 
 
 def test_a_folder_inside_that_can_not_be_listed_is_rejected_alone(folder, monkeypatch):

@@ -1,5 +1,11 @@
 """`evenface run`: wrong requests, failing stages, and the tables at its end."""
 
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from components.sources.synthetic import generate
@@ -37,6 +43,28 @@ from tests.components.compare.comparisons import make_comparison
         (["--set", "prices={cpu_core_hour: 1, memory_gb_hour: 1, accelerator_hour: {t4: 1}}"], "no accelerator 't4'"),
         (["--set", "tune.initial_points=9", "--set", "tune.trials=3"], "initial_points (9) is above trials (3)"),
         (["--set", "training.warmup_epochs=8"], "warmup_epochs is 8, which leaves none of the 8 epochs: lower warmup"),
+        (["--set", "training.epochs=.inf"], "Setting 'training.epochs' can't be inf"),
+        (["--set", "training.epochs=1e22"], "Setting 'training.epochs' can't be 1e+22"),
+        (
+            ["--set", "seeds=[9999999999]"],
+            "seeds has a number that is too large: use whole numbers of at most 2147483647",
+        ),
+        (["--set", "training.epochs=-1"], "Setting 'training.epochs' can't be -1"),
+        (["--set", "training.loss_weights.age=.nan"], "Setting 'training.loss_weights.age' can't be nan"),
+        (["--set", "training.loss_weights.age=1e999"], "can't be inf"),
+        (
+            ["--set", f"training.epochs={'9' * 5000}"],
+            "the value is not YAML (it has a value that can't be read: Exceeds",
+        ),
+        (["--set", "tune.fixed.dense_layers=-1"], "Setting 'tune.fixed.dense_layers' can't be -1"),
+        (["--set", "tune.space.dense_layers=[1, 999]"], "Setting 'tune.space.dense_layers.1' can't be 999"),
+        (["--set", "tune.space.learning_rate=[.1, 99]"], "nothing trains at a rate of 99: give a highest value of at"),
+        (["--set", "seeds=2026-13-45"], "the value is not YAML (it has a value that can't be read: month must be in"),
+        (["--set", "seeds=!!python/object:os.system {}"], "the value is not YAML (could not determine a constructor"),
+        (["--set", "seeds=" + "[" * 5000], "the value is not YAML (it is nested too deeply)"),
+        (["--set", "model={1: 2}"], "has the key 1, which no setting has"),
+        (["--set", "source=&a [*a]"], "the value is not YAML (an alias in it contains itself)"),
+        (["--set", "mo\ndel=1"], r"Unknown setting 'mo\ndel' (did you mean 'model'?)"),
         (["--set", "training.warmup_epochs=2"], "leaves none of the 2 epochs of a trial: lower it"),
     ],
 )
@@ -49,6 +77,78 @@ def test_a_wrong_request_is_refused_in_one_sentence_before_anything_runs(
     assert refused.err.strip() == refused.sentence
     assert sentence in refused.sentence
     assert not (tmp_path / "out").exists()
+
+
+LAUGHS = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
+    f"{chr(ord(name) + 1)}: &{chr(ord(name) + 1)} [{', '.join([f'*{name}'] * 10)}]\n" for name in "abcdefgh"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (LAUGHS.encode(), "is not YAML (its aliases stand for more than 100,000 values): correct it."),
+        (b"a: 1\n" * 400_000, "is not YAML (it is longer than 1,000,000 characters): correct it."),
+        (b"\xff\xfe\xfa", "is not YAML ('utf-8' codec can't decode"),
+        (b"- 1", "holds a list, not sections with keys: correct it."),
+        (b"0", "holds a int, not sections with keys: correct it."),
+        (b"yes: 1", "has the key True, which no setting has: correct it."),
+        (b"model: &m {<<: *m}", "is not YAML ("),
+        (b"seeds: !!timestamp never", "is not YAML (it has a value that can't be read"),
+    ],
+)
+def test_a_faulty_configuration_file_is_refused_in_one_sentence(command, tmp_path, content, sentence):
+    (tmp_path / "own.yaml").write_bytes(content)
+    refused = command("run", "--output", tmp_path / "out", "--config", tmp_path / "own.yaml")
+    assert refused.code == 2
+    assert refused.err.strip() == refused.sentence
+    assert sentence in refused.sentence
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "exit_code"),
+    [
+        (errno.ENOSPC, "evenface: The disk is full (out): free some space, or write elsewhere with --output", 1),
+        (errno.EROFS, "evenface: The file system is read-only (out): write elsewhere with --output.", 2),
+        (errno.EACCES, "evenface: This user may not do that (out): give this user the right to it", 2),
+        (errno.ENOMEM, "evenface: There is not enough memory (out): close other programs", 1),
+        (0, "evenface: There is not enough memory: close other programs", 1),
+    ],
+)
+def test_what_the_machine_lacks_is_one_sentence(command, tmp_path, monkeypatch, code, sentence, exit_code):
+    def lack(*arguments, **options):
+        raise OSError(code, os.strerror(code), "out") if code else MemoryError
+
+    monkeypatch.setattr(Path, "mkdir", lack)
+    failed = command("run", "--output", tmp_path / "out")
+    assert failed.code == exit_code
+    assert failed.err.strip() == failed.sentence
+    assert failed.sentence.startswith(sentence)
+
+
+def test_a_missing_folder_for_temporary_files_is_a_wrong_request(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    refused = command("run", "--output", tmp_path / "out")
+    assert refused.code == 2
+    assert refused.sentence.endswith("missing, where no file can be written: create that folder, or unset TMPDIR.")
+
+
+def test_a_file_that_may_not_grow_and_a_console_that_knows_no_tick_end_in_one_sentence(tmp_path):
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        f"sys.argv[1:] = ['run', '--output', {str(tmp_path / 'out')!r}, '--set', 'preprocess.synthetic.faces=400']; "
+        "from pipeline.cli import main; main()"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    failed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )
+    assert failed.returncode == 1
+    assert "? preprocess" in failed.stdout
+    last = failed.stderr.strip().splitlines()[-1]
+    assert "a file grew larger than this process may write" in last.lower(), failed.stderr[-2000:]
+    assert "Traceback" not in failed.stderr
 
 
 def faces_folder(path, count):

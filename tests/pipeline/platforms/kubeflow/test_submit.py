@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -156,6 +157,28 @@ def test_a_token_for_somebody_else_is_refused_and_the_right_audience_named(on_ku
     assert "one for the audience pipelines.kubeflow.org" in refused.sentence
     monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", _token("pipelines.kubeflow.org"))
     assert on_kubeflow("schedule", "list").code == 0
+
+
+@pytest.mark.parametrize("host", ["http://kubeflow.example:8080", "http://10.0.0.1", "HTTP://[2001:db8::1]/pipeline"])
+@pytest.mark.parametrize("from_pod", [False, True])
+def test_a_token_is_sent_over_plain_http_to_this_machine_alone(command, monkeypatch, tmp_path, host, from_pod):
+    if from_pod:
+        (tmp_path / "token").write_text("hunter2")
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+    else:
+        monkeypatch.setenv("EVENFACE_KUBEFLOW_TOKEN", "hunter2")
+    finished = command("submit", "--target", "kubeflow", "--preset", "demo", "--set", f"platform.kubeflow.host={host}")
+    assert finished.code == 2
+    assert "without encryption: write https:// in platform.kubeflow.host, or reach it through" in finished.sentence
+    assert "hunter2" not in finished.out + finished.err
+
+
+def test_a_server_that_never_answers_ends_the_request(command, monkeypatch):
+    monkeypatch.setattr("pipeline.platforms.kubeflow.client._ANSWER_SECONDS", (1, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        given = ("--target", "kubeflow", "--preset", "demo", "--set", f"platform.kubeflow.host={host}")
+        assert command("submit", *given).code == 1
 
 
 def test_a_wrong_token_is_refused_with_its_cure(on_kubeflow, kubeflow, monkeypatch):

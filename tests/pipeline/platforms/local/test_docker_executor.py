@@ -136,6 +136,12 @@ def test_the_root_file_system_and_the_source_are_read_only_and_tmp_is_not(run_st
     assert [path.name for path in source.iterdir()] == ["face.jpg"]
 
 
+def test_a_container_has_no_capability_and_can_gain_none_whoever_the_caller_is(run_stage):
+    log = run_stage("grep -E '^(CapPrm|CapEff|CapBnd|NoNewPrivs)' /proc/self/status | tr -d '\\t\\n'; exit 1")
+    assert log.cause.count("0000000000000000") == 3
+    assert "NoNewPrivs:1" in log.cause
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can stand in for another user")
 def test_results_belong_to_the_caller(run_stage, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 12345)
