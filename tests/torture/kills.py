@@ -40,11 +40,12 @@ _RUN = [sys.executable, "-m", "pipeline", "run", "--preset", "demo", *[w for s i
 
 @dataclass
 class Kill:
-    """One kill: what was aimed at, how, and what was running when it came."""
+    """One kill: what was aimed at, how, what was running when it came, and how long until nothing was."""
 
     wanted: str
     how: str
     met: str
+    seconds: float
     left_alive: list[str]
 
 
@@ -88,7 +89,9 @@ def processes(session):
 def kill_once(folder, wanted, rng):
     """Start a run, kill it in a stage, and wait for it and its children to end; None if it had ended before."""
     run = start(folder)
-    while wanted not in running(folder) and run.poll() is None:
+    # A short stage may begin and end unseen; then a later one has to do.
+    enough = set(STAGES[STAGES.index(wanted) :])
+    while not enough.intersection(running(folder)) and run.poll() is None:
         time.sleep(0.02)
     deadline = time.monotonic() + rng.uniform(0, {"tune": 12, "train": 14, "evaluate": 3}.get(wanted, 1.5))
     while time.monotonic() < deadline and run.poll() is None:
@@ -105,16 +108,16 @@ def kill_once(folder, wanted, rng):
         os.kill(rng.choice(stages), signal.SIGKILL)
     else:
         os.kill(run.pid, signal.SIGTERM if how == "SIGTERM to the run" else signal.SIGKILL)
-    if how != "SIGKILL to a stage":
-        time.sleep(_ENDS_WITHIN_SECONDS)
-        left = list(processes(run.pid).values())
-    run.wait(120)
     if how == "SIGKILL to a stage":
-        time.sleep(_ENDS_WITHIN_SECONDS)
-        left = list(processes(run.pid).values())
+        run.wait(120)  # Its other branch goes on first.
+    killed = time.monotonic()
+    while processes(run.pid) and time.monotonic() < killed + _ENDS_WITHIN_SECONDS:
+        time.sleep(0.05)
+    seconds, left = time.monotonic() - killed, list(processes(run.pid).values())
     for pid in processes(run.pid):
         os.kill(pid, signal.SIGKILL)
-    return Kill(wanted, how, met, left)
+    run.wait(120)
+    return Kill(wanted, how, met, seconds, left)
 
 
 def finish(folder):
@@ -161,7 +164,7 @@ def main():
                 continue
             kills.append(kill)
             alive = f"; LEFT ALIVE: {kill.left_alive}" if kill.left_alive else ""
-            print(f"{wanted:24} {kill.how:20} met {kill.met}{alive}", flush=True)
+            print(f"{wanted:24} {kill.how:20} met {kill.met}, gone after {kill.seconds:.1f} s{alive}", flush=True)
         finish(disturbed)
         same = predictions(quiet) == predictions(disturbed)
         left = leftovers(disturbed, scratch)
