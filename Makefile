@@ -37,7 +37,8 @@ evidence: install ## Prove the statistics by simulation: coverage of every inter
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
-torture: install ## Fuzz what comes from outside with 100,000 hostile cases, memory and time watched (minutes)
+torture: install ## Kill a run in every stage, then fuzz what comes from outside with 100,000 cases (half an hour)
+	$(BIN)/python -m tests.torture.kills
 	$(BIN)/python -m tests.torture.fuzz
 
 bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
