@@ -63,10 +63,11 @@ class Trial(keras_tuner.HyperModel):
         model: keras.Model,
         *_: Any,
         number: int,
-        callbacks: list[keras.callbacks.Callback],
         **__: Any,
     ) -> keras.callbacks.History:
         """Train the network of trial ``number``, counted from 1, and return the metrics of the epoch that it keeps.
+
+        KerasTuner's own callback is left out: it writes every trial's weights, which nobody reads.
 
         Raises:
             FailedTrialError: If one of those metrics is not a finite number.
@@ -80,9 +81,7 @@ class Trial(keras_tuner.HyperModel):
         logs = tensorboard(self.recipe.training, f"tune/{self.variant}/{number}")
         # The search's name stands for all that its trials have in common.
         checkpoint = Checkpoint.of(self.kept, str(number), self.kept, values)
-        history = fit_network(
-            model, self.data, self.recipe, self.settings.seed, [*callbacks, *shown, *logs], checkpoint
-        )
+        history = fit_network(model, self.data, self.recipe, self.settings.seed, [*shown, *logs], checkpoint)
         checkpoint.remove()
         # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)

@@ -35,7 +35,7 @@ class Sizes(Section):
     batch_memory_gb: float = Field(ge=0, description="More of it for each million pixels of a training batch.")
     comparison_memory_gb: float = Field(ge=0, description="More of it for each million test faces × training runs.")
     model_megabytes: float = Field(gt=0, description="An exported model.")
-    trial_megabytes: float = Field(gt=0, description="What KerasTuner keeps of a trial.")
+    unfinished_megabytes: float = Field(gt=0, description="What is kept of a trial that has not ended.")
     picture_bytes: PerImage = Field(description="A synthetic picture.")
     file_bytes: float = Field(gt=0, description="A file of UTKFace: how many an unseen archive holds is told from it.")
 

@@ -174,7 +174,7 @@ class _Planner:
             "tune",
             searches,
             alone=builds + starts,
-            kept_gb=len(variants) * section.trials * self.sizes.trial_megabytes / 1e3,
+            kept_gb=len(variants) * section.parallel_trials * self.sizes.unfinished_megabytes / 1e3,
             parts=section.parallel_trials,
         )
 
