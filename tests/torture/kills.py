@@ -148,6 +148,8 @@ def main():
     parser.add_argument("--kills", type=int, default=len(STAGES))
     options = parser.parse_args()
     rng = random.Random(options.seed)  # noqa: S311 - no secret
+    # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as place:
         scratch = Path(place, "tmp")
         scratch.mkdir()
