@@ -131,18 +131,21 @@ class Checkpoint:
                 return Progress.from_bytes(file.read())
         except tf.errors.NotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, tf.errors.OpError) as error:
             _log.warning("the unfinished training in %s can't be read (%s): it starts again", self.path, error)
             return None
 
     def write(self, progress: Progress) -> None:
-        """Keep where the training stands, in place of what was kept."""
-        tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120 - may be a URI
+        """Keep where the training stands, in place of what was kept; a training that can't be kept goes on."""
         draft = f"{self.path}.{uuid.uuid4().hex[:8]}"
         try:
+            tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120 - may be a URI
             with tf.io.gfile.GFile(draft, "wb") as file:
                 file.write(progress.to_bytes())
             tf.io.gfile.rename(draft, self.path, overwrite=True)
+        except tf.errors.OpError as error:
+            _log.warning("the unfinished training can't be kept in %s: %s", self.path, error.message)
+            self._remove(draft)
         except BaseException:
             self._remove(draft)
             raise
@@ -153,7 +156,7 @@ class Checkpoint:
 
     @staticmethod
     def _remove(path: str) -> None:
-        with suppress(tf.errors.NotFoundError):
+        with suppress(tf.errors.OpError):
             tf.io.gfile.remove(path)
 
 

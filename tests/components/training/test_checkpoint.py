@@ -10,7 +10,7 @@ from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
 from components.model import network as network_module
 from components.model.settings import Hyperparameters, ModelSettings
-from components.training.checkpoint import Checkpoint, ends_on_sigterm
+from components.training.checkpoint import Checkpoint, Progress, ends_on_sigterm
 from components.training.compiled import build_compiled, trained_network
 from components.training.data import load_training_data
 from components.training.fit import fit_network, seed_everything
@@ -107,3 +107,12 @@ def test_an_interrupted_training_ends_as_if_nothing_had_happened(small_data, tmp
     checkpoint.remove()
     checkpoint.remove()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_can_not_be_kept_goes_on_and_says_so(tmp_path, caplog):
+    (tmp_path / "occupied").write_bytes(b"")
+    checkpoint = Checkpoint(str(tmp_path / "occupied" / "state.npz"))
+    checkpoint.write(Progress.beginning(0, 0, {}))
+    assert "can't be kept" in caplog.text
+    assert checkpoint.read() is None
+    checkpoint.remove()
