@@ -45,9 +45,7 @@ class FolderRegistry:
     def versions(self) -> list[str]:
         """Return the versions that have their digests, which are copied last."""
         parts = (name.split("/") for name in self._store.names("versions/"))
-        return sorted(
-            (number for _, number, *rest in parts if rest == [DIGESTS_FILE] and number.isdecimal()), key=int
-        )
+        return sorted((number for _, number, *rest in parts if rest == [DIGESTS_FILE] and number.isdecimal()), key=int)
 
     def fetch(self, version: str, folder: Path) -> None:
         """Copy a version into a folder and verify it."""

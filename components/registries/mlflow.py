@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ RECORD_FILE = "promotion.json"
 """The decision, as an artifact of its run."""
 
 _MODEL = "model"
+_SETTLE_SECONDS = 2
 _TURN = "evenface.turn"
 """Tag of the registered model: the decision that changes, or last changed, the champion."""
 
@@ -102,7 +104,14 @@ class MlflowRegistry:
             self._client.set_registered_model_tag(self._name, _TURN, record.id)
             self._check(record, Version(expected.number if expected else "", record.id))
             self._client.set_registered_model_alias(self._name, CHAMPION, str(record.version))
-            self._check(record, Version(str(record.version), record.id))
+            try:
+                self._check(record, Version(str(record.version), record.id))
+            except LostRaceError:
+                # The other one either moves the alias at once or has seen that it was moved, and gives up.
+                time.sleep(_SETTLE_SECONDS)
+                champion = self.champion()
+                if champion is None or champion.number != record.version:
+                    raise
         self.keep(record)
 
     def _check(self, record: PromotionRecord, expected: Version | None) -> None:

@@ -108,7 +108,7 @@ class VertexRegistry:
         with self._explained(f"move the alias {CHAMPION} to version {record.version}, which is the champion by now"):
             while (champion := self._files.champion()) is not None:
                 self._move_alias(champion.number)
-                # A promotion right after this one may have moved the alias before; whoever is last sees the last record.
+                # The promotion after this one may have moved the alias before it: whoever is last sees the last record.
                 if self._files.champion() == champion:
                     break
 
