@@ -1,14 +1,12 @@
 """Decide about a challenger, switch the champion, and record the decision; or go back to an earlier champion."""
 
-import getpass
 import logging
-import os
-import socket
 import tempfile
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+from components.caller import whoami
 from components.digests import verify_digests
 from components.errors import ArtifactError, RequestError
 from components.promote.measuring import Scorer, measure
@@ -117,15 +115,6 @@ def rollback(registry: Registry, to: str | None = None, *, dry_run: bool = False
         champion=facts,
     )
     return record if dry_run else _switch(registry, record, expected)
-
-
-def whoami() -> str:
-    """Return the user and the machine, as ``user@host``."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 def _promoted_over(registry: Registry, champion: Version) -> str:

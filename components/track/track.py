@@ -1,11 +1,8 @@
 """Tell an MLflow server of a run: one parent, and below it each variant and seed."""
 
-import getpass
 import hashlib
 import logging
 import math
-import os
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from components.caller import user_name, whoami
 from components.compare.contract import Comparison, Row, Scalar
-from components.errors import EvenfaceError
+from components.errors import RequestError
 from components.evaluation.catalogue import NAMED, SCALARS
-from components.mlflow_server import connect, explained, find_experiment
+from components.mlflow_server import MlflowError, connect, explained, find_experiment
 from components.track.contract import TrackedRun, TrackingRecord
 from components.track.settings import TrackingSettings
 from components.training.record import HISTORY_FILE, TrainingRecord
@@ -60,17 +58,16 @@ def track(
         settings: Where the server is, and what it is told.
 
     Raises:
-        EvenfaceError: If the server can't be told and the settings say that it must.
+        MlflowError: If the server can't be told and the settings say that it must.
     """
     uri = str(settings.mlflow_uri)
     experiment = settings.experiment or f"evenface/{_last_name(source)}"
     try:
         client = connect(uri)
         with explained(uri):
-            return _Tracker(client, uri, experiment, Path(comparison_path)).log(
-                report_path, model_paths, run_name, settings
-            )
-    except EvenfaceError as error:
+            tracker = _Tracker(client, uri, experiment, Path(comparison_path))
+            return tracker.log(report_path, model_paths, run_name, settings)
+    except (MlflowError, RequestError) as error:
         if settings.required:
             raise
         _log.warning("The run was not tracked: %s", error)
@@ -159,7 +156,7 @@ class _Tracker:
             "evenface.standing": chosen.standing,
             "evenface.recommended": chosen.variant or "none",
             "evenface.fingerprint": self._comparison.dataset.fingerprint,
-            "mlflow.user": _user(),
+            "mlflow.user": user_name(),
         }
 
     def _log_params(self, run_id: str, values: Mapping[str, str]) -> None:
@@ -226,11 +223,4 @@ def _legal(name: str) -> str:
 
 def _name(run_name: str) -> str:
     """Name a run such that two people on one server don't take each other's for their own."""
-    return f"{_user()}@{socket.gethostname()} {datetime.now(UTC):%Y-%m-%d %H:%M} {run_name}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+    return f"{whoami()} {datetime.now(UTC):%Y-%m-%d %H:%M} {run_name}"
