@@ -35,8 +35,9 @@ class BucketStore:
                 blob = self._bucket.get_blob(self._folder + name)
                 if blob is None:
                     return None
+                generation = blob.generation
                 try:
-                    return blob.download_as_bytes(if_generation_match=blob.generation), blob.generation
+                    return blob.download_as_bytes(if_generation_match=generation), generation
                 except (NotFound, PreconditionFailed):
                     continue  # Replaced between the two requests.
 
