@@ -51,12 +51,12 @@ def place_of(request, tmp_path, monkeypatch):
         if kind == "bucket":
             return bucket, name, plain
         server = request.getfixturevalue("vertex")
-        return f"vertex://faces/europe-west4", name, VertexRegistrySettings(artifacts=bucket, api_endpoint=server.url)
+        return "vertex://faces/europe-west4", name, VertexRegistrySettings(artifacts=bucket, api_endpoint=server.url)
 
     return find
 
 
-@pytest.fixture(params=["folder", "bucket", "mlflow", "vertex"])
+@pytest.fixture(params=["folder", "bucket", "vertex", pytest.param("mlflow", marks=pytest.mark.long)])
 def registry(request, place_of):
     """Give each kind of registry, empty."""
     return open_registry(*place_of(request.param))
