@@ -1,6 +1,7 @@
 """The connection to an MLflow server."""
 
 import ipaddress
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,12 +53,15 @@ def connect(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     try:
         from mlflow.tracking import MlflowClient
     except ModuleNotFoundError as error:
         raise RequestError(
             f"MLflow is not installed here ({error.name} is missing)", remedy="install evenface[mlflow]"
         ) from None
+    # It tells on the console of every version that it waits for.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

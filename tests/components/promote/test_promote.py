@@ -44,12 +44,12 @@ def other_score(path):
 
 
 CASES = {
-    "better": (GOOD, {}, "promoted", "Ethnicity macro F1 .* against .* of version 1: the gain of \\+.* is wholly above 0"),
+    "better": (GOOD, {}, "promoted", "F1 .* against .* of version 1: the gain of \\+.* is wholly above 0"),
     "worse": (BAD, {}, "refused", "the gain of −.* is not wholly above 0"),
     "tied": (MIDDLING, {}, "refused", "is not wholly above 0"),
     "not worse": (MIDDLING, {"require": "not worse", "margin": 0.1}, "promoted", "is wholly above −0.1"),
     "worse elsewhere": (RUDE, {}, "refused", "but gender accuracy changes by −0.*can't be excluded where 0.050 is tol"),
-    "below the floor": (UNFAIR, {}, "refused", "In the worst group, its gender accuracy is 0.*, below the floor of 0.5"),
+    "below the floor": (UNFAIR, {}, "refused", "In the worst group, its gender accuracy is 0.*, below the floor of 0"),
 }  # fmt: skip
 
 

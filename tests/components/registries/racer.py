@@ -16,12 +16,14 @@ from tests.components.promote.challengers import make_challenger, score, setting
 
 def main(place: str, name: str, vertex: str, me: str) -> None:
     registry = open_registry(place, name, VertexRegistrySettings.model_validate_json(vertex))
-    anything = settings(require="not worse", margin=1)
+    losses = {"age_mae": 99, "gender_accuracy": 1, "ethnicity_macro_f1": 1}
+    anything = settings(require="not worse", margin=1, losses=losses)
     with tempfile.TemporaryDirectory() as holder:
         for number in sys.stdin:
             folder = make_challenger(Path(holder) / number.strip(), f"{me}, {number.strip()}", signal=3.0)
             try:
-                say(f"won {promote(registry, folder, InStep(), anything).version}")
+                record = promote(registry, folder, InStep(), anything)
+                say(f"won {record.version}" if record.decision == "promoted" else record.reason)
             except LostRaceError as error:
                 say(f"lost {error}")
 
