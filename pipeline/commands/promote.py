@@ -11,7 +11,8 @@ from pipeline.commands.options import SettingsOptions, with_options
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from components.registries.contract import ModelFacts, PromotionRecord
+    from components.evaluation.catalogue import Metric
+    from components.registries.contract import Measurement, ModelFacts, PromotionRecord
     from components.registries.registry import Registry
     from pipeline.settings import Settings
 
@@ -132,25 +133,32 @@ def show_decision(record: "PromotionRecord", *, dry_run: bool = False) -> None:
     from components.evaluation.catalogue import CATALOGUE
 
     console = Console()
-    if record.measurements:
+    # What is only told is in the record.
+    if held := [each for each in record.measurements if each.role != "told"]:
         table = Table(title="On the same test faces", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("metric", "challenger", "champion", "difference", "limit", ""):
-            table.add_column(column, justify="left" if column in {"metric", ""} else "right")
-        for each in record.measurements:
-            metric, decimals = CATALOGUE[each.metric], CATALOGUE[each.metric].decimals
-            low, high = (_number(end, decimals) for end in (each.low, each.high))
-            change = f"{_number(each.difference, decimals)} ({low} to {high})" if each.champion is not None else "–"
-            limit = "" if each.limit is None else f"{each.role} {each.limit:g}"
-            met = {True: "met", False: "not met", None: ""}[each.holds]
+        for column in ("metric", "challenger", "champion", "change", "from", "to", "asked", ""):
+            table.add_column(column, justify="left" if column in {"metric", ""} else "right", no_wrap=bool(column))
+        for each in held:
+            metric = CATALOGUE[each.metric]
+            numbers = (each.challenger, each.champion, each.difference, each.low, each.high)
             name = f"{metric.phrase}{', worst group' if each.scope == 'worst group' else ''}"
-            numbers = (_number(value, decimals) for value in (each.challenger, each.champion))
-            table.add_row(name, *numbers, change, limit, met)
+            shown = (_number(value, metric.decimals) for value in numbers)
+            table.add_row(name, *shown, _asked(each, metric), {True: "met", False: "not met", None: ""}[each.holds])
         console.print(table)
     would = "Would be " if dry_run else ""
     decision = f"{would}{record.decision}"
     version = f" as version {record.version}" if record.decision == "promoted" and not dry_run else ""
     line = f"{decision[0].upper()}{decision[1:]}{version} ({record.case}). {record.reason}."
     console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _asked(measurement: "Measurement", metric: "Metric") -> str:
+    from components.evaluation.catalogue import Better
+
+    limit = f"{measurement.limit:g}"
+    if measurement.role == "floor":
+        return f"{'≤' if metric.better is Better.LOWER else '≥'} {limit}"
+    return f"gain {limit}" if measurement.role == "primary" else f"loss ≤ {limit}"
 
 
 def _number(value: float | None, decimals: int) -> str:
@@ -185,7 +193,7 @@ def _find_test(recommended: Path) -> Path:
     if not path.is_file():
         raise RequestError(
             f"{recommended} has no test set beside it",
-            remedy="pass --test with a manifest and --images with its shards",
+            remedy="pass --test with a manifest and --images with the shards",
         )
     return path
 
