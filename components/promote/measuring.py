@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.catalogue import GROUPED, MAIN, Better
+from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, Better
+from components.evaluation.paired import Pairing, paired_tests
 from components.evaluation.predictions import Predictions, align
 from components.evaluation.scoring import Scored, View, difference, score_seeds
 from components.promote.settings import PromotionSettings
@@ -34,7 +35,7 @@ def measure(challenger: Predictions, champion: Predictions | None, settings: Pro
     Args:
         challenger: On the test faces.
         champion: On the same ones; None where the models can't be compared.
-        settings: Primary metric, resamples, confidence and seed.
+        settings: Primary metric, resamples, permutations, confidence and seed.
 
     Raises:
         DataError: If the predictions are for different faces.
@@ -50,7 +51,13 @@ def measure(challenger: Predictions, champion: Predictions | None, settings: Pro
     overall = dict.fromkeys([settings.policy.primary_metric, *MAIN])
     groups = [name for name, metric in GROUPED.items() if metric.better is not Better.ZERO]
     pairs = [(name, View.OVERALL) for name in overall] + [(name, View.WORST_GROUP) for name in groups]
-    return [_measurement(name, view, *scored) for name, view in pairs]
+    measured = [_measurement(name, view, *scored) for name, view in pairs]
+    if champion is None:
+        return measured
+    pairing = Pairing(CATALOGUE[settings.policy.primary_metric], [aligned[0]], [aligned[1]])
+    # The p-value over seeds is for rows of several networks.
+    [test] = paired_tests([pairing], [1.0], settings.permutations, settings.seed)
+    return [measured[0].model_copy(update={"p": test.p}), *measured[1:]]
 
 
 def _measurement(name: str, view: View, challenger: Scored, champion: Scored | None = None) -> Measurement:

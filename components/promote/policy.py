@@ -145,7 +145,9 @@ def _hold(measurement: Measurement, policy: PromotionPolicy) -> Measurement:
     if measurement.champion is not None:
         _, low, _ = _gain(measurement, metric)
         if is_primary and policy.require == "better":
-            holds = low is not None and low > limit
+            # A cell of one face adds nothing to an interval: where all are, it has no width, and the test decides.
+            is_significant = measurement.p is not None and measurement.p <= policy.significance
+            holds = low is not None and low > limit and is_significant
         else:
             holds = low is not None and low >= -limit
     return measurement.model_copy(update={"role": role, "limit": limit, "holds": holds})
@@ -171,11 +173,13 @@ def _no_comparison(challenger: RecommendedModel, champion: Incumbent) -> tuple[C
 def _gain_in_words(primary: Measurement, metric: Metric, version: str, policy: PromotionPolicy) -> str:
     gain, low, high = _gain(primary, metric)
     wanted = f"above {policy.margin:g}" if policy.require == "better" else f"above −{policy.margin:g}"
-    met = "is" if primary.holds else "is not"
+    above = low is not None and low > (policy.margin if policy.require == "better" else -policy.margin)
+    met = "is" if above else "is not"
+    tested = f", p = {primary.p:.2g}" if primary.p is not None and policy.require == "better" else ""
     return (
         f"{metric.title} {_number(primary.challenger, metric)} against {_number(primary.champion, metric)} of version "
         f"{version}: the gain of {_signed(gain, metric)} ({_signed(low, metric)} to {_signed(high, metric)}) {met} "
-        f"wholly {wanted}"
+        f"wholly {wanted}{tested}"
     )
 
 

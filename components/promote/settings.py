@@ -54,9 +54,11 @@ class PromotionPolicy(Section):
     )
     require: Literal["better", "not worse"] = Field(
         "better",
-        description="'better': the whole interval of the gain over the champion is above the margin; 'not worse': the "
-        "whole interval is above minus the margin, so that a tie on newer data is promoted.",
+        description="'better': the whole interval of the gain over the champion is above the margin, and the paired "
+        "test is significant; 'not worse': the whole interval is above minus the margin, so that a tie on newer data "
+        "is promoted.",
     )
+    significance: float = Field(0.05, gt=0, lt=1, description="Largest p-value of the paired test that is significant.")
     margin: float = Field(0.0, ge=0, description="In the unit of the primary metric.")
     losses: LossMargins = Field(default_factory=LossMargins, description="Largest loss in the other metrics.")
     floor: WorstGroupFloor = Field(default_factory=WorstGroupFloor, description="What the worst group must get.")
@@ -90,4 +92,5 @@ class PromotionSettings(Section):
     )
     resamples: int = Field(2000, ge=100, description="Bootstrap resamples behind every interval.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
-    seed: int = Field(0, ge=0, description="Seed of the resamples.")
+    permutations: int = Field(9999, ge=99, description="Permutations behind the p-value, where it needs any.")
+    seed: int = Field(0, ge=0, description="Seed of the resamples and permutations.")

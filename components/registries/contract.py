@@ -46,6 +46,8 @@ class Measurement(Contract):
     low: float | None = None
     """Lower end of the difference's paired interval."""
     high: float | None = None
+    p: float | None = None
+    """Of the paired test of the primary metric, two-sided."""
     role: Role = "told"
     limit: float | None = None
     """The margin, or the floor, that it was held against."""

@@ -108,8 +108,8 @@ class _Tracker:
             told = {name: str(getattr(facts, name)) for name in ("fingerprint", "faces", "train", "validation", "test")}
             self._log_params(parent_id, told | {"variants": ", ".join(self._comparison.variants)})
             self._log_metrics(parent_id, _rows_as_metrics(self._comparison))
-            for path, name in ((self._path, "comparison.json"), (Path(report_path), "report.html")):
-                client.log_text(parent_id, path.read_text(encoding="utf-8"), name)
+            for file, name in ((self._path, "comparison.json"), (Path(report_path), "report.html")):
+                client.log_text(parent_id, file.read_text(encoding="utf-8"), name)
             client.set_terminated(parent_id)
         return TrackingRecord(uri=self._uri, experiment=self._experiment, run_id=parent_id, runs=runs)
 

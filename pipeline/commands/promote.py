@@ -83,7 +83,7 @@ def champion(registry: Place = None, *, options: SettingsOptions) -> None:
             typer.echo(f"            since {named.time}, by {named.who}: {named.decision}")
             if (facts := _about(history, current.number)) is not None:
                 typer.echo(
-                    f"            {facts.row}, seed {facts.seed} of {facts.seeds}; {facts.standing}; data "
+                    f"            {facts.row}, seed {facts.seed}; {facts.standing}, on {facts.seeds} seed(s); data "
                     f"{(facts.fingerprint or '')[:12]}"
                 )
         _show_alias(opened, current.number)
@@ -135,15 +135,26 @@ def show_decision(record: "PromotionRecord", *, dry_run: bool = False) -> None:
     console = Console()
     # What is only told is in the record.
     if held := [each for each in record.measurements if each.role != "told"]:
-        table = Table(title="On the same test faces", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("metric", "challenger", "champion", "change", "from", "to", "asked", ""):
-            table.add_column(column, justify="left" if column in {"metric", ""} else "right", no_wrap=bool(column))
+        table = Table(
+            title="On the same test faces",
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 0, 0, 1),
+        )
+        for column in ("metric", "new", "champion", "change", "interval", "asked", ""):
+            table.add_column(column, justify="left" if column in {"metric", ""} else "right", no_wrap=True)
         for each in held:
             metric = CATALOGUE[each.metric]
-            numbers = (each.challenger, each.champion, each.difference, each.low, each.high)
-            name = f"{metric.phrase}{', worst group' if each.scope == 'worst group' else ''}"
-            shown = (_number(value, metric.decimals) for value in numbers)
-            table.add_row(name, *shown, _asked(each, metric), {True: "met", False: "not met", None: ""}[each.holds])
+            new, old, change, low, high = (
+                _number(value, metric.decimals)
+                for value in (each.challenger, each.champion, each.difference, each.low, each.high)
+            )
+            # On two lines, so that a table with every number is 80 columns wide.
+            name = metric.phrase if each.scope == "overall" else f"{metric.phrase},\n worst group"
+            met = {True: "met", False: "not met", None: ""}[each.holds]
+            interval = "–" if each.low is None else f"{low} to {high}"
+            table.add_row(name, new, old, change, interval, _asked(each, metric), met)
         console.print(table)
     would = "Would be " if dry_run else ""
     decision = f"{would}{record.decision}"

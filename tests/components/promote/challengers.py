@@ -48,4 +48,4 @@ def score(folder):
 
 def settings(**policy):
     """Return settings with few resamples."""
-    return PromotionSettings.model_validate({"resamples": 100, "policy": policy})
+    return PromotionSettings.model_validate({"resamples": 100, "permutations": 199, "policy": policy})

@@ -15,11 +15,13 @@ from components.promote.component import promote as promote_stage
 from components.recommend.contract import RecommendedModel
 from components.registries.contract import PromotionRecord
 from tests.components.promote.challengers import make_challenger
+from tests.pipeline.test_hooks import receiver  # noqa: F401 - a fixture
 
 POLICY = [
     option
     for setting in (
         "promotion.resamples=100",
+        "promotion.permutations=199",
         "promotion.policy.losses.gender_accuracy=1",
         "promotion.policy.floor.gender_accuracy=0",
         "promotion.policy.floor.ethnicity_recall=0",
@@ -33,7 +35,7 @@ class Stub(tf.Module):
 
     def __init__(self, contents, truth, share):
         super().__init__()
-        self.wrong = tf.constant([place % 100 >= 100 * share for place in range(len(contents))])
+        self.wrong = tf.constant([place % 10 >= 10 * share for place in range(len(contents))])
         self.keys = tf.strings.to_hash_bucket_fast(tf.constant(contents), 2**62)
         self.truth = tf.constant(truth)
 
@@ -84,8 +86,8 @@ def test_a_better_model_is_promoted_a_worse_one_is_not_and_there_is_a_way_back(o
     assert (empty.code, empty.out.splitlines()[-1]) == (0, "Versions    none")
     for name, share, said in (
         ("first", 0.6, "Promoted as version 1 (no champion). There was no champion, and it meets the floor."),
-        ("better", 0.95, "Promoted as version 2 (better). Ethnicity macro F1"),
-        ("worse", 0.5, "Refused (worse). Ethnicity macro F1"),
+        ("better", 0.9, "Promoted as version 2 (better). Ethnicity macro F1"),
+        ("worse", 0.3, "Refused (worse). Ethnicity macro F1"),
     ):
         before = sorted(Path(tmp_path, "registry").rglob("*"))
         planned = on_registry("promote", finished(name, share), "--dry-run")
@@ -107,6 +109,23 @@ def test_a_better_model_is_promoted_a_worse_one_is_not_and_there_is_a_way_back(o
     )
 
 
+def test_a_hook_is_told_of_a_promotion_and_of_a_rollback_and_of_nothing_else(
+    on_registry, finished, receiver  # noqa: F811 - the fixture
+):  # fmt: skip
+    hook = ["--set", f"hooks.url={receiver.url}", "--set", "hooks.secret_env=HOOK_SECRET"]
+    for name, share in (("first", 0.6), ("better", 0.9), ("worse", 0.3)):
+        on_registry("promote", finished(name, share), *hook)
+        on_registry("promote", finished(name, share), "--dry-run", *hook)
+    on_registry("rollback", *hook)
+    events = [json.loads(body) for _, body in receiver.taken]
+    assert [(event["event"], event["version"], event.get("previous")) for event in events] == [
+        ("model.promoted", "1", None),
+        ("model.promoted", "2", "1"),
+        ("model.rolled_back", "1", "2"),
+    ]
+    assert events[1]["reason"].startswith("Ethnicity macro F1")
+
+
 def test_what_a_command_cannot_work_with_is_one_sentence(command, on_registry, tmp_path, finished):
     assert command("champion").sentence == (
         "evenface: No registry is known: pass --registry, or set promotion.registry."
@@ -126,7 +145,7 @@ def test_the_stage_decides_as_the_command_does_and_leaves_its_record(finished, s
         def __init__(self, path):
             self.path, self.metadata = str(path), {}
 
-    for name, share, decision in (("first", 0.6, "promoted"), ("worse", 0.5, "refused")):
+    for name, share, decision in (("first", 0.6, "promoted"), ("worse", 0.3, "refused")):
         made = Artifact(tmp_path / f"{name}.json")
         promote_stage(
             images=Artifact(small_data.images), test=Artifact(small_data.test),
