@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long torture audit sbom evidence bench lint format lock schemas image clean
+.PHONY: help install run test test-long torture mlflow-server audit sbom evidence bench lint format lock schemas image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,9 +37,15 @@ evidence: install ## Prove the statistics by simulation: coverage of every inter
 test-long: install ## Run the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
-torture: install ## Kill a run in every stage, then fuzz what comes from outside with 100,000 cases (half an hour)
+torture: install ## Kill a run in every stage, race promoters, then fuzz with 100,000 hostile cases (half an hour)
 	$(BIN)/python -m tests.torture.kills
+	EVENFACE_RACES=50 $(BIN)/python -m pytest -m "long or not long" tests/components/registries/test_race.py
 	$(BIN)/python -m tests.torture.fuzz
+
+# An environment of its own: the server does not resolve with the pipeline's pandas and pyarrow.
+mlflow-server: install ## Set up a real MLflow server for the tests that talk to one
+	$(PYTHON) -m venv .venv/mlflow-server
+	VIRTUAL_ENV=.venv/mlflow-server $(BIN)/uv pip install --quiet 'mlflow>=3.17,<4'
 
 bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
 	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
@@ -64,6 +70,7 @@ schemas: install ## Rewrite the published JSON Schemas
 	$(BIN)/python -c 'from components.compare.contract import Comparison; from components.files import write_json; write_json("components/compare/comparison.schema.json", Comparison.model_json_schema())'
 	$(BIN)/python -c 'from components.training.record import TrainingRecord; from components.files import write_json; write_json("components/training/variant.schema.json", TrainingRecord.model_json_schema())'
 	$(BIN)/python -c 'from components.recommend.contract import RecommendedModel; from components.files import write_json; write_json("components/recommend/recommended.schema.json", RecommendedModel.model_json_schema())'
+	$(BIN)/python -c 'from components.registries.contract import PromotionRecord; from components.files import write_json; write_json("components/registries/promotion.schema.json", PromotionRecord.model_json_schema())'
 
 image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
 	docker/base-image.sh

@@ -11,6 +11,7 @@ from components.errors import EvenfaceError, RequestError
 from pipeline.commands.compile import compile_
 from pipeline.commands.doctor import doctor
 from pipeline.commands.predict import predict
+from pipeline.commands.promote import champion, promote, rollback
 from pipeline.commands.report import report
 from pipeline.commands.run import run
 from pipeline.commands.runs import runs_app
@@ -33,6 +34,9 @@ for command, example in (
     (report, "report runs/demo"),
     (predict, "predict face.jpg --model runs/demo/models/baseline/42"),
     (variants, "variants"),
+    (promote, "promote runs/production --registry gs://models/evenface"),
+    (champion, "champion --registry gs://models/evenface"),
+    (rollback, "rollback --registry gs://models/evenface --to 3"),
     (compile_, "compile --target kubeflow --image NAME@sha256:DIGEST"),
     (submit, "submit --target vertex --source gs://faces/UTKFace.tar.gz --wait"),
     (doctor, "doctor --for docker"),

@@ -10,6 +10,7 @@ from kfp.compiler import Compiler
 from components.errors import RequestError
 from components.files import atomic_path
 from components.gs_uri import is_gs_uri
+from components.registries.registry import is_local
 from pipeline.definition import build_pipeline
 from pipeline.platforms.resources import ACCELERATOR_COUNTS
 from pipeline.platforms.submission import Platform, Submission
@@ -54,6 +55,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
             remedy="write REGISTRY/NAME:TAG or, better, REGISTRY/NAME@sha256:DIGEST",
         )
     _check_parallel_trials(settings)
+    _check_registry(settings)
     platform = load_platform(target, settings.resources, settings.platform)
     notes = platform.notes()
     if ignored := ignored_settings(target, settings.platform):
@@ -79,6 +81,16 @@ def _check_parallel_trials(settings: Settings) -> None:
         f"{given.accelerator_count}, and each trial needs a GPU of its own",
         remedy=f"{more}, or resources.tune.accelerator to null where there are no GPUs",
     )
+
+
+def _check_registry(settings: Settings) -> None:
+    """Check that a stage on a cluster can reach the registry."""
+    place = settings.promotion.registry
+    if place is not None and is_local(place):
+        raise RequestError(
+            f"The registry {place} is a folder, which the stages on a cluster don't see",
+            remedy="set promotion.registry to gs://BUCKET/FOLDER, mlflow+https://HOST or vertex://PROJECT/LOCATION",
+        )
 
 
 def prepare_submission(

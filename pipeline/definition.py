@@ -9,11 +9,16 @@ from components.build_test_set.component import build_test_set
 from components.compare.component import compare
 from components.evaluate.component import evaluate
 from components.preprocess.component import merge_parts, preprocess, read_part
+from components.promote.component import promote
 from components.recommend.component import recommend
 from components.split.component import split
+from components.track.component import track
 from components.train.component import train
 from components.tune.component import gather_hyperparameters, tune
 from pipeline.settings import Settings
+
+_ACTING = (promote, track)
+"""Stages that change something outside the run: having done so once is no reason not to do it."""
 
 Configure = Callable[[dsl.PipelineTask, str], None]
 """Gives a task its platform's resources; called with the task and its stage's name."""
@@ -38,6 +43,12 @@ class Outputs(NamedTuple):
     test_set_summary: dsl.Artifact
 
 
+def _outputs_type(**optional: bool) -> Any:
+    """Return the outputs' type, with those of the optional stages that there are."""
+    fields = [*Outputs.__annotations__.items(), *((name, dsl.Artifact) for name, there in optional.items() if there)]
+    return NamedTuple("AllOutputs", fields)
+
+
 def build_pipeline(settings: Settings, image: str, configure: Configure = lambda task, stage: None) -> Any:
     """Build the pipeline, with the settings as the defaults of its parameters.
 
@@ -56,12 +67,17 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         component = dsl.component(stage, base_image=image, install_kfp_package=False)
         task = component(**arguments).set_display_name(title)
         configure(task, resources_of or stage.__name__)
+        if stage in _ACTING:
+            task.set_caching_options(False)
         outputs: dict[str, Any] = task.outputs
         return outputs
 
     # Every default is a value, not a reference: a compiled pipeline stands alone.
     sections = {**dict(settings), "recipe": settings.recipe}
     default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
+
+    promotes, tracks = settings.promotion.registry is not None, settings.tracking.mlflow_uri is not None
+    outputs_type = _outputs_type(promotion=promotes, tracking=tracks)
 
     part_count, at_once = settings.preprocess.parts, settings.platform.parallelism
 
@@ -81,7 +97,9 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         recipe_settings: dict = default["recipe"],
         evaluate_settings: dict = default["evaluate"],
         compare_settings: dict = default["compare"],
-    ) -> Outputs:
+        promotion_settings: dict = default["promotion"],
+        tracking_settings: dict = default["tracking"],
+    ) -> outputs_type:  # type: ignore[valid-type]
         """Train one face model with several cures for class imbalance and say which one to ship.
 
         1. Preprocess: read the source, verify, label, drop, undersample and pack the faces; where the settings ask
@@ -93,6 +111,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         6. Evaluate each model, as served, on the test set and on the validation faces.
         7. Compare all runs: intervals, tests, report, and a choice on validation confirmed on the test set.
         8. Package the recommended model: one network that does by itself what its row says, and its model card.
+        9. Where there is a registry, score the recommended model against its champion and promote it if it is better.
+        10. Where there is an MLflow server, track every training there.
 
         Args:
             source: Folder, archive, gs:// URI of either, or "synthetic".
@@ -108,6 +128,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             recipe_settings: Sections `model`, `training`, `augmentation` and `imbalance`.
             evaluate_settings: Section `evaluate`.
             compare_settings: Section `compare`.
+            promotion_settings: Section `promotion`.
+            tracking_settings: Section `tracking`.
         """
         origin: dict[str, Any] = {
             "source": source,
@@ -181,7 +203,30 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             comparison=compared["comparison"],
             settings=evaluate_settings,
         )
-        return Outputs(
+        last: dict[str, Any] = {}
+        if promotes:
+            last |= outputs_of(
+                promote,
+                "Promote the recommended model",
+                images=faces["images"],
+                test=balanced["test"],
+                recommended=packaged["recommended"],
+                settings=promotion_settings,
+                evaluate_settings=evaluate_settings,
+            )
+        if tracks:
+            last |= outputs_of(
+                track,
+                "Track the trainings",
+                models=dsl.Collected(trained["model"]),
+                comparison=compared["comparison"],
+                report=compared["report"],
+                source=source,
+                run_name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+                settings=tracking_settings,
+            )
+        return outputs_type(  # type: ignore[no-any-return] # a NamedTuple with fields of its own
+            **last,
             comparison=compared["comparison"],
             report=compared["report"],
             report_summary=compared["report_summary"],

@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 
 class HooksSettings(Section):
-    """Who is told when a run fails."""
+    """Who is told when a run fails, and when a model is promoted."""
 
     url: str | None = Field(
         None, description="Where an event is posted: https, or http on this machine; None for nowhere."

@@ -19,9 +19,11 @@ from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
+from components.promote.settings import PromotionSettings
 from components.section import Section, SettingError
 from components.split.settings import SplitSettings
 from components.suggestion import did_you_mean
+from components.track.settings import TrackingSettings
 from components.training.recipe import Recipe
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune.settings import TuneSettings
@@ -54,13 +56,15 @@ class Settings(Section):
     imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Stage 6.")
     compare: CompareSettings = Field(default_factory=CompareSettings, description="Stage 7.")
+    promotion: PromotionSettings = Field(default_factory=PromotionSettings, description="Stage 9, if wanted.")
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Stage 10, if wanted.")
 
     resources: ResourcesSettings = Field(
         default_factory=ResourcesSettings, description="What each stage is given on a cluster."
     )
     prices: Prices | None = Field(None, description="What machines cost, for an estimate; None for no sum.")
     platform: PlatformSettings = Field(default_factory=PlatformSettings, description="Where the pipeline runs.")
-    hooks: HooksSettings = Field(default_factory=HooksSettings, description="Who is told when a run fails.")
+    hooks: HooksSettings = Field(default_factory=HooksSettings, description="Who is told of a failure or a promotion.")
 
     @model_validator(mode="after")
     def _runs_make_sense(self) -> Self:

@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
+from components.registries.registry import is_local
 from pipeline.commands.options import Preset, SettingsOptions, with_options
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
@@ -81,6 +83,7 @@ def run(
 
         folder = RunFolder(output or Path("runs") / options.preset)
         executor = _executor(runner, image, settings, folder)
+        _check_mlflow(runner, settings)
         fingerprint = faces.fingerprint(settings.preprocess.limits)
         settings = _with_absolute_paths(settings)
         runs, searches = len(settings.runs()), len(settings.tuned_variants())
@@ -113,12 +116,13 @@ def run(
                     for path in (faces.path, Path(settings.model.backbone_weights))
                     if path and path.exists()
                 ],
-                writes=[*_downloads(settings), *_logs(settings)],
+                writes=[*_downloads(settings), *_logs(settings), *_registry(settings)],
                 cache=cache,
                 show=lambda line: typer.echo(line, file=console),
                 recording=recording,
             )
         show_results(comparison, folder, time.monotonic() - started)
+        _show_promotion(folder, settings)
 
 
 def _executor(runner: Runner, image: str | None, settings: "Settings", folder: RunFolder) -> "Executor":
@@ -142,7 +146,43 @@ def _with_absolute_paths(settings: "Settings") -> "Settings":
     if logs is not None and not is_gs_uri(logs):
         training = settings.training.model_copy(update={"tensorboard": str(Path(logs).resolve())})
         settings = settings.model_copy(update={"training": training})
+    place = settings.promotion.registry
+    if place is not None and is_local(place):
+        promotion = settings.promotion.model_copy(update={"registry": str(Path(place).expanduser().resolve())})
+        settings = settings.model_copy(update={"promotion": promotion})
     return settings
+
+
+def _check_mlflow(runner: Runner, settings: "Settings") -> None:
+    """Refuse, before anything is trained, stages that this Python could not run."""
+    wanted = settings.tracking.mlflow_uri is not None or (settings.promotion.registry or "").startswith("mlflow+")
+    if wanted and runner is Runner.SUBPROCESS and find_spec("mlflow") is None:
+        raise RequestError("MLflow is not installed here", remedy="install evenface[mlflow]")
+
+
+def _registry(settings: "Settings") -> list[Path]:
+    """Return the registry, if it is a folder on this machine."""
+    place = settings.promotion.registry
+    return [Path(place)] if place is not None and is_local(place) else []
+
+
+def _show_promotion(folder: RunFolder, settings: "Settings") -> None:
+    """Print what became of the recommended model, and tell the hook of a promotion."""
+    if settings.promotion.registry is not None:
+        from components.registries.contract import PromotionRecord
+        from pipeline.commands.promote import promotion_event, show_decision
+        from pipeline.hooks import notify
+
+        record = PromotionRecord.read(folder.promotion)
+        show_decision(record)
+        if record.is_switch:
+            notify(settings.hooks, promotion_event(record, settings.promotion.registry))
+    if settings.tracking.mlflow_uri is not None:
+        from components.track.contract import TrackingRecord
+
+        tracked = TrackingRecord.read(folder.tracking)
+        where = f"{tracked.experiment}, run {tracked.run_id}, on {tracked.uri}"
+        typer.echo(f"Tracking    {where}" if tracked.problem is None else f"Not tracked. {tracked.problem}")
 
 
 def _logs(settings: "Settings") -> list[Path]:

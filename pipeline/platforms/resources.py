@@ -104,6 +104,10 @@ class ResourcesSettings(Section):
     evaluate: StageResources = Field(_IMAGE_STAGE, description="Stage 6.")
     compare: StageResources = Field(StageResources(timeout_seconds=2 * 3600), description="Stage 7.")
     recommend: StageResources = Field(StageResources(timeout_seconds=3600), description="Stage 8.")
+    promote: StageResources = Field(StageResources(timeout_seconds=3600), description="Stage 9, if wanted.")
+    track: StageResources = Field(
+        StageResources(cpu=1, memory_gb=4, timeout_seconds=3600), description="Stage 10, if wanted."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ import pytest
 from components.dataset.labels import Labels
 from tests.components.manifests import build_manifest
 from tests.components.pictures import encode_picture, pack_tar, pack_zip
+from tests.components.registries.places import mlflow_url, object_store, place_of, registry, vertex  # noqa: F401
 from tests.components.simulation import simulate_manifest, simulate_predictions, simulate_run
 
 

@@ -9,6 +9,7 @@ import pytest
 import components
 from components.compare.contract import Comparison
 from components.recommend.contract import RecommendedModel
+from components.registries.contract import PromotionRecord
 from components.training.record import TrainingRecord
 
 FOLDER = Path(components.__file__).parent
@@ -16,6 +17,7 @@ PUBLISHED = [
     (Comparison, FOLDER / "compare" / "comparison.schema.json"),
     (TrainingRecord, FOLDER / "training" / "variant.schema.json"),
     (RecommendedModel, FOLDER / "recommend" / "recommended.schema.json"),
+    (PromotionRecord, FOLDER / "registries" / "promotion.schema.json"),
 ]
 
 

@@ -16,6 +16,8 @@ class RunFolder:
         validation: ``predictions/validation/<variant>/<seed>.parquet``, on the validation faces.
         data: Manifests, rejects, trials and the stages' summaries.
         log: Everything that the stages printed.
+        promotion: The decision on the recommended model, where the run has a registry.
+        tracking: Which MLflow runs there are, where the run has a server.
         record: How the latest run in the folder went, as JSON, whether it ended well or not.
         state: What the next run may reuse: artifacts, cache, unfinished searches.
         artifacts: KFP's own folder in it.
@@ -33,6 +35,8 @@ class RunFolder:
         self.predictions = path / "predictions" / "test"
         self.validation = path / "predictions" / "validation"
         self.data = path / "data"
+        self.promotion = self.data / "promotion.json"
+        self.tracking = self.data / "tracking.json"
         self.log = path / "run.log"
         self.record = path / "run.json"
         self.state = path / ".pipeline"

@@ -1,4 +1,4 @@
-"""A Vertex AI on the loopback: PipelineService and ScheduleService over gRPC, with state, and faults on order.
+"""A Vertex AI on the loopback: its pipelines, schedules and models over gRPC, with state, and faults on order.
 
 Requests and answers are the messages of `google.cloud.aiplatform_v1`, on the services' own method
 paths. What it can't show: the scheduler itself (`VertexServer.fire` starts a schedule's run in its
@@ -41,6 +41,8 @@ _UPDATABLE = {
     "allow_queueing",
     "create_pipeline_job_request",
 }
+_MODEL_ID = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
+_ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
 _Task = v1.PipelineTaskDetail.State
 _Run = v1.PipelineState
 
@@ -86,7 +88,9 @@ class VertexServer:
         url: Where the client finds it.
         jobs: Pipeline jobs by resource name.
         schedules: Schedules by resource name.
+        models: Versions by the model's resource name, the oldest first.
         operations: Unfinished operations by name.
+        results: What an operation ends with, by its name; nothing for one that only ends.
         faults: Errors still to be given.
         failing_tasks: Message of each task that fails, by the task's name.
         stalled: Whether operations never end.
@@ -97,7 +101,9 @@ class VertexServer:
     url: str = ""
     jobs: dict[str, v1.PipelineJob] = field(default_factory=dict)
     schedules: dict[str, v1.Schedule] = field(default_factory=dict)
+    models: dict[str, list[v1.Model]] = field(default_factory=dict)
     operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     failing_tasks: dict[str, str] = field(default_factory=dict)
     stalled: bool = False
@@ -243,13 +249,76 @@ class VertexServer:
     def _schedule(self, name: str) -> v1.Schedule:
         return self.schedules.get(name) or refuse(grpc.StatusCode.NOT_FOUND, f"Schedule {name} was not found")
 
+    # ModelService
+
+    def upload_model(self, request: v1.UploadModelRequest) -> operations_pb2.Operation:
+        check_parent(request.parent)
+        model = v1.Model(request.model)
+        check_model(model)
+        if request.parent_model and request.model_id:
+            invalid("parent_model and model_id exclude each other")
+        name = request.parent_model or f"{request.parent}/models/{request.model_id or uuid.uuid4().int % 10**18}"
+        if request.parent_model and name not in self.models:
+            refuse(grpc.StatusCode.NOT_FOUND, f"The Model does not exist: {name}")
+        if request.model_id and not _MODEL_ID.fullmatch(request.model_id):
+            invalid(f"Invalid model_id {request.model_id}")
+        if not request.parent_model and name in self.models:
+            refuse(grpc.StatusCode.ALREADY_EXISTS, f"Model {name} already exists")
+        versions = self.models.setdefault(name, [])
+        model.name, model.version_id, model.version_create_time = name, str(len(versions) + 1), datetime.now(UTC)
+        aliases, model.version_aliases = list(model.version_aliases), [] if versions else ["default"]
+        versions.append(model)
+        self._give_aliases(versions, model, aliases)
+        operation = operations_pb2.Operation(name=f"{name}/operations/{uuid.uuid4().int % 10**12}")
+        self.operations[operation.name] = operation
+        result = v1.UploadModelResponse(model=name, model_version_id=model.version_id)
+        self.results[operation.name] = v1.UploadModelResponse.pb(result)
+        return operation
+
+    def get_model(self, request: v1.GetModelRequest) -> v1.Model:
+        name, _, wanted = request.name.partition("@")
+        wanted = wanted or "default"
+        for model in self.models.get(name, ()):
+            if wanted == model.version_id or wanted in model.version_aliases:
+                return model
+        refuse(grpc.StatusCode.NOT_FOUND, f"The Model does not exist: {request.name}")
+
+    def list_model_versions(self, request: v1.ListModelVersionsRequest) -> v1.ListModelVersionsResponse:
+        if request.name not in self.models:
+            refuse(grpc.StatusCode.NOT_FOUND, f"The Model does not exist: {request.name}")
+        page, token = paged(self.models[request.name], request.page_token)
+        return v1.ListModelVersionsResponse(models=page, next_page_token=token)
+
+    def merge_version_aliases(self, request: v1.MergeVersionAliasesRequest) -> v1.Model:
+        name, _, version = request.name.partition("@")
+        if not version.isdecimal():
+            invalid("name must include a version ID")
+        model = self.get_model(v1.GetModelRequest(name=request.name))
+        removed = [alias[1:] for alias in request.version_aliases if alias.startswith("-")]
+        if "default" in removed:
+            invalid("The default alias can't be removed")
+        model.version_aliases = [alias for alias in model.version_aliases if alias not in removed]
+        added = [alias for alias in request.version_aliases if not alias.startswith("-")]
+        self._give_aliases(self.models[name], model, added)
+        return model
+
+    @staticmethod
+    def _give_aliases(versions: list[v1.Model], model: v1.Model, aliases: list[str]) -> None:
+        """An alias that another version has is taken from it."""
+        for alias in aliases:
+            if not _ALIAS.fullmatch(alias):
+                invalid(f"Invalid alias {alias}")
+            for other in versions:
+                other.version_aliases = [each for each in other.version_aliases if each != alias]
+            model.version_aliases = [*model.version_aliases, alias]
+
     # google.longrunning.Operations
 
     def get_operation(self, request: operations_pb2.GetOperationRequest) -> operations_pb2.Operation:
         operation = self.operations.get(request.name) or refuse(grpc.StatusCode.NOT_FOUND, "No such operation")
         if not self.stalled:
             operation.done = True
-            operation.response.Pack(empty_pb2.Empty())
+            operation.response.Pack(self.results.get(operation.name, empty_pb2.Empty()))
         return operation
 
 
@@ -275,6 +344,18 @@ def check_job(job: v1.PipelineJob) -> None:
         accelerator = executor["container"].get("resources", {}).get("accelerator", {})
         if accelerator and accelerator["type"] not in v1.AcceleratorType.__members__:
             invalid(f"Unknown accelerator type {accelerator['type']}")
+
+
+def check_model(model: v1.Model) -> None:
+    if not 1 <= len(model.display_name) <= 128:
+        invalid("display_name must have 1 to 128 characters")
+    if not model.artifact_uri.startswith("gs://"):
+        invalid("artifact_uri must be a Cloud Storage URI")
+    if not model.container_spec.image_uri:
+        invalid("container_spec.image_uri is required")
+    for key, value in model.labels.items():
+        if not _LABEL.fullmatch(f"{key}={value}"):
+            invalid(f"Invalid label {key}={value}")
 
 
 def check_schedule(schedule: v1.Schedule, parent: str) -> None:
@@ -338,6 +419,12 @@ _METHODS: dict[str, dict[str, tuple[Any, str]]] = {
         "PauseSchedule": (v1.PauseScheduleRequest, "pause_schedule"),
         "ResumeSchedule": (v1.ResumeScheduleRequest, "resume_schedule"),
         "DeleteSchedule": (v1.DeleteScheduleRequest, "delete_schedule"),
+    },
+    "google.cloud.aiplatform.v1.ModelService": {
+        "UploadModel": (v1.UploadModelRequest, "upload_model"),
+        "GetModel": (v1.GetModelRequest, "get_model"),
+        "ListModelVersions": (v1.ListModelVersionsRequest, "list_model_versions"),
+        "MergeVersionAliases": (v1.MergeVersionAliasesRequest, "merge_version_aliases"),
     },
     "google.longrunning.Operations": {
         "GetOperation": (operations_pb2.GetOperationRequest, "get_operation"),

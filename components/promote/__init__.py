@@ -1,0 +1,1 @@
+"""Stage 9: decide whether the recommended model becomes the champion."""
