@@ -12,7 +12,7 @@ import typer
 
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
-from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.commands.options import Preset, SettingsOptions, with_options, with_report
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ def run(
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / options.preset)
     settings = _with_absolute_paths(settings)
+    settings = with_report(
+        settings,
+        name=settings.compare.report.name or folder.path.resolve().name,
+        command=options.command("run", source),
+    )
     runs, searches = len(settings.runs()), len(settings.tuned_variants())
     parallelism = settings.platform.parallelism
     share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
