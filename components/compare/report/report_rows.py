@@ -27,8 +27,16 @@ class ReportRow:
     @property
     def label(self) -> str:
         """Name in charts, where the row stands below that of its variant."""
-        text = "↳ post-hoc adjusted" if self.facts.is_posthoc else self.title
-        return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
+        return _short("↳ post-hoc adjusted" if self.facts.is_posthoc else self.title)
+
+    @property
+    def own_label(self) -> str:
+        """Name in charts, where its variant may not stand above it."""
+        return _short(f"{self.facts.derived_from}, adjusted" if self.facts.is_posthoc else self.title)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
 
 
 def report_rows(comparison: Comparison) -> dict[str, ReportRow]:

@@ -23,6 +23,8 @@ def class_charts(rows: Sequence[ReportRow]) -> dict[str, Drawing]:
 def _bars(rows: Sequence[ReportRow], name: str, key: str) -> Drawing:
     """Draw one class's F1 of every row as bars with intervals, from 0 to 1."""
     intervals = [row.facts.named(_F1, name) for row in rows]
+    names = {row.name for row in rows}
+    labels = [row.label if row.facts.derived_from in names else row.own_label for row in rows]
 
     def paint(axes: Axes) -> None:
         places = range(len(rows))
@@ -32,7 +34,7 @@ def _bars(rows: Sequence[ReportRow], name: str, key: str) -> Drawing:
             if interval.low is not None and interval.high is not None:
                 axes.plot([interval.low, interval.high], [place, place], color=INK, linewidth=1.1)
             axes.text(1.03, place, decimal(interval.value, 2), va="center", fontsize=10.5)
-        axes.set_yticks(places, [row.label for row in rows])
+        axes.set_yticks(places, labels)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlim(0, 1.16)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".50", ".75", "1"])
