@@ -498,8 +498,7 @@ class Trial(Contract):
     epochs: int
     score: Number
     """Best over the epochs of what the search minimises."""
-    values: dict[str, Number]
-    """Its hyperparameters."""
+    hyperparameters: dict[str, Number]
 
 
 class Tuning(Contract):

@@ -45,7 +45,7 @@ def describe_trials(table: pd.DataFrame) -> dict[str, list[Trial]]:
             status=str(epochs["status"].iloc[-1]),
             epochs=int(epochs["epoch"].max()),
             score=number(float(epochs["val_score"].astype("float64").min())),
-            values={name: number(float(epochs[name].iloc[-1])) for name in names},
+            hyperparameters={name: number(float(epochs[name].iloc[-1])) for name in names},
         )
         history.setdefault(str(variant), []).append(facts)
     return history
