@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Any
@@ -69,11 +70,36 @@ def write_report(
 def render(comparison: Comparison) -> str:
     """Return the report: a self-contained HTML page that may load and run nothing but itself."""
     content = _content(comparison)
-    body, rules = move_styles(_ENVIRONMENT.get_template("body.html.j2").render(content | _details(comparison, content)))
+    title = f"{comparison.run.name}: {content['answer'].headline}".removeprefix(": ")
+    return _page("body.html.j2", title, content | _details(comparison, content))
+
+
+def render_runs(runs: Mapping[str, Comparison]) -> str:
+    """Return a page with several runs side by side, unpaired, as closed as the report.
+
+    Runs that tested the same faces can be paired instead: build one comparison of all their predictions and render
+    that.
+
+    Args:
+        runs: The comparison of each run, by the run's name.
+    """
+    faces = [(run.dataset.fingerprint, [cell.test for cell in run.dataset.cells]) for run in runs.values()]
+    content = {
+        "runs": runs,
+        "answers": {name: find_answer(run, report_rows(run)).headline for name, run in runs.items()},
+        "is_same_data": all(each == faces[0] for each in faces),
+        "metrics": sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name),
+    }
+    return _page("runs.html.j2", " beside ".join(runs), content)
+
+
+def _page(body_template: str, title: str, content: Mapping[str, Any]) -> str:
+    """Return a whole page around a body: its policy, its one style sheet and its one script."""
+    body, rules = move_styles(_ENVIRONMENT.get_template(body_template).render(content))
     sheet, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     sheet += f"\n{rules}\n"
     return _ENVIRONMENT.get_template("report.html.j2").render(
-        content,
+        title=title,
         policy=content_security_policy(sheet, script),
         sheet=Markup(sheet),  # noqa: S704 - our own file and rules made of our own attributes
         script=Markup(script),  # noqa: S704 - our own file

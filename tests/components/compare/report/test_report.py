@@ -9,7 +9,7 @@ import pytest
 
 from components.compare.contract import Comparison
 from components.compare.report.formats import decimal, p_value
-from components.compare.report.render import render, summarise, write_report
+from components.compare.report.render import render, render_runs, summarise, write_report
 from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import MAIN, TESTED, Better
 from tests.components.compare.comparisons import FACES, LABELS, PICTURE, SKILLS, make_comparison
@@ -432,3 +432,19 @@ def test_many_runs_stay_readable():
               if any(outer["tag"] == "details" for outer in card["within"])]  # fmt: skip
     assert len(folded) == 14
     assert len(html.encode()) < 2_000_000
+
+
+def test_runs_stand_side_by_side_and_say_whether_the_faces_are_the_same(comparison):
+    other = comparison.model_copy(
+        update={"dataset": comparison.dataset.model_copy(update={"fingerprint": "another", "test": 96})}
+    )
+    page = Page(render_runs({"spring": comparison, HOSTILE: other}))
+    rows = [row["attrs"] for row in page.find("tr", within=page.find("table", id="results-table")[0])]
+    shown = {(row["data-run"], row["data-variant"]) for row in rows if "data-run" in row}
+    assert shown == {(name, key) for name in ("spring", HOSTILE) for key in comparison.rows}
+    assert "Other faces." in page.section("recommendation")["text"]
+    assert page.section("runs")["text"].count("Ship the ins model, adjusted after training") == 2
+    assert len(page.find("script")) == 1
+    same = Page(render_runs({"spring": comparison, "summer": comparison}))
+    assert "Other faces." not in same.section("recommendation")["text"]
+    assert "Nothing here is paired" in same.section("recommendation")["text"]
