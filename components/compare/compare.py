@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from components.compare.comparison import build_comparison
 from components.compare.contract import RunPlace
 from components.compare.dataset import Dataset
+from components.compare.galleries import draw_pictures
+from components.compare.provenance import describe_run
 from components.compare.report.render import write_report
 from components.compare.runs import Run
 from components.compare.settings import CompareSettings
@@ -30,12 +32,14 @@ class Inputs:
     """Where the artifacts of the earlier stages are: path and URI of each model, paths of the rest.
 
     The predictions, on the test and on the validation faces, are in the order of the models; ``manifest`` lists all
-    faces.
+    faces. ``source`` is what the faces were read from, as the user named it.
     """
 
     models: list[tuple[str, str]]
     predictions: list[str]
     validation_predictions: list[str]
+    source: str
+    images: str
     manifest: str
     train: str
     validation: str
@@ -44,6 +48,7 @@ class Inputs:
     preprocess_summary: str
     test_set_summary: str
     hyperparameters: str
+    trials: str
 
 
 def compare(
@@ -91,6 +96,8 @@ def compare(
         settings,
         expected=[(str(run["variant"]), int(run["seed"])) for run in expected],
         searches=read_searches(inputs.hyperparameters),
+        trials=pd.read_parquet(inputs.trials),
+        run=describe_run(inputs.source, settings.report),
         places=[
             RunPlace(
                 variant=run.record.variant,
@@ -104,6 +111,10 @@ def compare(
             )
         ],
     )
+    include = settings.report.include_faces
+    if include == "yes" or (include == "auto" and data.preprocess.synthetic):
+        pictures = draw_pictures(comparison.galleries, inputs.images, data.test)
+        comparison = comparison.model_copy(update={"pictures": pictures})
     comparison.write(comparison_path)
     write_report(comparison, report_path, summary_path)
     recommended = comparison.recommended

@@ -9,18 +9,23 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from components.compare.contract import (
     Comparison,
     DummyRow,
+    Gallery,
     PairedTestFacts,
+    Recommendation,
     Row,
+    RunFacts,
     RunKey,
     RunPlace,
     Verdict,
 )
 from components.compare.dataset import Dataset, describe_dataset
+from components.compare.galleries import find_galleries
 from components.compare.grounds import Grounds, balanced_shares, find_grounds
 from components.compare.measures import deviation, interval, measure
 from components.compare.provenance import describe_provenance, describe_tuning, reading_notes
@@ -57,6 +62,8 @@ def build_comparison(
     expected: Sequence[tuple[str, int]],
     searches: Mapping[str, SearchResult],
     places: Sequence[RunPlace],
+    trials: pd.DataFrame | None = None,
+    run: RunFacts | None = None,
 ) -> Comparison:
     """Put runs side by side.
 
@@ -67,6 +74,8 @@ def build_comparison(
         expected: Variant and seed of every run requested; those without results are marked.
         searches: What tuning chose, by the variant that it was tuned for.
         places: Where each run's model and predictions are.
+        trials: Tune's table, one row per trial and epoch; None if there was no search.
+        run: Which run this is.
 
     Raises:
         DataError: If there are no runs, a run appears twice, or the runs are not on those faces.
@@ -87,6 +96,14 @@ def build_comparison(
         if settings.reference in networks:
             tested = find_grounds(scored, settings, View.OVERALL, len(data.test))
             validation = _validate(networks, data, settings)
+    recommended = recommend(
+        variants | posthoc,
+        paired,
+        settings.reference,
+        settings.recommendation,
+        validation=validation,
+        tested=tested,
+    )
     comparison = Comparison(
         dataset=describe_dataset(data, population),
         variants=variants,
@@ -94,18 +111,13 @@ def build_comparison(
         dummy=_dummy_row(dummy),
         paired=paired,
         missing=[RunKey(variant=name, seed=seed) for name, seed in missing],
-        recommended=recommend(
-            variants | posthoc,
-            paired,
-            settings.reference,
-            settings.recommendation,
-            validation=validation,
-            tested=tested,
-        ),
-        tuning=describe_tuning(searches),
+        recommended=recommended,
+        tuning=describe_tuning(searches, trials),
         notes=reading_notes(settings, population, missing, {len(row.seeds) for row in variants.values()}),
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
+        run=run or RunFacts(),
+        galleries=_galleries(networks, variants | posthoc, recommended, settings),
     )
     _log.info("%d rows compared in %.1f s", len(scored), time.monotonic() - started)
     return comparison
@@ -223,6 +235,21 @@ def _describe_test(
         significant=significant,
         verdict=verdict,
     )
+
+
+def _galleries(
+    networks: Mapping[str, Networks], rows: Mapping[str, Row], recommended: Recommendation, settings: CompareSettings
+) -> list[Gallery]:
+    """Return the galleries of the network to ship, or of the reference where nothing is recommended."""
+    name = recommended.variant or (settings.reference if settings.reference in rows else next(iter(rows)))
+    row = rows[name]
+    group = networks[row.derived_from or name]
+    of_row = group.predictions if row.derived_from is None or group.adjusted is None else group.adjusted.predictions
+    chosen = next((run for run in of_row if run.seed == recommended.seed), of_row[0])
+    reference = None
+    if name != settings.reference and settings.reference in networks:
+        reference = next((run for run in networks[settings.reference].predictions if run.seed == chosen.seed), None)
+    return list(find_galleries(chosen, reference, row.worst_errors.name, settings.examples, settings.seed))
 
 
 def _dummy_row(dummy: Scored) -> DummyRow:

@@ -9,6 +9,7 @@ def compare(
     models: Input[List[Model]],
     predictions: Input[List[Dataset]],
     validation_predictions: Input[List[Dataset]],
+    images: Input[Dataset],
     manifest: Input[Dataset],
     train: Input[Dataset],
     validation: Input[Dataset],
@@ -17,6 +18,8 @@ def compare(
     preprocess_summary: Input[Artifact],
     test_set_summary: Input[Artifact],
     hyperparameters: Input[Artifact],
+    trials: Input[Dataset],
+    source: str,
     runs: List[dict],
     settings: dict,
     comparison: Output[Artifact],
@@ -29,6 +32,7 @@ def compare(
         models: Every trained model.
         predictions: Every model's predictions on the test set, in the same order.
         validation_predictions: Every model's predictions on the validation faces, in the same order.
+        images: The faces' images, of which a few are shown where the settings allow it.
         manifest: Every face.
         train: Training faces.
         validation: Validation faces.
@@ -37,6 +41,8 @@ def compare(
         preprocess_summary: Counts and distributions of preprocess.
         test_set_summary: Faces per cell of the test set.
         hyperparameters: What tuning chose.
+        trials: What tuning tried.
+        source: Where the faces came from.
         runs: Variant and seed of every run requested.
         settings: The `compare` section of the settings.
         comparison: All facts, for machines.
@@ -56,6 +62,8 @@ def compare(
         models=[(model.path, model.uri) for model in models],
         predictions=[table.path for table in predictions],
         validation_predictions=[table.path for table in validation_predictions],
+        source=source,
+        images=images.path,
         manifest=manifest.path,
         train=train.path,
         validation=validation.path,
@@ -64,6 +72,7 @@ def compare(
         preprocess_summary=preprocess_summary.path,
         test_set_summary=test_set_summary.path,
         hyperparameters=hyperparameters.path,
+        trials=trials.path,
     )
     section = CompareSettings.from_parameter(settings)
     recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)

@@ -132,6 +132,8 @@ if TYPE_CHECKING:
 
     class Face(Contract):
         """Truth and prediction of one test face."""
+
+        image_id: str
 else:
     RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
     Face = create_model("Face", __base__=Contract, __doc__="Truth and prediction of one test face.", **_face_fields())
@@ -186,6 +188,20 @@ class WorstErrors(Contract):
     name: str
     """The class."""
     faces: list[Face]
+
+
+class Gallery(Contract):
+    """Faces of one kind, as one network sees them."""
+
+    kind: Literal["examples", "best", "worst", "weakest", "gained", "lost"]
+    """``weakest``: mistakes on the class with the lowest recall. ``gained``: in the output that is at stake, right
+    where the reference is wrong; ``lost``: the reverse."""
+    variant: str
+    """The row whose predictions these are."""
+    seed: int
+    faces: list[Face]
+    reference: list[Face]
+    """The same faces as the reference sees them; empty if it is the row, or has no such seed."""
 
 
 class ReliabilityBin(Contract):
@@ -248,6 +264,9 @@ class Row(RowMetrics):
     """By age bin; null for a bin without faces."""
     examples: list[Face]
     worst_errors: WorstErrors
+    cells: dict[str, list[Number]] = Field(default_factory=dict)
+    """By metric of :data:`~components.compare.cells.CELL_METRICS`: its value in each cell of ``dataset.cells``, the
+    mean over the seeds."""
     epochs_run: dict[str, int]
     best_epoch: dict[str, int]
     train_seconds: Number
@@ -471,6 +490,17 @@ class Recommendation(Contract):
     """What the row's accuracy in the natural population gains over the reference, of the output that is at stake."""
 
 
+class Trial(Contract):
+    """One trial of a search."""
+
+    trial: str
+    status: str
+    epochs: int
+    score: Number
+    """Best over the epochs of what the search minimises."""
+    hyperparameters: dict[str, Number]
+
+
 class Tuning(Contract):
     """How fairly the variants' hyperparameters were chosen."""
 
@@ -480,6 +510,8 @@ class Tuning(Contract):
     trials: int
     searches: dict[str, SearchResult]
     note: str
+    history: dict[str, list[Trial]] = Field(default_factory=dict)
+    """Every trial, by variant that it was a search for."""
 
 
 class Provenance(Contract):
@@ -490,6 +522,19 @@ class Provenance(Contract):
     training: Recipe
     versions: dict[str, str]
     methods: dict[str, str]
+
+
+class RunFacts(Contract):
+    """Which run this is; what is unknown is empty."""
+
+    name: str = ""
+    date: str = ""
+    """Day of the comparison, UTC."""
+    source: str = ""
+    """Where the faces came from: a URI, or the last part of a path."""
+    preset: str = ""
+    command: str = ""
+    """What makes the run again."""
 
 
 class Comparison(Contract):
@@ -510,6 +555,12 @@ class Comparison(Contract):
     """What a reader of the numbers must know."""
     provenance: Provenance
     runs: list[RunPlace]
+    run: RunFacts = Field(default_factory=RunFacts)
+    galleries: list[Gallery] = Field(default_factory=list)
+    """Faces worth looking at, of the row that is recommended; of the reference where there is none."""
+    pictures: dict[str, str] = Field(default_factory=dict)
+    """By ``image_id``: the thumbnail of a face of the galleries, a JPEG in base64. Empty unless the settings show
+    faces."""
 
     @property
     def rows(self) -> dict[str, Row]:

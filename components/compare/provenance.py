@@ -4,18 +4,54 @@ import importlib.metadata
 import platform
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import PurePath
 
-from components.compare.contract import Provenance, Tuning
-from components.compare.settings import CompareSettings
+import pandas as pd
+
+from components.compare.contract import Provenance, RunFacts, Trial, Tuning
+from components.compare.measures import number
+from components.compare.settings import CompareSettings, ReportSettings
 from components.dataset.manifest import Manifest
 from components.evaluation.natural import NaturalPopulation
+from components.gs_uri import is_gs_uri
+from components.model.settings import Hyperparameters
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
 
 _PACKAGES = ("evenface", "numpy", "scipy", "statsmodels", "pandas", "keras", "tensorflow", "tensorflow-cpu")
 
 
-def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
+def describe_run(source: str, settings: ReportSettings) -> RunFacts:
+    """Return which run this is; ``source`` is a URI or a path, of which only the last part is told."""
+    return RunFacts(
+        name=settings.name,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        source=source if is_gs_uri(source) else PurePath(source).name,
+        preset=settings.preset,
+        command=settings.command,
+    )
+
+
+def describe_trials(table: pd.DataFrame) -> dict[str, list[Trial]]:
+    """Return the trials of each search by variant, from tune's table of one row per trial and epoch."""
+    history: dict[str, list[Trial]] = {}
+    names = [name for name in Hyperparameters.model_fields if name in table]
+    if "val_score" not in table or "variant" not in table:
+        return history
+    for (variant, trial), epochs in table.groupby(["variant", "trial"], sort=False):
+        facts = Trial(
+            trial=str(trial),
+            status=str(epochs["status"].iloc[-1]),
+            epochs=int(epochs["epoch"].max()),
+            score=number(float(epochs["val_score"].astype("float64").min())),
+            hyperparameters={name: number(float(epochs[name].iloc[-1])) for name in names},
+        )
+        history.setdefault(str(variant), []).append(facts)
+    return history
+
+
+def describe_tuning(searches: Mapping[str, SearchResult], trials_table: pd.DataFrame | None = None) -> Tuning:
     """Say how fairly the variants' hyperparameters were chosen, judging by the search for each."""
     trials = {name: search.trials for name, search in searches.items()}
     scope = "per_variant" if len(searches) > 1 else next(iter(searches), None)
@@ -33,7 +69,14 @@ def describe_tuning(searches: Mapping[str, SearchResult]) -> Tuning:
         lengths = ", ".join(f"{name} {count}" for name, count in trials.items())
         length = f"searches of unequal length (trials: {lengths})"
         note = f"Each variant trains with hyperparameters of its own, from {length}."
-    return Tuning(scope=scope, fixed=not longest, trials=longest, searches=dict(searches), note=note)
+    return Tuning(
+        scope=scope,
+        fixed=not longest,
+        trials=longest,
+        searches=dict(searches),
+        note=note,
+        history={} if trials_table is None else describe_trials(trials_table),
+    )
 
 
 def reading_notes(

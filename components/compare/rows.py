@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.compare.calibration import describe_calibration
+from components.compare.cells import measure_cells
 from components.compare.contract import Adjustment, Number, Row
 from components.compare.galleries import describe_faces, example_rows, worst_errors
 from components.compare.grounds import find_learned
@@ -93,6 +94,7 @@ class RowBuilder:
             "age_error_boxes": error_boxes(scored, self.labels),
             "examples": describe_faces(scored.first, shown),
             "worst_errors": worst_errors(scored, self.settings.examples),
+            "cells": measure_cells(list(scored.predictions.values())),
         }
 
 

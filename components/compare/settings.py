@@ -108,6 +108,19 @@ class PosthocSettings(Section):
     )
 
 
+class ReportSettings(Section):
+    """What the report shows, and what its head says about the run."""
+
+    include_faces: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="Whether pictures of test faces are in the report and in comparison.json: 'auto' shows synthetic "
+        "faces and no others, because a report is passed on more easily than the data behind it.",
+    )
+    name: str = Field("", description="Name of the run. Default: the command that runs the pipeline gives it one.")
+    preset: str = Field("", description="Preset that the settings started from, which the commands fill in.")
+    command: str = Field("", description="Command that makes the run again, which the commands fill in.")
+
+
 class CompareSettings(Section):
     """How the runs are compared, and what is recommended."""
 
@@ -119,6 +132,7 @@ class CompareSettings(Section):
     )
     seed: int = Field(0, ge=0, description="Seed of the resamples and permutations.")
     examples: int = Field(8, ge=0, description="Faces shown in each gallery, of examples and of worst errors.")
+    report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
     posthoc: PosthocSettings = Field(default_factory=PosthocSettings, description="Post-hoc adjusted rows.")
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="The rule that recommends a variant."

@@ -2,8 +2,10 @@
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,7 +40,18 @@ class SettingsOptions:
         from pipeline.settings import load_settings
 
         direct = {key: value for key, value in platform.items() if value is not None}
-        return load_settings(self.preset, self.config, self.overrides or [], source=source, platform=direct or None)
+        settings = load_settings(self.preset, self.config, self.overrides or [], source=source, platform=direct or None)
+        return with_report(settings, preset=settings.compare.report.preset or self.preset)
+
+    def command(self, verb: str, source: str | None) -> str:
+        """Return the command that was typed, with the last part of each path: a report goes to other machines."""
+        words = ["evenface", verb, "--preset", self.preset]
+        words += ["--config", PurePath(self.config).name] if self.config else []
+        for override in self.overrides or []:
+            key, equals, value = override.partition("=")
+            words += ["--set", f"{key}{equals}{_last_part(value)}"]
+        words += ["--source", _last_part(source)] if source else []
+        return shlex.join(words)
 
     def require_source(self, settings: "Settings", kinds: str = "gs:// URI") -> "Source":
         """Return the source that the settings name.
@@ -53,6 +66,16 @@ class SettingsOptions:
         from components.sources.source import parse_source
 
         return parse_source(settings.source)
+
+
+def with_report(settings: "Settings", **facts: str) -> "Settings":
+    """Return the settings with facts about the run for the head of its report: ``name``, ``preset``, ``command``."""
+    report = settings.compare.report.model_copy(update=facts)
+    return settings.model_copy(update={"compare": settings.compare.model_copy(update={"report": report})})
+
+
+def _last_part(text: str) -> str:
+    return PurePath(text).name if PurePath(text).is_absolute() or text.startswith(("~", ".")) else text
 
 
 @dataclass(frozen=True)

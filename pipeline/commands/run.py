@@ -14,7 +14,7 @@ import typer
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.registries.registry import is_local
-from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.commands.options import Preset, SettingsOptions, with_options, with_report
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -85,7 +85,11 @@ def run(
         executor = _executor(runner, image, settings, folder)
         _check_mlflow(runner, settings)
         fingerprint = faces.fingerprint(settings.preprocess.limits)
-        settings = _with_absolute_paths(settings)
+        settings = with_report(
+            _with_absolute_paths(settings),
+            name=settings.compare.report.name or folder.path.resolve().name,
+            command=options.command("run", source),
+        )
         runs, searches = len(settings.runs()), len(settings.tuned_variants())
         parallelism = settings.platform.parallelism
         share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)

@@ -2,8 +2,10 @@
 
 import re
 
-from components.compare.contract import Interval, Number, PairedTestFacts
-from components.dataset.outputs import OUTPUTS
+from markupsafe import Markup, escape
+
+from components.compare.contract import Face, Interval, Number, PairedTestFacts
+from components.dataset.outputs import OUTPUTS, Output
 from components.evaluation.catalogue import Better, Metric
 
 MISSING = "–"
@@ -72,6 +74,42 @@ def procedure(test: PairedTestFacts) -> str:
 def standing_tag(standing: str) -> str:
     """Return the word that marks the row of a recommendation in tables."""
     return "kept" if standing == "kept" else "indicated" if standing == "indicated" else "recommended"
+
+
+def raw(value: Number) -> str:
+    """Return a number for a table to be sorted by; empty for what is undefined."""
+    return "" if value is None else repr(value)
+
+
+def truth(face: Face) -> str:
+    """Return what a test face is."""
+    return ", ".join(_said(face, output, output.name) for output in OUTPUTS.values())
+
+
+def prediction(face: Face) -> str:
+    """Return what a network says about a test face."""
+    return ", ".join(_said(face, output, output.predicted) for output in OUTPUTS.values())
+
+
+def _said(face: Face, output: Output, field: str) -> str:
+    value = getattr(face, field)
+    return value if output.is_classified else f"{decimal(value, 0)} years"
+
+
+def in_sentence(title: str) -> str:
+    """Return a title as it reads inside a sentence; an acronym or a name with capitals inside stays as it is."""
+    first = title.split(" ", 1)[0]
+    return title[:1].lower() + title[1:] if first[1:].islower() else title
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that may go on on another line after its punctuation, but not inside a word."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_+\-./])", name))
+
+
+def public(path: str, variant: str, seed: int) -> str:
+    """Return where a model is: its URI, or where it lies in the run's folder if it is on a disk."""
+    return path if "://" in path else f"models/{variant}/{seed}/"
 
 
 def ended(text: str) -> str:

@@ -16,6 +16,17 @@ GLOSSARY = {
 """The words of the report and what they mean."""
 
 
+GALLERIES = {
+    "weakest": ("Worst of the weakest class", "The most confident mistakes on the class with the lowest recall."),
+    "gained": ("Right where the reference is wrong", "First where the two networks are furthest apart."),
+    "lost": ("Wrong where the reference is right", "First where the two networks are furthest apart."),
+    "worst": ("Worst", "Faces whose age, gender and class together the network expects least."),
+    "best": ("Best", "Faces whose age, gender and class together the network expects most."),
+    "examples": ("Examples", "Drawn by chance, one from each cell first."),
+}
+"""Title and meaning of each kind of gallery, in the order of the report."""
+
+
 def reading_notes(comparison: Comparison) -> list[str]:
     """Return sentences that a reader of the numbers must know."""
     if not comparison.paired:

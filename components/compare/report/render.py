@@ -4,29 +4,43 @@ import inspect
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
-from components.compare.contract import Comparison, Recommendation
+from components.compare.contract import Comparison
 from components.compare.report import formats
+from components.compare.report.answer import find_answer
 from components.compare.report.charts.ages import MAE_BY_BIN, SPREAD, age_charts
 from components.compare.report.charts.calibration import calibration_charts
-from components.compare.report.charts.classes import class_charts
+from components.compare.report.charts.classes import class_charts, weakest_chart
 from components.compare.report.charts.dataset import dataset_charts
 from components.compare.report.charts.differences import difference_charts
+from components.compare.report.charts.flow import flow_chart
 from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
-from components.compare.report.reading import GLOSSARY, reading_notes, share_precision
-from components.compare.report.report_rows import ReportRow, absent_variants, report_rows
-from components.compare.report.tables import confusions, group_tables, named_table, paired_tests, results_table
+from components.compare.report.charts.tuning import trial_charts
+from components.compare.report.policy import content_security_policy, move_styles
+from components.compare.report.reading import GALLERIES, GLOSSARY, reading_notes, share_precision
+from components.compare.report.report_rows import absent_variants, closest_look, leading_rows, report_rows
+from components.compare.report.tables import (
+    cell_maps,
+    confusions,
+    group_tables,
+    named_table,
+    paired_tests,
+    results_table,
+)
 from components.dataset.outputs import CLASSIFIED, FOCUS
-from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, TESTED
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED
 from components.files import atomic_path
 
+_TEMPLATES = Path(__file__).parent / "templates"
+
 _ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=jinja2.select_autoescape(("html.j2",)),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -54,30 +68,42 @@ def write_report(
 
 
 def render(comparison: Comparison) -> str:
-    """Return the report: a self-contained HTML page."""
+    """Return the report: a self-contained HTML page that may load and run nothing but itself."""
     content = _content(comparison)
-    rows, trained = list(content["rows"].values()), content["trained"]
-    preprocess, tests = comparison.dataset.preprocess, paired_tests(comparison)
-    seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
+    title = f"{comparison.run.name}: {content['answer'].headline}".removeprefix(": ")
+    return _page("body.html.j2", title, content | _details(comparison, content))
+
+
+def render_runs(runs: Mapping[str, Comparison]) -> str:
+    """Return a page with several runs side by side, unpaired, as closed as the report.
+
+    Runs that tested the same faces can be paired instead: build one comparison of all their predictions and render
+    that.
+
+    Args:
+        runs: The comparison of each run, by the run's name.
+    """
+    faces = [(run.dataset.fingerprint, [cell.test for cell in run.dataset.cells]) for run in runs.values()]
+    content = {
+        "runs": runs,
+        "answers": {name: find_answer(run, report_rows(run)).headline for name, run in runs.items()},
+        "is_same_data": all(each == faces[0] for each in faces),
+        "metrics": sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name),
+    }
+    return _page("runs.html.j2", " beside ".join(runs), content)
+
+
+def _page(body_template: str, title: str, content: Mapping[str, Any]) -> str:
+    """Return a whole page around a body: its policy, its one style sheet and its one script."""
+    body, rules = move_styles(_ENVIRONMENT.get_template(body_template).render(content))
+    sheet, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    sheet += f"\n{rules}\n"
     return _ENVIRONMENT.get_template("report.html.j2").render(
-        content,
-        calibration_charts=calibration_charts(trained),
-        class_charts=class_charts(rows),
-        frontier_chart=frontier_chart(rows, set(comparison.recommended.frontier)),
-        judged={candidate.variant: candidate for candidate in comparison.recommended.candidates},
-        class_tables={metric: named_table(rows, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
-        confusions=[(row, confusions(row, rows)) for row in trained],
-        age_charts=age_charts(trained, comparison.reference),
-        age_table=named_table(trained, MAE_BY_BIN),
-        tests=tests,
-        difference_charts=difference_charts(content["rows"], tests),
-        groups=group_tables(rows),
-        dataset_charts=dataset_charts(preprocess.before, preprocess.after),
-        training_charts=training_charts(trained),
-        training_time=timedelta(seconds=round(sum(seconds))),
-        provenance=comparison.provenance.model_dump(mode="json", exclude_none=True),
-        precision=share_precision(comparison),
-        glossary=GLOSSARY,
+        title=title,
+        policy=content_security_policy(sheet, script),
+        sheet=Markup(sheet),  # noqa: S704 - our own file and rules made of our own attributes
+        script=Markup(script),  # noqa: S704 - our own file
+        body=Markup(body),  # noqa: S704 - rendered with escapes
     )
 
 
@@ -86,45 +112,16 @@ def summarise(comparison: Comparison) -> str:
     return _ENVIRONMENT.get_template("report.md.j2").render(_content(comparison))
 
 
-def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> tuple[str, str]:
-    """Return the report's first line: what it says about a row, and the title of that row."""
-    if recommended.variant is None:
-        return ("Nothing was learned" if recommended.standing == "nothing learned" else "No recommendation"), ""
-    row = rows[recommended.variant]
-    if recommended.standing == "kept":
-        return "Keep", row.title
-    if recommended.standing == "indicated":
-        seeds = len(row.facts.seeds)
-        return f"Indicated, {'one seed' if seeds == 1 else f'{seeds} seeds'}:", row.title
-    return "Ship", row.title
-
-
-def _shipped(recommended: Recommendation) -> list[str]:
-    """Return sentences about the network in the folder ``recommended/``; none where nothing is recommended."""
-    if recommended.variant is None:
-        return []
-    network = f"the network of {recommended.model} with seed {recommended.seed}"
-    added = ", and its adjustment in the same graph" if recommended.adjustment else ""
-    sentences = [f"{network}{added}."]
-    if len(recommended.validation_scores) > 1:
-        metric, score = CATALOGUE[recommended.rule.primary_metric], recommended.validation_scores[str(recommended.seed)]
-        sentences.append(
-            f"Of {len(recommended.validation_scores)} seeds it is the one with the median {metric.phrase} on the "
-            f"validation faces, {formats.decimal(score, metric.decimals)}."
-        )
-    return sentences
-
-
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Return what both templates show."""
     rows = report_rows(comparison)
     recommended = comparison.recommended
     return {
         "comparison": comparison,
+        "about": comparison.run,
         "dataset": comparison.dataset,
         "recommended": recommended,
-        "headline": _headline(recommended, rows),
-        "shipped": _shipped(recommended),
+        "answer": find_answer(comparison, rows),
         "chosen": rows[recommended.variant] if recommended.variant else None,
         "reference": comparison.reference,
         "confidence": f"{100 * comparison.confidence:g}\u202f%",
@@ -134,3 +131,49 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "results": results_table(comparison, rows),
         "notes": reading_notes(comparison),
     }
+
+
+def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
+    """Return what only the page shows: tables, charts, and where each fact comes from."""
+    rows, trained, weakest = content["rows"], content["trained"], content["results"].weakest
+    listed = list(rows.values())
+    primary = SCALARS[comparison.recommended.rule.primary_metric]
+    leading = leading_rows(listed, primary)
+    closest = closest_look(listed)
+    preprocess, tests = comparison.dataset.preprocess, paired_tests(comparison)
+    drawn = {row.name for row in leading}
+    tests_drawn = {metric: [test for test in of_metric if test.a in drawn] for metric, of_metric in tests.items()}
+    seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
+    return {
+        "calibration_charts": calibration_charts(trained),
+        "class_charts": class_charts(leading),
+        "weakest_chart": weakest_chart(listed, weakest),
+        "frontier_chart": frontier_chart(listed, set(comparison.recommended.frontier)),
+        "judged": {candidate.variant: candidate for candidate in comparison.recommended.candidates},
+        "class_tables": {metric: named_table(listed, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
+        "cell_maps": cell_maps(comparison, closest),
+        "confusions": [(row, confusions(row, listed)) for row in trained],
+        "closest": closest,
+        "leading": leading,
+        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model),
+        "age_table": named_table(trained, MAE_BY_BIN),
+        "tests": tests,
+        "difference_charts": difference_charts(rows, tests_drawn),
+        "groups": group_tables(listed),
+        "gallery_words": GALLERIES,
+        "dataset_charts": dataset_charts(preprocess.before, preprocess.after),
+        "flow_chart": flow_chart(comparison.dataset),
+        "trial_charts": trial_charts(comparison.tuning.history),
+        "training_charts": training_charts(trained),
+        "training_time": timedelta(seconds=round(sum(seconds))),
+        "provenance": _without_folders(comparison.provenance.model_dump(mode="json", exclude_none=True)),
+        "precision": share_precision(comparison),
+        "glossary": GLOSSARY,
+    }
+
+
+def _without_folders(facts: Any) -> Any:
+    """Return facts with the last part of every path on a disk: a report goes to other machines and people."""
+    if isinstance(facts, dict):
+        return {key: _without_folders(value) for key, value in facts.items()}
+    return PurePath(facts).name if isinstance(facts, str) and PurePath(facts).is_absolute() else facts

@@ -1,9 +1,14 @@
 """The rows that every table and chart of the report has: variants and their post-hoc adjustments, in one order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from components.compare.contract import Comparison, Row
+from components.evaluation.catalogue import Metric
+
+_SHOWN = 14
+"""Rows of a chart that has one line for each: more are hard to read."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,16 @@ class ReportRow:
     @property
     def label(self) -> str:
         """Name in charts, where the row stands below that of its variant."""
-        text = "↳ post-hoc adjusted" if self.facts.is_posthoc else self.title
-        return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
+        return _short("↳ post-hoc adjusted" if self.facts.is_posthoc else self.title)
+
+    @property
+    def own_label(self) -> str:
+        """Name in charts, where its variant may not stand above it."""
+        return _short(f"{self.facts.derived_from}, adjusted" if self.facts.is_posthoc else self.title)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
 
 
 def report_rows(comparison: Comparison) -> dict[str, ReportRow]:
@@ -33,6 +46,32 @@ def report_rows(comparison: Comparison) -> dict[str, ReportRow]:
         recommended, reference = name == comparison.recommended.variant, name == comparison.reference
         rows[name] = ReportRow(name, facts, "recommended" if recommended else "reference" if reference else "other")
     return rows
+
+
+def leading_rows(rows: Sequence[ReportRow], metric: Metric) -> list[ReportRow]:
+    """Return the rows that a chart shows: all if they are few, otherwise the best in a metric, in their order.
+
+    The reference and the recommended row are always among them.
+    """
+    if len(rows) <= _SHOWN:
+        return list(rows)
+
+    def rank(row: ReportRow) -> tuple[bool, float]:
+        value = row.facts.scalar(metric).value
+        return row.role == "other", float("inf") if value is None else -metric.better.gain(value)
+
+    shown = {row.name for row in sorted(rows, key=rank)[:_SHOWN]}
+    return [row for row in rows if row.name in shown]
+
+
+def closest_look(rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """Return the trained rows that are shown in full: the reference and the networks of the recommended row."""
+    chosen = next((row for row in rows if row.role == "recommended"), None)
+    names = {row.name for row in rows if row.role != "other"}
+    if chosen is not None and chosen.facts.derived_from:
+        names.add(chosen.facts.derived_from)
+    trained = [row for row in rows if not row.facts.is_posthoc]
+    return [row for row in trained if row.name in names] or trained[:1]
 
 
 def absent_variants(comparison: Comparison) -> dict[str, list[int]]:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.compare.contract import Comparison, Interval, Metrics, PairedTestFacts, Scalar, Verdict
+from components.compare.contract import Comparison, Interval, Metrics, Number, PairedTestFacts, Scalar, Verdict
 from components.compare.report.report_rows import ReportRow
+from components.dataset.labels import CELL_COLUMNS
 from components.dataset.outputs import CLASSIFIED, FOCUS, Output
-from components.evaluation.catalogue import GROUPED, MAIN, NAMED, TESTED, Metric
+from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, NAMED, TESTED, Metric
+
+_DECIDING = MAIN[f"{FOCUS.name}_{FOCUS.metric}"]
 
 _FOCUS_RECALL = NAMED[f"{FOCUS.name}_recall"]
 
@@ -39,7 +42,7 @@ class ResultsTable:
     Attributes:
         columns: Title of each column, with its metric.
         dummy: Cells of the dummy predictor.
-        weakest: The class with the reference's lowest recall, which is the last column.
+        weakest: The class with the reference's lowest recall, which is the second column.
         verdicts: Verdict against the reference, by names of row and metric.
     """
 
@@ -48,6 +51,25 @@ class ResultsTable:
     dummy: list[tuple[Metric, Interval]]
     weakest: str
     verdicts: dict[tuple[str, str], Verdict]
+
+
+@dataclass(frozen=True)
+class MapCell:
+    """One metric in one cell: its value, how dark it is drawn (0 to 1), its test faces, and if training saw such."""
+
+    value: Number
+    level: float
+    faces: int
+    is_seen: bool
+
+
+@dataclass(frozen=True)
+class CellMap:
+    """One metric of one row for one gender: cells by class of the focus, a cell per age bin."""
+
+    row: ReportRow
+    gender: str
+    lines: dict[str, list[MapCell]]
 
 
 @dataclass(frozen=True)
@@ -60,17 +82,22 @@ class Confusion:
 
 
 def results_table(comparison: Comparison, rows: Mapping[str, ReportRow]) -> ResultsTable:
-    """Return the main metric of every output, and the recall of the class where the reference's is lowest."""
+    """Return the main metric of every output, and the recall of the class where the reference's is lowest.
+
+    What decides comes first: on a narrow screen it is all that is seen at once.
+    """
+    ordered = sorted(MAIN.values(), key=lambda metric: metric is not _DECIDING)
     judge = rows[comparison.reference] if comparison.reference in rows else next(iter(rows.values()))
     recalls = judge.facts.intervals[_FOCUS_RECALL.name]
     weakest = min(recalls, key=lambda name: math.inf if (value := recalls[name].value) is None else value)
 
     def intervals(facts: Metrics) -> list[Interval]:
         recall = Scalar(**dict(facts.named(_FOCUS_RECALL, weakest)))
-        return [*(facts.scalar(metric) for metric in MAIN.values()), recall]
+        deciding, *others = (facts.scalar(metric) for metric in ordered)
+        return [deciding, recall, *others]
 
-    columns = [(metric.title, metric) for metric in MAIN.values()]
-    columns.append((_FOCUS_RECALL.title.replace(FOCUS.title, weakest), _FOCUS_RECALL))
+    columns = [(metric.title, metric) for metric in ordered]
+    columns.insert(1, (_FOCUS_RECALL.title.replace(FOCUS.title, weakest), _FOCUS_RECALL))
     metrics = [metric for _, metric in columns]
     return ResultsTable(
         columns=columns,
@@ -88,15 +115,43 @@ def named_table(rows: Sequence[ReportRow], metric: Metric) -> list[Line]:
 
 
 def group_tables(rows: Sequence[ReportRow]) -> list[tuple[Metric, list[Line]]]:
-    """Return a table per metric, with a column per gender × ethnicity group; first those of one metric per output."""
+    """Return a table per metric, a column per gender × ethnicity group; first one of each output, the focus leading."""
     leading = {metric.output: metric for metric in reversed([*GROUPED.values()])}
-    metrics = sorted(GROUPED.values(), key=lambda metric: metric is not leading[metric.output])
+    metrics = sorted(
+        GROUPED.values(), key=lambda metric: (metric is not leading[metric.output], metric.output != FOCUS.name)
+    )
     tables = []
     for metric in metrics:
         shown = [row for row in rows if row.facts.changes(metric)]
         intervals = [list(row.facts.groups[metric.name].by_group.values()) for row in shown]
         tables.append((metric, _lines(shown, intervals, [metric] * len(intervals[0]))))
     return tables
+
+
+def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric, list[CellMap]]:
+    """Return maps of every gender × class × age-bin cell by metric; none where the comparison has no such numbers."""
+    labels, cells = comparison.dataset.labels, comparison.dataset.cells
+    places = np.arange(labels.cell_count).reshape(labels.cell_shape).tolist()
+    genders, classes, _ = (labels.names(column) for column in CELL_COLUMNS)
+    maps = {}
+    for name in rows[0].facts.cells:
+        shown = [row for row in rows if row.facts.cells]
+        known = [value for row in shown for value in row.facts.cells[name] if value is not None]
+        largest = max(known, default=1.0) if CATALOGUE[name].unit else 1.0
+
+        def cell(row: ReportRow, place: int, name: str = name, largest: float = largest) -> MapCell:
+            value = row.facts.cells[name][place]
+            level = (value or 0.0) / (largest or 1.0)
+            return MapCell(value, level, cells[place].test, cells[place].train > 0)
+
+        maps[CATALOGUE[name]] = [
+            CellMap(
+                row, gender, {group: [cell(row, at) for at in line] for group, line in zip(classes, block, strict=True)}
+            )
+            for row in shown
+            for gender, block in zip(genders, places, strict=True)
+        ]
+    return maps
 
 
 def confusions(row: ReportRow, rows: Sequence[ReportRow]) -> list[Confusion]:

@@ -24,7 +24,20 @@ _SIGNIFICANT_GAIN = 0.05
 _PRIMARY = TESTED["ethnicity_macro_f1"]
 
 
-def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titles=None, **settings):
+PICTURE = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////"
+    "////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AN//Z"
+)
+"""A JPEG of one pixel, in base64."""
+
+FACE = {"image_id": "first", "age": 30, "predicted_age": 33.4, "gender": "Female", "predicted_gender": "Male",
+        "female_probability": 0.2, "ethnicity": "Asian", "predicted_ethnicity": "White",
+        "ethnicity_probability": 0.7}  # fmt: skip
+
+
+def make_comparison(
+    skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titles=None, run=None, pictures=None, **settings
+):
     """Return a comparison.
 
     Args:
@@ -33,6 +46,8 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
         posthoc: Whether each variant has a post-hoc row, with more skill in the output that is at stake.
         missing: Variant and seed of the runs that gave no results.
         titles: Titles of variants for people. Default: their names.
+        run: Facts about the run.
+        pictures: By ``image_id`` of :data:`FACE`. Default: none.
         settings: Of the comparison, such as ``confidence``.
     """
     skills, titles = skills or SKILLS, titles or {}
@@ -70,13 +85,22 @@ def make_comparison(skills=None, *, seeds=(1, 2), posthoc=True, missing=(), titl
             "paired": paired,
             "missing": [{"variant": variant, "seed": seed} for variant, seed in missing],
             "recommended": _recommendation(paired, settings, seeds),
-            "tuning": {"scope": None, "fixed": True, "trials": 0, "searches": {}, "note": "No search has chosen"},
+            "tuning": {"scope": None, "fixed": True, "trials": 0, "searches": {}, "note": "No search has chosen",
+                       "history": {"baseline": [{"trial": "1", "status": "completed", "epochs": 2, "score": 0.5,
+                                                 "hyperparameters": {"learning_rate": 0.001}},
+                                                {"trial": "2", "status": "failed", "epochs": 0, "score": None,
+                                                 "hyperparameters": {"learning_rate": 0.1}}]}},
             "notes": ["Labels of gender and ethnicity are categories as annotators perceived them."],
             "provenance": {"fingerprint": "fingerprint", "settings": settings.model_dump(), "training": {},
                            "versions": {"python": "3.11"}, "methods": {"adjustment": "Holm"}},
             "runs": [{"variant": name, "seed": seed, "model": f"models/{name}/{seed}", "predictions": f"{name}/{seed}",
                       "validation_predictions": f"validation/{name}/{seed}"}
                      for name in skills for seed in seeds],
+            "run": run or {},
+            "galleries": [{"kind": kind, "variant": next(iter(skills)), "seed": seeds[0], "faces": [FACE],
+                           "reference": [FACE | {"predicted_ethnicity": "Indian"}]}
+                          for kind in ("examples", "best", "worst", "weakest", "gained", "lost")],
+            "pictures": pictures or {},
         }
     )  # fmt: skip
 
@@ -191,6 +215,8 @@ def _about(title, seeds, missing_seeds):
         "age_error_by_age": {"age": [1], "faces": [1], "bias": [0.5], "mae": [0.5]},
         "age_error_boxes": {name: {"low": -9, "q1": -3, "median": 1.25, "q3": 4, "high": 11} for name in bins},
         "examples": [], "worst_errors": {"output": FOCUS.name, "name": LABELS.names(FOCUS.name)[-1], "faces": []},
+        "cells": {"age_mae": [None, *range(LABELS.cell_count - 1)],
+                  **dict.fromkeys(("gender_accuracy", "ethnicity_accuracy"), [0.75] * LABELS.cell_count)},
         "epochs_run": dict.fromkeys(by_seed, 3), "best_epoch": dict.fromkeys(by_seed, 2),
         "train_seconds": 10.0, "train_seconds_by_seed": dict.fromkeys(by_seed, 10.0),
         "train_faces": 2000, "validation_faces": 1000, "parameters": 12345,

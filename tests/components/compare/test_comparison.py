@@ -4,13 +4,15 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
 from components.compare.comparison import build_comparison
 from components.compare.contract import Comparison, RunPlace
-from components.compare.provenance import describe_tuning
-from components.compare.settings import CompareSettings
+from components.compare.galleries import find_galleries
+from components.compare.provenance import describe_run, describe_trials, describe_tuning
+from components.compare.settings import CompareSettings, ReportSettings
 from components.errors import DataError
 from components.evaluation import blocks
 from components.evaluation.catalogue import SCALARS
@@ -257,3 +259,54 @@ def test_a_small_test_set_with_an_absent_class_gives_nulls_not_nans(predict, dat
     assert "Asian" not in row.groups["ethnicity_recall"].worst.group
     assert found.dataset.natural.covered_share == pytest.approx(0.96, abs=0.02)
     assert "leave out" in " ".join(found.notes)
+
+
+def test_every_cell_has_the_mean_of_its_faces_over_the_seeds(comparison, runs):
+    cells = comparison.variants["baseline"].cells
+    faces = [run.predictions.faces for run in runs[:2]]
+    for name, code in (("Male, White, 1-10", 0), ("Female, Indian, 71-80", 63)):
+        assert comparison.dataset.cells[code].name == name
+        own = [table[runs[0].predictions.cells() == code] for table in faces]
+        errors = np.mean([(table["predicted_age"] - table["age"]).abs().mean() for table in own])
+        right = np.mean([(table["predicted_ethnicity"] == table["ethnicity"]).mean() for table in own])
+        assert cells["age_mae"][code] == pytest.approx(errors, abs=1e-5)
+        assert cells["ethnicity_accuracy"][code] == pytest.approx(right, abs=1e-5)
+
+
+def test_galleries_show_the_network_to_ship_beside_the_reference(comparison, runs):
+    kept = comparison.recommended
+    assert {(gallery.variant, gallery.seed) for gallery in comparison.galleries} == {(kept.variant, kept.seed)}
+    assert {gallery.kind for gallery in comparison.galleries} == {"examples", "best", "worst", "weakest"}
+    chosen, reference, weakest = runs[4].predictions, runs[0].predictions, "Asian"
+    galleries = {gallery.kind: gallery for gallery in find_galleries(chosen, reference, weakest, 8, seed=0)}
+    for kind, is_right in (("gained", True), ("lost", False)):
+        for ours, theirs in zip(galleries[kind].faces, galleries[kind].reference, strict=True):
+            assert ours.image_id == theirs.image_id
+            assert (ours.predicted_ethnicity == ours.ethnicity) is is_right
+            assert (theirs.predicted_ethnicity == theirs.ethnicity) is not is_right
+    assert all(face.ethnicity == weakest != face.predicted_ethnicity for face in galleries["weakest"].faces)
+
+    def age_error(kind):
+        return np.mean([abs(face.predicted_age - face.age) for face in galleries[kind].faces])
+
+    assert age_error("best") < age_error("worst")
+    assert all(face.gender == face.predicted_gender for face in galleries["best"].faces)
+
+
+def test_a_run_tells_no_folder_of_the_machine_that_it_ran_on():
+    about = ReportSettings(name="spring", preset="poc")
+    assert describe_run("/home/ann/faces.zip", about).source == "faces.zip"
+    assert describe_run("gs://bucket/faces", about).source == "gs://bucket/faces"
+    assert describe_run("", about).source == ""
+
+
+def test_the_trials_of_a_search_are_told_with_their_best_epoch():
+    table = pd.DataFrame({
+        "variant": ["baseline"] * 3, "trial": ["1", "1", "2"], "epoch": [1, 2, 0],
+        "status": ["completed", "completed", "failed"], "learning_rate": [0.001, 0.001, 0.5],
+        "val_score": [0.4, -0.1, None],
+    })  # fmt: skip
+    [first, second] = describe_trials(table)["baseline"]
+    assert (first.score, first.epochs, first.hyperparameters) == (-0.1, 2, {"learning_rate": 0.001})
+    assert (second.score, second.status) == (None, "failed")
+    assert describe_trials(pd.DataFrame({"trial": [], "epoch": [], "variant": []})) == {}

@@ -10,7 +10,7 @@ import pytest
 
 from components.sources.synthetic import generate
 from components.sources.synthetic_settings import SyntheticSettings
-from pipeline.commands.run import show_results
+from pipeline.commands.run import RunOptions, show_results
 from pipeline.platforms.local.run_folder import RunFolder
 from tests.components.compare.comparisons import make_comparison
 
@@ -192,3 +192,13 @@ def test_where_the_recommended_model_is_or_why_there_is_none_is_printed(tmp_path
     folder = RunFolder(tmp_path)
     show_results(comparison.model_copy(update={"recommended": found}), folder, 1.0)
     assert line.format(folder.recommended) in capsys.readouterr().out
+
+
+def test_the_command_that_a_report_repeats_names_no_folder_of_this_machine():
+    options = RunOptions(
+        preset="poc", config="/home/ann/mine.yaml", overrides=["seeds=[1, 2]", "model.backbone_weights=/data/w.h5"]
+    )
+    assert options.command("run", "/home/ann/faces.zip") == (
+        "evenface run --preset poc --config mine.yaml --set 'seeds=[1, 2]' --set model.backbone_weights=w.h5 "
+        "--source faces.zip"
+    )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from components.compare.contract import Interval, Number
-from components.compare.report.charts.canvas import ACCENT, MUTED, OTHER, PAPER, REFERENCE, Drawing, draw
+from components.compare.report.charts.canvas import ACCENT, INK, MUTED, OTHER, PAPER, REFERENCE, Drawing, draw
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import OUTPUTS
@@ -18,6 +18,8 @@ from components.evaluation.catalogue import MAIN, NAMED, SCALARS
 _MAE = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].is_classified)
 
 MAE_BY_BIN = NAMED[f"{_MAE.name}_by_bin"]
+_BIAS_BY_BIN = NAMED[f"{_MAE.output}_bias_by_bin"]
+_VARIABLES = {REFERENCE: "reference", ACCENT: "accent", INK: "ink"}
 
 SPREAD = [metric for metric in SCALARS.values() if metric.output == _MAE.output and not metric.is_main]
 """Metrics of the spread of the errors."""
@@ -25,30 +27,37 @@ SPREAD = [metric for metric in SCALARS.values() if metric.output == _MAE.output 
 
 @dataclass(frozen=True)
 class AgeCharts:
-    """The age errors of the reference and of its best rival; ``legend`` has the colour and text of each.
+    """The age errors of the reference, the recommended network and the best; ``legend`` has colour and text of each.
 
-    ``by_bin`` has the mean absolute errors, with those of every other variant behind them, and ``boxes`` the
-    distribution of the signed errors.
+    ``by_bin`` has the mean absolute errors, with those of every other variant behind them, ``bias`` the mean signed
+    errors, and ``boxes`` the distribution of the signed errors.
     """
 
     legend: list[tuple[str, str]]
     by_bin: Drawing
+    bias: Drawing
     boxes: Drawing
 
 
-def age_charts(trained: Sequence[ReportRow], reference: str) -> AgeCharts:
-    """Draw the age errors of the trained variants."""
-    ours = next((row for row in trained if row.name == reference), None)
+def age_charts(trained: Sequence[ReportRow], reference: str, chosen: str | None) -> AgeCharts:
+    """Draw the age errors of the trained variants; ``chosen`` is the one whose networks are recommended."""
+    by_name = {row.name: row for row in trained}
+    ours, best = by_name.get(reference), min(trained, key=_mae)
     rival = min((row for row in trained if row is not ours), key=_mae, default=None)
-    legend, highlighted = [], {}
+    ships = by_name.get(chosen or "")
+    highlighted: dict[str, ReportRow] = {}
     if ours:
-        legend.append(("reference", f"{ours.title} (reference)"))
         highlighted[REFERENCE] = ours
-    if rival:
-        among = "" if ours and _mae(rival) < _mae(ours) else " of the others"
-        legend.append(("accent", f"{rival.title} (lowest {_MAE.phrase}{among})"))
-        highlighted[ACCENT] = rival
-    return AgeCharts(legend, _error_by_bin(trained, highlighted), _error_boxes(highlighted))
+    if ships and ships is not ours:
+        highlighted[ACCENT] = ships
+    if rival and rival is not ships:
+        highlighted[INK] = rival
+    lowest = f"lowest {_MAE.phrase}{'' if best is rival else ' of the others'}"
+    words = {REFERENCE: "reference", ACCENT: "recommended networks", INK: lowest}
+    if rival and rival is ships:
+        words[ACCENT] += f", {lowest}"
+    legend = [(_VARIABLES[colour], f"{row.title} ({words[colour]})") for colour, row in highlighted.items()]
+    return AgeCharts(legend, _error_by_bin(trained, highlighted), _bias(highlighted), _error_boxes(highlighted))
 
 
 def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, ReportRow]) -> Drawing:
@@ -62,11 +71,7 @@ def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, Report
             if row not in highlighted.values():
                 values, _, _ = _ends(by_row[row.name].values())
                 axes.plot(places, values, color=OTHER, linewidth=1.1)
-        for shift, (colour, row) in zip((-0.05, 0.05), highlighted.items(), strict=False):
-            values, low, high = _ends(by_row[row.name].values())
-            axes.vlines(places + shift, low, high, color=colour, linewidth=1.4)
-            marker = "s" if colour == REFERENCE else "o"
-            axes.plot(places + shift, values, color=colour, marker=marker, linewidth=2.2)
+        _lines(axes, places, {colour: by_row[row.name] for colour, row in highlighted.items()})
         axes.set_xticks(places, names)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("True age, years")
@@ -78,6 +83,42 @@ def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, Report
         for row in highlighted.values()
     ]
     return draw(paint, "age-bins", f"{_MAE.title} per age bin", facts, 640, 320)
+
+
+def _lines(axes: Axes, places: npt.NDArray[np.integer], intervals: Mapping[str, Mapping[str, Interval]]) -> None:
+    """Draw a line with intervals per colour, side by side so that the intervals don't hide each other."""
+    for shift, (colour, of_row) in zip((-0.06, 0.0, 0.06), intervals.items(), strict=False):
+        values, low, high = _ends(of_row.values())
+        axes.vlines(places + shift, low, high, color=colour, linewidth=1.4)
+        marker = "s" if colour == REFERENCE else "o"
+        axes.plot(places + shift, values, color=colour, marker=marker, linewidth=2.2)
+
+
+def _bias(highlighted: Mapping[str, ReportRow]) -> Drawing:
+    """Draw the mean signed error by true age: per bin with intervals, and each single age as a small dot."""
+    by_colour = {colour: row.facts.intervals[_BIAS_BY_BIN.name] for colour, row in highlighted.items()}
+    names = list(next(iter(by_colour.values())))
+    starts = [float(name.split("-")[0].rstrip("+")) for name in names]
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(0, color=MUTED, linewidth=0.9)
+        for colour, row in highlighted.items():
+            errors = row.facts.age_error_by_age
+            known = [(age, bias) for age, bias in zip(errors.age, errors.bias, strict=True) if bias is not None]
+            # The middle of a bin is at its place: single ages lie between, each in its own bin.
+            at = np.interp([age for age, _ in known], [*starts, starts[-1] + 10], np.arange(len(names) + 1)) - 0.5
+            axes.plot(at, [bias for _, bias in known], color=colour, marker="o", markersize=2, linestyle="", alpha=0.5)
+        _lines(axes, np.arange(len(names)), by_colour)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlabel("True age, years")
+        axes.set_ylabel("Predicted − true age, years")
+        axes.grid(axis="y")
+
+    facts = [
+        f"{highlighted[colour].title}: {_listed({name: interval.value for name, interval in intervals.items()})}"
+        for colour, intervals in by_colour.items()
+    ]
+    return draw(paint, "age-bias", f"{_BIAS_BY_BIN.title} by true age", facts, 640, 320)
 
 
 def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from components.compare.report.charts.canvas import ACCENT, MUTED, OTHER, REFERENCE, Drawing, draw
+from components.compare.report.charts.canvas import MUTED, ROLE_COLOURS, Drawing, draw
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import CLASSIFIED
-
-_ROLE_COLOURS = {"reference": REFERENCE, "recommended": ACCENT, "other": OTHER}
 
 
 def calibration_charts(trained: Sequence[ReportRow]) -> dict[str, Drawing]:
@@ -28,7 +26,7 @@ def _diagram(rows: Sequence[ReportRow], output: str, key: str) -> Drawing:
             bins = row.facts.calibration[output].bins
             known = [(each.confidence, each.accuracy) for each in bins if None not in (each.confidence, each.accuracy)]
             width = 1.1 if row.role == "other" else 2.0
-            axes.plot(*zip(*known, strict=True), color=_ROLE_COLOURS[row.role], linewidth=width, marker="o")
+            axes.plot(*zip(*known, strict=True), color=ROLE_COLOURS[row.role], linewidth=width, marker="o")
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("Confidence")

@@ -21,9 +21,11 @@ GRID = "#dfe5ea"
 PAPER = "#fefefe"
 REFERENCE = "#7b8794"
 ACCENT = "#0b6fb8"
-GAIN = "#0b6fb9"
+GAIN = "#00785c"
 LOSS = "#cc5a06"
 OTHER = "#b3bec9"
+KEPT = "#46525e"
+DROPPED = "#c6ced6"
 
 THEME = {
     INK: "ink",
@@ -35,12 +37,17 @@ THEME = {
     GAIN: "gain",
     LOSS: "loss",
     OTHER: "other",
+    KEPT: "kept",
+    DROPPED: "dropped",
 }
 """Colours that charts are drawn in, and the CSS variable that each stands for.
 
-Blue, orange and greys of different lightness: distinguishable with any common colour blindness, and in
-greyscale print.
+A colour has one meaning: blue is the recommended row, green and orange are what is shown to be better and worse, and
+the rest is grey. They differ in lightness too, for greyscale print and for eyes that can't tell them apart.
 """
+
+ROLE_COLOURS = {"reference": REFERENCE, "recommended": ACCENT, "other": OTHER}
+"""Colour of a row by its role."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -105,7 +112,7 @@ def draw(paint: Callable[[Axes], None], key: str, title: str, facts: Iterable[st
 def _inline(drawing: str, key: str, title: str, description: str, width: int, height: int) -> Drawing:
     """Turn matplotlib's SVG file into an element of the page."""
     body = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
-    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", body, flags=re.DOTALL)
     # Text between the tags may be any name: leave it unchanged.
     body = re.sub(r"<[^>]*>", lambda tag: _adapt(tag[0], key), body)
     return Drawing(
@@ -131,3 +138,18 @@ def _adapt(tag: str, key: str) -> str:
     for colour, name in THEME.items():
         tag = tag.replace(colour, f"var(--{name})")
     return tag
+
+
+def label_point(axes: Axes, name: str, x: float, y: float, middle: float) -> None:
+    """Write a name beside a point, on the side where there is room: towards ``middle``, in the units of x."""
+    is_left = x <= middle
+    text = name if len(name) <= 30 else f"{name[:29]}…"
+    axes.annotate(
+        text,
+        (x, y),
+        xytext=(7 if is_left else -7, 4),
+        textcoords="offset points",
+        ha="left" if is_left else "right",
+        fontsize=10,
+        color=INK,
+    )

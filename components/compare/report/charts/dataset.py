@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from components.compare.report.charts.canvas import ACCENT, OTHER, Drawing, draw
+from components.compare.report.charts.canvas import DROPPED, KEPT, Drawing, draw
 from components.compare.report.formats import count
 from components.dataset.outputs import OUTPUTS, Output
 from components.dataset.summaries import Distributions
@@ -41,7 +41,7 @@ def _class_counts(before: Mapping[str, int], after: Counter[str], output: Output
     def paint(axes: Axes) -> None:
         places = np.arange(len(names))
         largest = max(before.values())
-        for shift, counts, colour in ((-0.2, before, OTHER), (0.2, after, ACCENT)):
+        for shift, counts, colour in ((-0.2, before, DROPPED), (0.2, after, KEPT)):
             axes.barh(places + shift, [counts[name] for name in names], height=0.36, color=colour)
             for place, name in enumerate(names):
                 faces = counts[name]
@@ -80,9 +80,9 @@ def _histogram(
     before, after = (np.histogram(list(faces), edges, weights=list(faces.values()))[0] for faces in counts)
 
     def paint(axes: Axes) -> None:
-        axes.stairs(before, edges, fill=True, color=OTHER, alpha=0.75)
-        axes.stairs(after, edges, fill=True, color=ACCENT, alpha=0.35)
-        axes.stairs(after, edges, color=ACCENT, linewidth=1.6)
+        axes.stairs(before, edges, fill=True, color=DROPPED, alpha=0.75)
+        axes.stairs(after, edges, fill=True, color=KEPT, alpha=0.35)
+        axes.stairs(after, edges, color=KEPT, linewidth=1.6)
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(bottom=0)
         axes.set_xlabel(label)

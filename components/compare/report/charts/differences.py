@@ -17,15 +17,9 @@ def difference_charts(
     rows: Mapping[str, ReportRow], tests: Mapping[Metric, Sequence[PairedTestFacts]]
 ) -> dict[str, Drawing]:
     """Draw the paired differences from the reference, a chart per metric, by the chart's caption."""
-    labels = {name: _label(row, rows) for name, row in rows.items()}
+    labels = {name: row.own_label for name, row in rows.items()}
     places = enumerate(tests.items())
     return {metric.title: _forest(metric, tests_of, labels, f"forest-{place}") for place, (metric, tests_of) in places}
-
-
-def _label(row: ReportRow, rows: Mapping[str, ReportRow]) -> str:
-    """Return a row's name for use where its variant may not be shown above it."""
-    trained = row.facts.derived_from
-    return f"{rows[trained].title[:22]}, adj." if trained else row.label
 
 
 def _forest(metric: Metric, tests: Sequence[PairedTestFacts], labels: Mapping[str, str], key: str) -> Drawing:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from components.compare.report.charts.canvas import ACCENT, OTHER, REFERENCE, Drawing, draw
+from components.compare.report.charts.canvas import DROPPED, KEPT, MUTED, Drawing, draw
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.evaluation.catalogue import MAIN
@@ -38,10 +38,10 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
 
     def paint(axes: Axes) -> None:
         for seed, history in row.facts.history.items():
-            axes.axvline(row.facts.best_epoch[seed], color=OTHER, linewidth=1, linestyle=(0, (2, 2)))
+            axes.axvline(row.facts.best_epoch[seed], color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
             epochs = np.array(history["epoch"], np.float64)
             marker = "o" if len(epochs) == 1 else None
-            for name, colour, width in ((column, REFERENCE, 1.2), (f"val_{column}", ACCENT, 1.9)):
+            for name, colour, width in ((column, DROPPED, 1.4), (f"val_{column}", KEPT, 1.9)):
                 axes.plot(epochs, np.array(history[name], np.float64), color=colour, linewidth=width, marker=marker)
         axes.set_title(title, fontsize=11, loc="left")
         axes.locator_params(axis="x", integer=True, nbins=5)
@@ -52,7 +52,8 @@ def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Draw
         axes.grid(axis="y")
 
     facts = [
-        f"seed {seed}: from {decimal(known[0])} to {decimal(known[-1])} on validation faces"
+        f"seed {seed}: from {decimal(known[0])} to {decimal(known[-1])} on validation faces, "
+        f"epoch {row.facts.best_epoch[seed]} kept"
         for seed, history in row.facts.history.items()
         if (known := [value for value in history[f"val_{column}"] if value is not None])
     ]
