@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from components.split.split import split
 from pipeline.platforms.local.run_folder import RunFolder
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A shell starts what runs in the background with Ctrl-C ignored, and every run that a test interrupts inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def evenface(*arguments, cwd=None, **environment):
