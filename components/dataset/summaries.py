@@ -3,6 +3,7 @@
 from typing import Any
 
 from components.contract import Contract
+from components.dataset.profile import Profile
 
 Distributions = dict[str, dict[str, int]]
 """Number of faces by class for each classification output, and by ``age`` in years."""
@@ -82,6 +83,8 @@ class PreprocessSummary(Contract):
     """Correlations of the labels in the manifest."""
     copies: Copies = Copies()
     """Copies in the manifest, and where their labels conflict."""
+    profile: Profile | None = None
+    """What later data is compared with; null in summaries that were written before there was one."""
 
     @property
     def facts(self) -> dict[str, Any]:
