@@ -1,6 +1,8 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from importlib import resources
@@ -16,6 +18,7 @@ from components.dataset.outputs import FOCUS
 from components.errors import RequestError
 from components.evaluate.settings import EvaluateSettings
 from components.evaluation.catalogue import TESTED
+from components.gates.settings import GatesSettings, RetrainSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
@@ -32,6 +35,19 @@ from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
 
 
+_DETERMINING = (
+    "preprocess",
+    "build_test_set",
+    "split",
+    "tune",
+    "model",
+    "augmentation",
+    "imbalance",
+    "evaluate",
+    "compare",
+)
+
+
 class Settings(Section):
     """Everything that a run depends on, apart from the data."""
 
@@ -43,6 +59,7 @@ class Settings(Section):
     )
     seeds: tuple[int, ...] = Field((42,), min_length=1, description="Every variant is trained once with each seed.")
     preprocess: PreprocessSettings = Field(default_factory=PreprocessSettings, description="Stage 1.")
+    gates: GatesSettings = Field(default_factory=GatesSettings, description="Data against the champion's.")
     build_test_set: BuildTestSetSettings = Field(default_factory=BuildTestSetSettings, description="Stage 2.")
     split: SplitSettings = Field(default_factory=SplitSettings, description="Stage 3.")
     tune: TuneSettings = Field(default_factory=TuneSettings, description="Stage 4.")
@@ -52,6 +69,7 @@ class Settings(Section):
     imbalance: ImbalanceSettings = Field(default_factory=ImbalanceSettings, description="Parameters of the cures.")
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings, description="Stage 6.")
     compare: CompareSettings = Field(default_factory=CompareSettings, description="Stage 7.")
+    retrain: RetrainSettings = Field(default_factory=RetrainSettings, description="When a run is worth its while.")
 
     resources: ResourcesSettings = Field(
         default_factory=ResourcesSettings, description="What each stage is given on a cluster."
@@ -111,6 +129,16 @@ class Settings(Section):
         return Recipe(
             model=self.model, training=self.training, augmentation=self.augmentation, imbalance=self.imbalance
         )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what determines the recommended model, apart from data and code.
+
+        Where and with what resources the stages run is no part of it, nor are the gates, which train nothing.
+        """
+        training = self.training.model_copy(update={"tensorboard": None})
+        sections = {name: getattr(self, name).to_parameter() for name in _DETERMINING}
+        content = sections | {"training": training.to_parameter(), "runs": self.runs()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def runs(self) -> list[dict[str, Any]]:
         """Return one dict of ``variant`` and ``seed`` for every training run."""

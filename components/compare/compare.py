@@ -16,7 +16,7 @@ from components.compare.report.render import write_report
 from components.compare.runs import Run
 from components.compare.settings import CompareSettings
 from components.dataset.manifest import Manifest
-from components.dataset.summaries import PreprocessSummary, TestSetSummary
+from components.dataset.summaries import GatesSummary, PreprocessSummary, TestSetSummary
 from components.errors import ArtifactError
 from components.evaluation.predictions import Predictions
 from components.training.record import HISTORY_FILE, TrainingRecord
@@ -44,6 +44,7 @@ class Inputs:
     preprocess_summary: str
     test_set_summary: str
     hyperparameters: str
+    gates: str | None = None
 
 
 def compare(
@@ -104,6 +105,8 @@ def compare(
             )
         ],
     )
+    if inputs.gates is not None:
+        comparison = comparison.model_copy(update={"gates": GatesSummary.read(inputs.gates)})
     comparison.write(comparison_path)
     write_report(comparison, report_path, summary_path)
     recommended = comparison.recommended

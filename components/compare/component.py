@@ -17,6 +17,7 @@ def compare(
     preprocess_summary: Input[Artifact],
     test_set_summary: Input[Artifact],
     hyperparameters: Input[Artifact],
+    gates: Input[Artifact],
     runs: List[dict],
     settings: dict,
     comparison: Output[Artifact],
@@ -37,6 +38,7 @@ def compare(
         preprocess_summary: Counts and distributions of preprocess.
         test_set_summary: Faces per cell of the test set.
         hyperparameters: What tuning chose.
+        gates: How the data compares with the champion's.
         runs: Variant and seed of every run requested.
         settings: The `compare` section of the settings.
         comparison: All facts, for machines.
@@ -64,6 +66,7 @@ def compare(
         preprocess_summary=preprocess_summary.path,
         test_set_summary=test_set_summary.path,
         hyperparameters=hyperparameters.path,
+        gates=gates.path,
     )
     section = CompareSettings.from_parameter(settings)
     recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)

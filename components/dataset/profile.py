@@ -33,12 +33,15 @@ class Histogram(Contract):
     """Ends of the bins, ascending."""
     counts: tuple[int, ...]
     """Values below the first end, between each two, and from the last end on: one more than there are ends."""
+    mean: float
+    """Mean of the values."""
 
     @classmethod
     def of(cls, values: npt.NDArray[Any], edges: npt.NDArray[np.float64]) -> "Histogram":
         """Count values, shape ``[faces]``, into the bins between ascending ends."""
         counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
-        return cls(edges=tuple(float(f"{edge:.6g}") for edge in edges), counts=tuple(counts.tolist()))
+        ends = tuple(float(f"{edge:.6g}") for edge in edges)
+        return cls(edges=ends, counts=tuple(counts.tolist()), mean=round(float(values.mean(dtype=np.float64)), 6))
 
 
 class Profile(Contract):

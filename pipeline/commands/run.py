@@ -12,7 +12,7 @@ import typer
 
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
-from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.commands.options import Force, Preset, SettingsOptions, with_options
 from pipeline.platforms.local.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
+    force: Force = False,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
     settings = options.read(source)
@@ -73,12 +74,15 @@ def run(
 
     from pipeline.definition import build_pipeline
     from pipeline.hooks import telling_of_failure
+    from pipeline.news import anything_is_new, reference_of
     from pipeline.platforms.local.run_locally import run_locally
     from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
 
     executor = _executor(runner, image, settings)
     folder = RunFolder(output or Path("runs") / options.preset)
     settings = _with_absolute_paths(settings)
+    if not anything_is_new(settings, fingerprint, executor.image, force=force):
+        return
     runs, searches = len(settings.runs()), len(settings.tuned_variants())
     parallelism = settings.platform.parallelism
     share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
@@ -100,6 +104,7 @@ def run(
         ],
         writes=[*_downloads(settings), *_logs(settings)],
         cache=cache,
+        known=reference_of(settings),
         show=lambda line: typer.echo(line, file=console),
     )
     show_results(comparison, folder, time.monotonic() - started)

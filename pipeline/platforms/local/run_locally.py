@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,6 +32,7 @@ def run_locally(
     writes: list[Path],
     cache: bool,
     show: Show,
+    known: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Run the pipeline with KFP's local runner and collect what it made.
 
@@ -45,6 +46,7 @@ def run_locally(
         writes: Absolute paths of directories that the stages write to, besides the run's own.
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
         show: Called with each line that a user should see while it runs.
+        known: Further values of the pipeline's parameters.
 
     Raises:
         RunFailedError: If a stage failed or did not leave an output that it declares.
@@ -54,14 +56,19 @@ def run_locally(
     state = folder.state.resolve()
     # A Docker engine that has to create the folder does so as root.
     (state / "artifacts").mkdir(parents=True, exist_ok=True)
-    parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
+    parameters = {
+        "source": source,
+        "source_fingerprint": fingerprint,
+        "state": str(state / "searches"),
+        **(known or {}),
+    }
     with folder.log.open("w", encoding="utf-8") as file, executor.runner(reads, [state, *writes]) as runner:
         kfp.local.init(runner, pipeline_root=str(state / "artifacts"), enable_caching=cache)
         outputs = _run(pipeline, parameters, RunLog(file, show), folder)
     return collect(outputs, list(pipeline.component_spec.outputs), folder)
 
 
-def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
+def _run(pipeline: Any, parameters: dict[str, Any], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
     stream: TextIO = log  # type: ignore[assignment] # KFP prints and logs to it, nothing more
     try:
         with contextlib.redirect_stdout(stream), _logged_to(stream), warnings.catch_warnings():

@@ -1,0 +1,48 @@
+"""KFP interfaces of the gates before training."""
+
+from typing import NamedTuple
+
+from kfp.dsl import Artifact, Input, Output
+
+
+def gates(summary: Input[Artifact], reference: dict, settings: dict, findings: Output[Artifact]) -> None:
+    """Compare the data with that which the champion was made from; stop the run where a gate says so.
+
+    Args:
+        summary: What preprocess counted, with the profile of the data.
+        reference: Profile of the champion's data; empty if there is no champion.
+        settings: The settings section `gates`.
+        findings: What was compared and found.
+    """
+    from components.dataset.profile import Profile
+    from components.gates.gates import check_data
+    from components.gates.settings import GatesSettings
+    from components.logs import log_to_console
+
+    log_to_console()
+    profile = Profile.parse(reference, "The champion's profile") if reference else None
+    found = check_data(summary.path, profile, GatesSettings.from_parameter(settings), findings.path)
+    findings.metadata.update({"compared": len(found.findings), "failed": len(found.failed)})
+
+
+def look_for_news(source: str, champion: str, settings_digest: str, code: str, force: bool) -> NamedTuple(
+    "News", [("verdict", str), ("source_fingerprint", str), ("reference", dict)]
+):  # type: ignore[valid-type] # noqa: F821 - KFP reads it
+    """Say whether anything differs from what the champion was made from, and take the source's fingerprint.
+
+    Args:
+        source: Folder, archive, gs:// URI of either, or "synthetic".
+        champion: Folder of the champion; empty if there is none.
+        settings_digest: Of the settings that determine the model.
+        code: Identity of the code: the stages' image.
+        force: Train in any case.
+
+    Returns:
+        ``verdict``, "train" or "nothing new"; the source's fingerprint; the profile of the champion's data, empty
+        if there is no champion.
+    """
+    from components.gates.news import look_for_news as run
+    from components.logs import log_to_console
+
+    log_to_console()
+    return run(source, champion, settings_digest, code, force)
