@@ -34,7 +34,6 @@ from pipeline.platforms.prices import Prices
 from pipeline.platforms.resources import ResourcesSettings
 from pipeline.platforms.targets import PlatformSettings
 
-
 _DETERMINING = (
     "preprocess",
     "build_test_set",
