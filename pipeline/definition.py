@@ -259,7 +259,7 @@ def build_pipeline(
         )
         # The cache would repeat what the source held when it was looked at first.
         news = looked.set_caching_options(False).outputs
-        with dsl.If(news["verdict"] == "train", name="if-anything-is-new"):
+        with dsl.If(news["Output"] == "train", name="if-anything-is-new"):
             evenface(
                 source=source,
                 source_fingerprint=news["source_fingerprint"],

@@ -25,9 +25,10 @@ def gates(summary: Input[Artifact], reference: dict, settings: dict, findings: O
     findings.metadata.update({"compared": len(found.findings), "failed": len(found.failed)})
 
 
-# KFP reads the annotation, where a class of ours would have no meaning.
+# KFP reads the annotation, where a class of ours would have no meaning. Of several outputs its local runner finds only
+# one of this name in a condition.
 def look_for_news(source: str, champion: str, settings_digest: str, code: str, force: bool) -> NamedTuple(  # type: ignore[valid-type]
-    "News", [("verdict", str), ("source_fingerprint", str), ("reference", dict)]
+    "News", [("Output", str), ("source_fingerprint", str), ("reference", dict)]
 ):
     """Say whether anything differs from what the champion was made from, and take the source's fingerprint.
 
@@ -39,11 +40,11 @@ def look_for_news(source: str, champion: str, settings_digest: str, code: str, f
         force: Train in any case.
 
     Returns:
-        ``verdict``, "train" or "nothing new"; the source's fingerprint; the profile of the champion's data, empty
-        if there is no champion.
+        ``Output``, the verdict, "train" or "nothing new"; the source's fingerprint; the profile of the champion's
+        data, empty if there is no champion.
     """
     from components.gates.news import look_for_news as run
     from components.logs import log_to_console
 
     log_to_console()
-    return run(source, champion, settings_digest, code, force)
+    return tuple(run(source, champion, settings_digest, code, force))

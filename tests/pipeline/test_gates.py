@@ -38,9 +38,8 @@ def champion(tmp_path_factory):
     """Give faces, and the folder of a champion that says that it was made from them."""
     root = tmp_path_factory.mktemp("champion")
     source, settings = write_faces(root / "faces"), load_settings("demo", overrides=OVERRIDES)
-    preprocess(
-        str(source), settings.preprocess, *(str(root / name) for name in ("images", "manifest", "rejects", "summary"))
-    )
+    outputs = (str(root / name) for name in ("images", "manifest", "rejects", "summary"))
+    preprocess(str(source), settings.preprocess, *outputs)
     profile = PreprocessSummary.read(root / "summary").profile
     folder = root / "recommended"
     profile.write(folder / "data_profile.json")
@@ -109,10 +108,9 @@ def test_a_scheduled_run_takes_the_fingerprint_itself_and_goes_on_only_for_a_rea
     printed = capsys.readouterr().out
     assert "Nothing new since the champion" in printed
     assert not list((tmp_path / "root").rglob("manifest"))
+    other = write_faces(tmp_path / "faces", class_shares=(0.1, 0.2, 0.5, 0.2, 0.0))
     with pytest.raises(RuntimeError, match="failed"):
-        pipeline(
-            source=str(write_faces(tmp_path / "faces", class_shares=(0.1, 0.2, 0.5, 0.2, 0.0))), champion=str(folder)
-        )
+        pipeline(source=str(other), champion=str(folder))
     printed = capsys.readouterr().out
     assert "training, because the source differs from the champion's" in printed
     assert "gates.labels: ethnicity: " in printed

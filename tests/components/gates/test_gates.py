@@ -11,10 +11,11 @@ from components.gates.gates import check_data, compare_profiles
 from components.gates.settings import GatesSettings
 from tests.components.compare.comparisons import make_comparison
 
+LABELS = Labels()
 SHARES = (0.5, 0.2, 0.1, 0.2)
 
 
-def make_profile(faces=20_000, seed=0, shares=SHARES, brightness=120, side=200, faults=0, other=0, labels=Labels()):
+def make_profile(faces=20_000, seed=0, shares=SHARES, brightness=120, side=200, faults=0, other=0, labels=LABELS):
     """Return the profile of faces whose labels and pictures are drawn."""
     rng = np.random.default_rng(seed)
     race, gender = rng.choice(len(shares), faces, p=shares), rng.integers(0, 2, faces)
@@ -54,7 +55,7 @@ def test_another_draw_from_the_same_population_passes_whatever_its_size(faces):
 
 
 def test_a_difference_that_is_certain_but_small_passes():
-    slightly = make_profile(seed=1, shares=(0.48, 0.21, 0.1, 0.21), brightness=123)
+    slightly = make_profile(seed=1, shares=(0.46, 0.22, 0.1, 0.22), brightness=123)
     found = compare_profiles(make_profile(), slightly, GatesSettings())
     certain = {finding.subject for finding in found.findings if (finding.p or 0) < 0.001 and finding.test}
     assert {"ethnicity", "brightness"} <= certain
