@@ -190,7 +190,8 @@ def _compare_classes(
     moved = np.argsort(-np.abs(shares[1] - shares[0]), kind="stable")[:_SHARES_TOLD]
     changes = ", ".join(f"{names[place]} {shares[0][place]:.1%} → {shares[1][place]:.1%}" for place in moved.tolist())
     index, p = population_stability_index(old, new), chi_square_p(old, new)
-    return _finding(key, subject, "chi_square", index, p, f"{subject}: {changes}", gate, settings)
+    told = changes if subject == key else f"{subject}: {changes}"
+    return _finding(key, subject, "chi_square", index, p, told, gate, settings)
 
 
 def _compare_histograms(
