@@ -39,8 +39,8 @@ class Compiled:
     notes: list[str]
 
 
-def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compiled:
-    """Compile the pipeline for a platform.
+def compile_pipeline(settings: Settings, target: Target, output: Path, *, scheduled: bool = False) -> Compiled:
+    """Compile the pipeline for a platform, for one run or for a schedule's.
 
     Raises:
         RequestError: For settings that the platform can't fulfil, or an invalid image reference.
@@ -63,7 +63,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path) -> Compil
     pinned = reference["digest"] is not None
     if not pinned:
         notes.insert(0, "The image is not pinned by its digest, so caches can't tell when it changes: pass --image.")
-    pipeline = build_pipeline(settings, image, platform.configure)
+    pipeline = build_pipeline(settings, image, platform.configure, scheduled=scheduled)
     with atomic_path(output) as draft:
         Compiler().compile(pipeline, str(draft))
     return Compiled(output, platform, pinned, notes)
@@ -93,12 +93,10 @@ def _check_registry(settings: Settings) -> None:
         )
 
 
-def prepare_submission(
-    settings: Settings, compiled: Compiled, source: str, source_fingerprint: str, run_name: str
-) -> Submission:
-    """Combine a compiled pipeline with what it is run on."""
+def prepare_submission(settings: Settings, compiled: Compiled, source: str, run_name: str, **known: Any) -> Submission:
+    """Combine a compiled pipeline with what it is run on; ``known`` are further values of its parameters."""
     root = settings.platform.pipeline_root
     # A search is found again by its data and settings, so all runs can share one place.
     state = f"{root.rstrip('/')}/searches" if root and is_gs_uri(root) else ""
-    parameters: dict[str, Any] = {"source": source, "source_fingerprint": source_fingerprint, "state": state}
+    parameters: dict[str, Any] = {"source": source, "state": state, **known}
     return Submission(compiled.path, parameters, run_name, settings.platform.experiment, root)

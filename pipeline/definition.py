@@ -8,6 +8,7 @@ from kfp import dsl
 from components.build_test_set.component import build_test_set
 from components.compare.component import compare
 from components.evaluate.component import evaluate
+from components.gates.component import gates, look_for_news
 from components.preprocess.component import merge_parts, preprocess, read_part
 from components.promote.component import promote
 from components.recommend.component import recommend
@@ -49,13 +50,32 @@ def _outputs_type(**optional: bool) -> Any:
     return NamedTuple("AllOutputs", fields)
 
 
-def build_pipeline(settings: Settings, image: str, configure: Configure = lambda task, stage: None) -> Any:
+_STAGE_SECTIONS = (
+    "preprocess",
+    "gates",
+    "build_test_set",
+    "split",
+    "tune",
+    "recipe",
+    "evaluate",
+    "compare",
+    "promotion",
+    "tracking",
+)
+"""Settings that the stages are given."""
+
+
+def build_pipeline(
+    settings: Settings, image: str, configure: Configure = lambda task, stage: None, *, scheduled: bool = False
+) -> Any:
     """Build the pipeline, with the settings as the defaults of its parameters.
 
     Args:
         settings: What every stage is told, unless a parameter overrides it at submission.
         image: Container image of every stage, preferably with its digest.
         configure: Gives each task its platform's resources.
+        scheduled: Put a first step before it that takes the source's fingerprint, and ends the run as a success where
+            nothing is new since the champion was made.
 
     Returns:
         A KFP pipeline: compile it, or call it to run it locally.
@@ -64,13 +84,18 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
     def outputs_of(
         stage: Callable[..., Any], title: str, resources_of: str | None = None, **arguments: Any
     ) -> dict[str, Any]:
+        outputs: dict[str, Any] = task_of(stage, title, resources_of, **arguments).outputs
+        return outputs
+
+    def task_of(
+        stage: Callable[..., Any], title: str, resources_of: str | None = None, **arguments: Any
+    ) -> dsl.PipelineTask:
         component = dsl.component(stage, base_image=image, install_kfp_package=False)
         task = component(**arguments).set_display_name(title)
         configure(task, resources_of or stage.__name__)
         if stage in _ACTING:
             task.set_caching_options(False)
-        outputs: dict[str, Any] = task.outputs
-        return outputs
+        return task
 
     # Every default is a value, not a reference: a compiled pipeline stands alone.
     sections = {**dict(settings), "recipe": settings.recipe}
@@ -88,9 +113,11 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         source: str = settings.source or "",
         source_fingerprint: str = "",
         state: str = "",
+        reference: dict = {},  # noqa: B006
         runs: List[dict] = settings.runs(),  # noqa: B008, UP006 - KFP reads defaults and never changes them
         tuned_variants: List[str] = settings.tuned_variants(),  # noqa: B008, UP006
         preprocess_settings: dict = default["preprocess"],
+        gates_settings: dict = default["gates"],
         build_test_set_settings: dict = default["build_test_set"],
         split_settings: dict = default["split"],
         tune_settings: dict = default["tune"],
@@ -103,7 +130,8 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         """Train one face model with several cures for class imbalance and say which one to ship.
 
         1. Preprocess: read the source, verify, label, drop, undersample and pack the faces; where the settings ask
-           for parts, read and verify them in parallel, then merge them.
+           for parts, read and verify them in parallel, then merge them. Compare the data with the champion's, and
+           stop where a gate says so.
         2. Build the test set: the same number of faces in every gender x ethnicity x age-bin cell.
         3. Split what remains into training and validation faces, keeping copies of a face together.
         4. Tune: search the hyperparameters of each variant to be tuned; gather the results.
@@ -119,9 +147,11 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
             state: Directory or gs:// URI where unfinished searches and trainings are kept, to go on from; empty
                 to keep none.
+            reference: Profile of the champion's data, which the gates compare with; empty if there is no champion.
             runs: One {variant, seed} for each model to train.
             tuned_variants: Variants whose hyperparameters are searched.
             preprocess_settings: Section `preprocess`.
+            gates_settings: Section `gates`.
             build_test_set_settings: Section `build_test_set`.
             split_settings: Section `split`.
             tune_settings: Section `tune`.
@@ -144,9 +174,17 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
                     read_part, "Read a part of the source", "preprocess", part=part, parts=part_count, **origin
                 )
             faces = outputs_of(merge_parts, "Preprocess faces", parts=dsl.Collected(read["faces"]), **origin)
-        balanced = outputs_of(
+        checked = task_of(
+            gates,
+            "Compare the data with the champion's",
+            summary=faces["summary"],
+            reference=reference,
+            settings=gates_settings,
+        )
+        drawn = task_of(
             build_test_set, "Build balanced test set", manifest=faces["manifest"], settings=build_test_set_settings
         )
+        balanced = drawn.after(checked).outputs
         parts = outputs_of(split, "Split train and validation", pool=balanced["pool"], settings=split_settings)
         training_inputs = {"images": faces["images"], **parts, "recipe": recipe_settings}
         with dsl.ParallelFor(tuned_variants, name="tune-variants", parallelism=at_once) as variant:
@@ -193,6 +231,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             test_set_summary=balanced["summary"],
             **tuned,
             source=source,
+            gates=checked.outputs["findings"],
             runs=runs,
             settings=compare_settings,
         )
@@ -204,6 +243,9 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             models=dsl.Collected(trained["model"]),
             comparison=compared["comparison"],
             settings=evaluate_settings,
+            source_fingerprint=source_fingerprint,
+            settings_digest=settings.digest(),
+            code=image,
         )
         last: dict[str, Any] = {}
         if promotes:
@@ -243,4 +285,50 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
             test_set_summary=balanced["summary"],
         )
 
-    return evenface
+    if not scheduled:
+        return evenface
+
+    @dsl.pipeline(
+        name="evenface", description="Where anything is new, train one face model with several cures and compare them."
+    )
+    def retraining(
+        source: str = settings.source or "",
+        state: str = "",
+        champion: str = settings.gates.reference or "",
+        force: bool = settings.retrain.force,
+    ) -> None:
+        """Look for news since the champion was made, and where there are any, do all that a run does.
+
+        Args:
+            source: Folder, archive, gs:// URI of either, or "synthetic".
+            state: Directory or gs:// URI where unfinished searches and trainings are kept; empty to keep none.
+            champion: The champion's folder, which the stages must be able to read; empty for that of the registry,
+                if there is one.
+            force: Train even if nothing is new.
+        """
+        looked = task_of(
+            look_for_news,
+            "Look for news",
+            "preprocess",
+            source=source,
+            champion=champion,
+            settings_digest=settings.digest(),
+            code=image,
+            force=force,
+            promotion=default["promotion"],
+        )
+        # The cache would repeat what the source held when it was looked at first.
+        news = looked.set_caching_options(False).outputs
+        with dsl.If(news["Output"] == "train", name="if-anything-is-new"):
+            evenface(
+                source=source,
+                source_fingerprint=news["source_fingerprint"],
+                state=state,
+                reference=news["reference"],
+                # Stated although they are the defaults: a pipeline inside another is shown with what it is given.
+                runs=settings.runs(),
+                tuned_variants=settings.tuned_variants(),
+                **{f"{name}_settings": default[name] for name in _STAGE_SECTIONS},
+            )
+
+    return retraining

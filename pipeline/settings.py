@@ -1,6 +1,8 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from importlib import resources
@@ -10,11 +12,12 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from components.build_test_set.settings import BuildTestSetSettings
-from components.compare.settings import CompareSettings
+from components.compare.settings import CompareSettings, ReportSettings
 from components.dataset.outputs import FOCUS
 from components.errors import RequestError
 from components.evaluate.settings import EvaluateSettings
 from components.evaluation.catalogue import TESTED
+from components.gates.settings import GatesSettings, RetrainSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
@@ -35,6 +38,18 @@ from pipeline.yaml_text import YamlError, parse_yaml
 
 _SHOWN_CHARACTERS = 80
 
+_DETERMINING = (
+    "preprocess",
+    "build_test_set",
+    "split",
+    "tune",
+    "model",
+    "augmentation",
+    "imbalance",
+    "evaluate",
+    "compare",
+)
+
 
 class Settings(Section):
     """Everything that a run depends on, apart from the data."""
@@ -47,6 +62,7 @@ class Settings(Section):
     )
     seeds: tuple[int, ...] = Field((42,), min_length=1, description="Every variant is trained once with each seed.")
     preprocess: PreprocessSettings = Field(default_factory=PreprocessSettings, description="Stage 1.")
+    gates: GatesSettings = Field(default_factory=GatesSettings, description="Data against the champion's.")
     build_test_set: BuildTestSetSettings = Field(default_factory=BuildTestSetSettings, description="Stage 2.")
     split: SplitSettings = Field(default_factory=SplitSettings, description="Stage 3.")
     tune: TuneSettings = Field(default_factory=TuneSettings, description="Stage 4.")
@@ -58,6 +74,7 @@ class Settings(Section):
     compare: CompareSettings = Field(default_factory=CompareSettings, description="Stage 7.")
     promotion: PromotionSettings = Field(default_factory=PromotionSettings, description="Stage 9, if wanted.")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="Stage 10, if wanted.")
+    retrain: RetrainSettings = Field(default_factory=RetrainSettings, description="When a run is worth its while.")
 
     resources: ResourcesSettings = Field(
         default_factory=ResourcesSettings, description="What each stage is given on a cluster."
@@ -117,6 +134,18 @@ class Settings(Section):
         return Recipe(
             model=self.model, training=self.training, augmentation=self.augmentation, imbalance=self.imbalance
         )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what determines the recommended model, apart from data and code.
+
+        Where and with what resources the stages run is no part of it, nor are the gates, which train nothing.
+        """
+        training = self.training.model_copy(update={"tensorboard": None})
+        sections = {name: getattr(self, name).to_parameter() for name in _DETERMINING}
+        # How the report looks and what it is called trains nothing either.
+        sections["compare"] = self.compare.model_copy(update={"report": ReportSettings()}).to_parameter()
+        content = sections | {"training": training.to_parameter(), "runs": self.runs()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def runs(self) -> list[dict[str, Any]]:
         """Return one dict of ``variant`` and ``seed`` for every training run."""

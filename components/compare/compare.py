@@ -18,7 +18,7 @@ from components.compare.report.render import write_report
 from components.compare.runs import Run
 from components.compare.settings import CompareSettings
 from components.dataset.manifest import Manifest
-from components.dataset.summaries import PreprocessSummary, TestSetSummary
+from components.dataset.summaries import GatesSummary, PreprocessSummary, TestSetSummary
 from components.errors import ArtifactError
 from components.evaluation.predictions import Predictions
 from components.training.record import HISTORY_FILE, TrainingRecord
@@ -49,6 +49,7 @@ class Inputs:
     test_set_summary: str
     hyperparameters: str
     trials: str
+    gates: str | None = None
 
 
 def compare(
@@ -115,6 +116,8 @@ def compare(
     if include == "yes" or (include == "auto" and data.preprocess.synthetic):
         pictures = draw_pictures(comparison.galleries, inputs.images, data.test)
         comparison = comparison.model_copy(update={"pictures": pictures})
+    if inputs.gates is not None:
+        comparison = comparison.model_copy(update={"gates": GatesSummary.read(inputs.gates)})
     comparison.write(comparison_path)
     write_report(comparison, report_path, summary_path)
     recommended = comparison.recommended

@@ -20,6 +20,7 @@ def compare(
     hyperparameters: Input[Artifact],
     trials: Input[Dataset],
     source: str,
+    gates: Input[Artifact],
     runs: List[dict],
     settings: dict,
     comparison: Output[Artifact],
@@ -43,6 +44,7 @@ def compare(
         hyperparameters: What tuning chose.
         trials: What tuning tried.
         source: Where the faces came from.
+        gates: How the data compares with the champion's.
         runs: Variant and seed of every run requested.
         settings: The `compare` section of the settings.
         comparison: All facts, for machines.
@@ -73,6 +75,7 @@ def compare(
         test_set_summary=test_set_summary.path,
         hyperparameters=hyperparameters.path,
         trials=trials.path,
+        gates=gates.path,
     )
     section = CompareSettings.from_parameter(settings)
     recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)

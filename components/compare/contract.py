@@ -13,7 +13,7 @@ from components.compare.settings import CompareSettings
 from components.contract import Contract
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
-from components.dataset.summaries import PreprocessSummary, TestSetSummary
+from components.dataset.summaries import GatesSummary, PreprocessSummary, TestSetSummary
 from components.evaluation.catalogue import GROUP_COLUMNS, NAMED, SCALARS, Better, Metric
 from components.imbalance.statistics import Statistics
 from components.model.settings import Hyperparameters
@@ -561,6 +561,8 @@ class Comparison(Contract):
     pictures: dict[str, str] = Field(default_factory=dict)
     """By ``image_id``: the thumbnail of a face of the galleries, a JPEG in base64. Empty unless the settings show
     faces."""
+    gates: GatesSummary | None = None
+    """How the data compares with the champion's; null in comparisons that were written before there were gates."""
 
     @property
     def rows(self) -> dict[str, Row]:

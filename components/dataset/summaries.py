@@ -1,8 +1,9 @@
 """What the data stages counted, for the comparison and its report."""
 
-from typing import Any
+from typing import Any, Literal
 
 from components.contract import Contract
+from components.dataset.profile import Profile
 
 Distributions = dict[str, dict[str, int]]
 """Number of faces by class for each classification output, and by ``age`` in years."""
@@ -82,6 +83,8 @@ class PreprocessSummary(Contract):
     """Correlations of the labels in the manifest."""
     copies: Copies = Copies()
     """Copies in the manifest, and where their labels conflict."""
+    profile: Profile | None = None
+    """What later data is compared with; null in summaries that were written before there was one."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -98,6 +101,47 @@ class CellCount(Contract):
     """Faces that may be drawn for the test set."""
     test: int
     pool: int
+
+
+class GateFinding(Contract):
+    """What one comparison of the data with the champion's found."""
+
+    gate: str
+    """Key of the gate in the settings section `gates`."""
+    subject: str
+    """What was compared: an output, a statistic, a rate."""
+    passed: bool
+    action: Literal["warn", "stop"]
+    """What happens where it did not pass."""
+    test: str | None = None
+    """Two-sample test, where there was one."""
+    p: float | None = None
+    """Its p-value."""
+    effect: float | None = None
+    """How large the difference is: a population stability index, or a difference of shares."""
+    limit: float | None = None
+    """The effect from which on the gate does not pass."""
+    reference: float | None = None
+    """The champion's value: a share, or the mean of a statistic; null where one number does not say it."""
+    value: float | None = None
+    """The new data's value."""
+    told: str
+    """The finding as a sentence without its full stop."""
+
+
+class GatesSummary(Contract):
+    """How the data compares with that which the champion was made from."""
+
+    reference: str | None
+    """Identity of the champion's data; null without a champion, when nothing was compared."""
+    findings: tuple[GateFinding, ...]
+    notes: tuple[str, ...]
+    """What could not be compared, and why."""
+
+    @property
+    def failed(self) -> tuple[GateFinding, ...]:
+        """The findings that did not pass."""
+        return tuple(finding for finding in self.findings if not finding.passed)
 
 
 class TestSetSummary(Contract):

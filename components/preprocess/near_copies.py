@@ -41,15 +41,21 @@ _MOST_COMPARED = 10_000
 """A crowd of pictures without content must not take days. Of a million faces some hundreds meet in a band."""
 
 
-def hash_picture(image: Image.Image) -> bytes:
-    """Return the perceptual hash of a decoded picture, ``HASH_BYTES`` long, the 64 lowest frequencies first.
-
-    Args:
-        image: A picture in any mode and of any size.
-    """
+def shrink_picture(image: Image.Image) -> Image.Image:
+    """Return the grey picture, ``SIDE`` × ``SIDE`` pixels, that a decoded picture in any mode is hashed from."""
     if image.mode.startswith("I"):  # Pillow would turn all but the darkest of 16-bit greys into white.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    found = imagehash.phash(image, hash_size=_FREQUENCIES, highfreq_factor=SIDE // _FREQUENCIES)
+    grey = image if image.mode == "L" else image.convert("L")
+    return grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def hash_picture(small: Image.Image) -> bytes:
+    """Return the perceptual hash of a picture, ``HASH_BYTES`` long, the 64 lowest frequencies first.
+
+    Args:
+        small: The picture, from :func:`shrink_picture`.
+    """
+    found = imagehash.phash(small, hash_size=_FREQUENCIES, highfreq_factor=SIDE // _FREQUENCIES)
     return np.packbits(found.hash.ravel()[_LOWEST_FIRST]).tobytes()
 
 

@@ -24,6 +24,7 @@ from components.dataset.shards import ShardWriter
 from components.errors import ArtifactError
 from components.files import atomic_path
 from components.preprocess.examination import Examined, examine_files
+from components.preprocess.image_statistics import STATISTICS_BYTES
 from components.preprocess.near_copies import HASH_BYTES
 from components.preprocess.settings import PreprocessSettings
 from components.sources.source import parse_source
@@ -36,9 +37,9 @@ _FILES, _IMAGES = "files.parquet", "images"
 _FILE_COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("file_name", "content_hash", "reason", "detail")]
     + [(name, pa.int32()) for name in ("age", "gender", "race")]
-    + [("perceptual_hash", pa.binary(HASH_BYTES))]
+    + [("perceptual_hash", pa.binary(HASH_BYTES)), ("statistics", pa.binary(STATISTICS_BYTES))]
 )
-"""A file that is a face has labels and a perceptual hash, any other file a reason."""
+"""A file that is a face has labels, a perceptual hash and statistics, any other file a reason."""
 _BLOCK_ROWS = 2048
 _PROGRESS_EVERY = 2000
 _ABOUT = b"evenface"
@@ -112,13 +113,13 @@ class _Own(Iterable[ListedFile]):
 
 def _rows(examined: Iterable[Examined], shards: ShardWriter) -> Iterator[dict[str, Any]]:
     """Yield the row of each file, its image packed."""
-    for name, content_hash, perceptual_hash, verdict, content in examined:
+    for name, content_hash, perceptual_hash, verdict, content, statistics in examined:
         row: dict[str, Any] = {"file_name": name, "content_hash": content_hash}
         if isinstance(verdict, Fault):
             row |= {"reason": verdict.reason.value, "detail": verdict.detail}
         else:
             row |= {"age": verdict.age, "gender": verdict.gender, "race": verdict.race}
-            row["perceptual_hash"] = perceptual_hash
+            row |= {"perceptual_hash": perceptual_hash, "statistics": statistics}
             shards.add(content_hash, content)
         yield row
 
@@ -171,7 +172,8 @@ class _Part:
                 if content_hash != row["content_hash"]:
                     raise _damaged(self._path, f"the image of {row['file_name']} is missing")
                 labels = NameLabels(row["age"], row["gender"], row["race"])
-                yield Examined(row["file_name"], content_hash, row["perceptual_hash"], labels, content)
+                told = row["perceptual_hash"], labels, content, row["statistics"]
+                yield Examined(row["file_name"], content_hash, *told)
         raise _damaged(self._path, "files are missing")
 
 

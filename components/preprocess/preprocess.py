@@ -20,6 +20,7 @@ from components.preprocess import selection
 from components.preprocess.examination import Examined, examine_source
 from components.preprocess.near_copies import group_near_copies
 from components.preprocess.parts import read_parts
+from components.preprocess.profiling import describe_data
 from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
 from components.sources.source import parse_source
@@ -116,7 +117,10 @@ def _prepare(
         reading = pack(files, source, settings, draft)
         fingerprint = reading.fingerprint
         parse_source(source).check_unchanged(source_fingerprint, fingerprint, settings.limits)
-        faces, removed, steps = _select(reading, settings)
+        groups = _group_copies(reading, settings.near_copies)
+        faces, removed, steps = _select(reading, groups, settings)
+        kept = faces.index.to_numpy()
+        faces = faces.reset_index(drop=True)
         manifest = _manifest(faces, fingerprint, settings)
         _check(manifest)
     manifest.write(manifest_path)
@@ -135,17 +139,18 @@ def _prepare(
         after=_distributions(manifest.faces, manifest.labels),
         correlation=_correlation(manifest.faces),
         copies=_copies(faces, settings.duplicate_age_tolerance),
+        profile=describe_data(reading, groups, manifest, kept),
     )
     summary.write(summary_path)
     return summary.facts
 
 
-def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
+def _select(
+    reading: Reading, copy_groups: npt.NDArray[np.integer], settings: PreprocessSettings
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
     # Every drop copies what it leaves, so it is given numbers and no text.
-    faces = reading.faces[["age", "gender", "race"]].assign(
-        duplicate_group=_group_copies(reading, settings.near_copies)
-    )
+    faces = reading.faces[["age", "gender", "race"]].assign(duplicate_group=copy_groups)
     steps = [
         _step("files", reading.files, 0, "every regular file in the source"),
         _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
@@ -158,7 +163,7 @@ def _select(reading: Reading, settings: PreprocessSettings) -> tuple[pd.DataFram
             faces = faces.drop(index=lost.index)
         steps.append(_step(name, len(faces), len(lost), why))
     kept = reading.faces.loc[faces.index].assign(duplicate_group=faces["duplicate_group"])
-    return kept.reset_index(drop=True), pd.concat(removed), steps
+    return kept, pd.concat(removed), steps
 
 
 def _group_copies(reading: Reading, most_bits: int) -> npt.NDArray[np.integer]:

@@ -9,6 +9,7 @@ from heapq import merge
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from components.dataset.shards import ShardWriter
 from components.dataset.tables import TableBuilder
 from components.errors import DataError
 from components.preprocess.examination import Examined
+from components.preprocess.image_statistics import STATISTICS_BYTES, unpack_statistics
 from components.preprocess.near_copies import HASH_BYTES, Hashes
 from components.preprocess.settings import PreprocessSettings
 from components.sources.fingerprint import common_root, content_fingerprint
@@ -30,7 +32,7 @@ _REPEATED = Fault(Reason.REPEATED_NAME, "an earlier file of the source has the s
 _FACES = pa.schema(
     [(name, pa.string()) for name in ("file_name", "content_hash", "image_id", "shard")]
     + [("row", pa.int32()), ("age", pa.int16()), ("gender", pa.int8()), ("race", pa.int8())]
-    + [("perceptual_hash", pa.binary(HASH_BYTES))]
+    + [("perceptual_hash", pa.binary(HASH_BYTES)), ("statistics", pa.binary(STATISTICS_BYTES))]
 )
 _REJECTS = pa.schema([(name, pa.string()) for name in ("file_name", "content_hash", "reason", "detail")])
 
@@ -45,11 +47,13 @@ class Reading:
         rejects: Every other file, sorted by ``file_name``: ``content_hash`` (empty where the
             content was not read), ``reason`` and ``detail``.
         hashes: The perceptual hash of each face.
+        statistics: Shape ``[faces]`` each: the statistics of each face's picture, by name.
     """
 
     faces: pd.DataFrame
     rejects: pd.DataFrame
     hashes: Hashes
+    statistics: dict[str, npt.NDArray[np.float32]]
 
     @property
     def files(self) -> int:
@@ -89,7 +93,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     names: set[str] = set()
     ids = _Ids()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
-        for count, (name, content_hash, perceptual_hash, examined, content) in enumerate(files, 1):
+        for count, (name, content_hash, perceptual_hash, examined, content, statistics) in enumerate(files, 1):
             verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
@@ -98,17 +102,19 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
                 image_id = ids.give(name, content_hash)
                 place = shards.add(image_id, content)
                 labels = verdict.age, verdict.gender, verdict.race
-                faces.add((name, content_hash, image_id, *place, *labels, perceptual_hash))
+                faces.add((name, content_hash, image_id, *place, *labels, perceptual_hash, statistics))
             if count % _PROGRESS_EVERY == 0:
                 _log.info("%d files read: %d faces, %d rejected", count, len(faces), len(rejects))
     del names
     table = faces.build().sort_by("file_name")
     hashes = _hashes(table["perceptual_hash"])
-    table = table.drop_columns("perceptual_hash")
+    pictures = unpack_statistics(table["statistics"])
+    table = table.drop_columns(["perceptual_hash", "statistics"])
     reading = Reading(
         ids.settle(table.to_pandas(split_blocks=True, self_destruct=True)),
         rejects.build().sort_by([("file_name", "ascending"), ("content_hash", "ascending")]).to_pandas(),
         hashes,
+        pictures,
     )
     _check(reading, source, settings)
     return reading

@@ -1,15 +1,16 @@
-"""Full decoding of an image, so that no later stage meets one that it can't read, and its perceptual hash."""
+"""Full decoding of an image, so that no later stage meets one that it can't read, and what is told from its pixels."""
 
 import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from components.dataset.reasons import Fault, Reason
-from components.preprocess.near_copies import SIDE, hash_picture
+from components.preprocess.near_copies import SIDE, hash_picture, shrink_picture
 
 _FORMATS = ("JPEG", "PNG")
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -31,8 +32,22 @@ _DECODE_ERRORS = (
 )
 
 
-def verify_image(content: bytes, min_side: int, max_pixels: int) -> bytes | Fault:
-    """Return the perceptual hash of a sound image, or what is wrong with it.
+class Picture(NamedTuple):
+    """What is told from the pixels of a sound image.
+
+    Attributes:
+        perceptual_hash: From :func:`components.preprocess.near_copies.hash_picture`.
+        grey: ``SIDE`` × ``SIDE`` grey pixels, a byte each, row by row.
+        pixels: Width times height.
+    """
+
+    perceptual_hash: bytes
+    grey: bytes
+    pixels: int
+
+
+def verify_image(content: bytes, min_side: int, max_pixels: int) -> Picture | Fault:
+    """Return what is told from the pixels of a sound image, or what is wrong with it.
 
     The content counts, not the name: a PNG named ``.jpg`` is fine. Any size from ``min_side`` up is
     fine, and so is grey. CMYK is not: its RGB colours depend on a print profile that decoders
@@ -47,14 +62,18 @@ def verify_image(content: bytes, min_side: int, max_pixels: int) -> bytes | Faul
         return Fault(Reason.ZERO_BYTES)
     # What fails small and grey fails in full, too, and then the fault is named by the plain decoder.
     verdict = _decode(content, min_side, max_pixels, _shrink)
-    return verdict if isinstance(verdict, bytes) else _decode(content, min_side, max_pixels, lambda image: None)
+    return verdict if isinstance(verdict, Picture) else _decode(content, min_side, max_pixels, lambda image: None)
 
 
-def _decode(content: bytes, min_side: int, max_pixels: int, prepare: Callable[[Image.Image], None]) -> bytes | Fault:
+def _decode(content: bytes, min_side: int, max_pixels: int, prepare: Callable[[Image.Image], None]) -> Picture | Fault:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            pixels = image.width * image.height
             fault = _size_fault(image, min_side, max_pixels) or _decoding_fault(image, content, prepare)
-            return fault or hash_picture(image)
+            if fault is not None:
+                return fault
+            small = shrink_picture(image)
+            return Picture(hash_picture(small), small.tobytes(), pixels)
     except Image.DecompressionBombError:
         return Fault(Reason.TOO_MANY_PIXELS, f"more than {max_pixels} pixels")
     except UnidentifiedImageError:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from components.errors import RequestError
 from components.evaluation.catalogue import TESTED
-from components.registries.registry import check_place
+from components.registries.registry import Registry, check_place, open_registry
 from components.registries.settings import VertexRegistrySettings
 from components.section import Section, SettingError
 
@@ -94,3 +94,11 @@ class PromotionSettings(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence level of the intervals.")
     permutations: int = Field(9999, ge=99, description="Permutations behind the p-value, where it needs any.")
     seed: int = Field(0, ge=0, description="Seed of the resamples and permutations.")
+
+    def open_registry(self) -> Registry | None:
+        """Return the registry, None for no promotion.
+
+        Raises:
+            RequestError: If it needs more settings or libraries.
+        """
+        return None if self.registry is None else open_registry(self.registry, self.name, self.vertex)

@@ -11,6 +11,9 @@ def recommend(
     models: Input[List[Model]],
     comparison: Input[Artifact],
     settings: dict,
+    source_fingerprint: str,
+    settings_digest: str,
+    code: str,
     recommended: Output[Model],
 ) -> None:
     """Package the recommended model: one SavedModel that does by itself what its row says.
@@ -21,8 +24,11 @@ def recommend(
         models: Every trained model.
         comparison: What compare says, with its recommendation.
         settings: The `evaluate` section of the settings.
-        recommended: SavedModel with `recommended.json`, `model_card.md`, `variant.json` and `digests.json`; without a
-            SavedModel where nothing can be shipped.
+        source_fingerprint: Identity of the source's content.
+        settings_digest: Of the settings that determine the model.
+        code: Identity of the code: the stages' image.
+        recommended: SavedModel with `recommended.json`, `data_profile.json`, `model_card.md`, `variant.json` and
+            `digests.json`; without a SavedModel where nothing can be shipped.
     """
     from components.imports import lasting_imports
     from components.logs import log_to_console
@@ -39,6 +45,7 @@ def recommend(
         comparison_path=comparison.path,
         batch_size=EvaluateSettings.from_parameter(settings).batch_size,
         recommended_path=recommended.path,
+        made_from={"source_fingerprint": source_fingerprint, "settings_digest": settings_digest, "code": code},
     )
     recommended.framework = "TensorFlow"
     recommended.metadata.update({"standing": facts.standing, "fingerprint": facts.fingerprint})

@@ -49,6 +49,12 @@ class RecommendedModel(Contract):
     because: str
     fingerprint: str
     """Identity of the data set."""
+    source_fingerprint: str = ""
+    """Identity of the source that the data set was read from; empty where nobody took it."""
+    settings_digest: str = ""
+    """SHA-256 of the settings that determine the model; empty in records of an earlier version."""
+    code: str = ""
+    """The stages' image, by its digest where that is known; on one machine without containers, a digest of the code."""
     labels: Labels
     """Names of the classes and age bins, in the order of the model's probabilities."""
     network: PackagedNetwork | None

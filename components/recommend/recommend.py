@@ -10,6 +10,7 @@ from components.compare.contract import Adjustment, Comparison, Number, Row
 from components.dataset.images import read_encoded
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import FOCUS
+from components.dataset.profile import PROFILE_FILE
 from components.digests import compute_digests, write_digests
 from components.errors import ArtifactError
 from components.evaluation.catalogue import MAIN, SCALARS
@@ -37,6 +38,7 @@ def recommend(
     comparison_path: str,
     batch_size: int,
     recommended_path: str,
+    made_from: Mapping[str, str] | None = None,
 ) -> RecommendedModel:
     """Package what the comparison recommends as one model, and return what ``recommended.json`` holds.
 
@@ -47,6 +49,7 @@ def recommend(
         comparison_path: What compare wrote.
         batch_size: Images per call of the model, as in evaluate.
         recommended_path: Directory to write.
+        made_from: ``source_fingerprint``, ``settings_digest`` and ``code``, for the record.
 
     Raises:
         ArtifactError: If the recommended network is not among the models, or if the package's numbers on the test set
@@ -60,6 +63,7 @@ def recommend(
         fingerprint=comparison.dataset.fingerprint,
         labels=comparison.dataset.labels,
         network=None,
+        **(made_from or {}),
     )
     with atomic_path(recommended_path) as draft:
         draft.mkdir()
@@ -88,6 +92,8 @@ def recommend(
             shown = ", ".join(f"{metric.phrase} {metrics[name]:.{metric.decimals}f}" for name, metric in MAIN.items())
             _log.info("%s: %s, seed %d, packaged; %s", choice.standing, choice.variant, record.seed, shown)
         facts.write(draft)
+        if comparison.dataset.preprocess.profile is not None:
+            comparison.dataset.preprocess.profile.write(draft / PROFILE_FILE)
         write_digests(draft)
     return facts
 

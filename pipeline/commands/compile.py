@@ -36,12 +36,14 @@ def compile_(
 
 
 @contextmanager
-def compiled_to_send(settings: "Settings", target: Target, source: "Source") -> Iterator["Compiled"]:
+def compiled_to_send(
+    settings: "Settings", target: Target, source: "Source", *, scheduled: bool = False
+) -> Iterator["Compiled"]:
     """Compile the pipeline for as long as the block lasts, and show what the user should know."""
     from pipeline.compiling import compile_pipeline
 
     with tempfile.TemporaryDirectory() as directory:
-        compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml")
+        compiled = compile_pipeline(settings, target, Path(directory) / "evenface.yaml", scheduled=scheduled)
         notes = compiled.notes
         if not source.is_visible_on_cluster:
             where = f"{source.name} is a path: the stages on {target} find it only if it is mounted there"

@@ -21,6 +21,9 @@ PlatformTarget = Annotated[Target, typer.Option("--target", help="Platform.")]
 Preset = Annotated[str, typer.Option("--preset", help="Settings to start from: demo, poc or production.")]
 
 
+Force = Annotated[bool, typer.Option("--force", help="Train even if nothing is new since the champion was made.")]
+
+
 @dataclass(frozen=True)
 class SettingsOptions:
     """The options that settings are composed from."""

@@ -14,7 +14,7 @@ import typer
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.registries.registry import is_local
-from pipeline.commands.options import Preset, SettingsOptions, with_options, with_report
+from pipeline.commands.options import Force, Preset, SettingsOptions, with_options, with_report
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -63,6 +63,7 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
+    force: Force = False,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
     with interruptible():
@@ -76,6 +77,7 @@ def run(
 
         from pipeline.definition import build_pipeline
         from pipeline.hooks import telling_of_failure
+        from pipeline.news import anything_is_new, reference_of
         from pipeline.platforms.local.lock import locked
         from pipeline.platforms.local.run_locally import run_locally
         from pipeline.platforms.local.run_record import Request, recorded
@@ -90,6 +92,8 @@ def run(
             name=settings.compare.report.name or folder.path.resolve().name,
             command=options.command("run", source),
         )
+        if not anything_is_new(settings, fingerprint, executor.image, force=force):
+            return
         runs, searches = len(settings.runs()), len(settings.tuned_variants())
         parallelism = settings.platform.parallelism
         share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
@@ -122,6 +126,7 @@ def run(
                 ],
                 writes=[*_downloads(settings), *_logs(settings), *_registry(settings)],
                 cache=cache,
+                known=reference_of(settings),
                 show=lambda line: typer.echo(line, file=console),
                 recording=recording,
             )

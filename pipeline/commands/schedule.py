@@ -17,9 +17,6 @@ schedule_app = typer.Typer(help="Retraining at fixed times on Kubeflow or Vertex
 
 Name = Annotated[str, typer.Argument(help="Name of the schedule.")]
 
-_UNKNOWN_SOURCE = "scheduled"
-"""Fingerprint of a scheduled run's source: nobody knows today what it will hold."""
-
 
 @schedule_app.command(epilog="Example: evenface schedule apply weekly --target kubeflow --cron '0 3 * * 1'")
 @with_options
@@ -40,11 +37,10 @@ def apply(
 
     schedule = Schedule(name, cron, timezone, max_concurrency)
     schedule.next_times(datetime.now(UTC))
-    # What the source will hold is unknown today, so a cached stage could be stale.
-    settings = options.read(options.source, image=options.image, caching=False)
+    settings = options.read(options.source, image=options.image)
     faces = options.require_source(settings)
-    with compiled_to_send(settings, target, faces) as compiled:
-        submission = prepare_submission(settings, compiled, faces.name, _UNKNOWN_SOURCE, name)
+    with compiled_to_send(settings, target, faces, scheduled=True) as compiled:
+        submission = prepare_submission(settings, compiled, faces.name, name)
         change = compiled.platform.schedules().apply(schedule, submission, typer.echo)
     typer.echo(f"Schedule    {name}: {change}")
     _show_times(schedule)

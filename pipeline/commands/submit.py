@@ -9,7 +9,7 @@ import typer
 
 from components.errors import RequestError
 from pipeline.commands.compile import compiled_to_send
-from pipeline.commands.options import PipelineOptions, PlatformTarget, with_options
+from pipeline.commands.options import Force, PipelineOptions, PlatformTarget, with_options
 
 if TYPE_CHECKING:
     from components.sources.limits import SourceLimits
@@ -32,6 +32,7 @@ def submit(
         bool, typer.Option("--estimate", help="Print what the run will take, and send nothing.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
+    force: Force = False,
 ) -> None:
     """Run the pipeline on Kubeflow or Vertex AI.
 
@@ -41,6 +42,7 @@ def submit(
 
     from pipeline.compiling import prepare_submission
     from pipeline.hooks import telling_of_failure
+    from pipeline.news import anything_is_new, reference_of
 
     settings = options.read(options.source, image=options.image)
     faces = options.require_source(settings)
@@ -51,8 +53,11 @@ def submit(
         return
     with compiled_to_send(settings, target, faces) as compiled:
         fingerprint = source_fingerprint or _fingerprint(faces, settings.preprocess.limits)
+        if not anything_is_new(settings, fingerprint, settings.platform.image, force=force):
+            return
         name = run_name or _name_run(options.preset)
-        submission = prepare_submission(settings, compiled, faces.name, fingerprint, name)
+        known = {"source_fingerprint": fingerprint, **reference_of(settings)}
+        submission = prepare_submission(settings, compiled, faces.name, name, **known)
         if dry_run:
             preview = yaml.safe_dump(compiled.platform.preview(submission), sort_keys=False, default_flow_style=False)
             typer.echo(preview.rstrip())

@@ -94,6 +94,9 @@ class ResourcesSettings(Section):
     merge_parts: StageResources = Field(
         StageResources(timeout_seconds=2 * 3600), description="End of stage 1, if the source is read in parts."
     )
+    gates: StageResources = Field(
+        StageResources(cpu=1, memory_gb=2, timeout_seconds=1800), description="Gates after stage 1."
+    )
     build_test_set: StageResources = Field(_TABLE_STAGE, description="Stage 2.")
     split: StageResources = Field(_TABLE_STAGE, description="Stage 3.")
     tune: StageResources = Field(_gpu_stage(hours=24), description="Stage 4.")

@@ -46,8 +46,8 @@ class Submission:
 
     Attributes:
         package: The compiled YAML.
-        parameters: Values of pipeline parameters that differ from the compiled defaults: ``source``,
-            ``source_fingerprint`` and ``state``.
+        parameters: Values of pipeline parameters that differ from the compiled defaults: ``source`` and ``state``, of
+            a single run ``source_fingerprint`` and, with a champion, ``reference``.
         run_name: Display name of the run, unique enough to find it again.
         experiment: Group of runs that it belongs to.
         pipeline_root: Where artifacts are stored; None for the platform's own default.

@@ -14,6 +14,7 @@ from tests.pipeline.compiled_pipeline import CompiledPipeline
 DIGEST = f"registry.example.org/team/evenface@sha256:{'0123456789abcdef' * 4}"
 STAGES = {
     "preprocess",
+    "gates",
     "build_test_set",
     "split",
     "tune",

@@ -130,6 +130,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "absent": absent_variants(comparison),
         "results": results_table(comparison, rows),
         "notes": reading_notes(comparison),
+        "gates": comparison.gates if comparison.gates and comparison.gates.findings else None,
     }
 
 

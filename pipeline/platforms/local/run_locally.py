@@ -42,6 +42,7 @@ def run_locally(
     cache: bool,
     show: Show,
     recording: Recording,
+    known: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Run the pipeline with KFP's local runner and collect what it made.
 
@@ -56,6 +57,7 @@ def run_locally(
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
         show: Called with each line that a user should see while it runs.
         recording: Told how each stage ended, and what the run found.
+        known: Further values of the pipeline's parameters.
 
     Raises:
         RequestError: If there is no folder for temporary files.
@@ -68,7 +70,12 @@ def run_locally(
     state, artifacts = folder.state.resolve(), folder.artifacts.resolve()
     # A Docker engine that has to create the folder does so as root.
     artifacts.mkdir(parents=True, exist_ok=True)
-    parameters = {"source": source, "source_fingerprint": fingerprint, "state": str(state / "searches")}
+    parameters = {
+        "source": source,
+        "source_fingerprint": fingerprint,
+        "state": str(state / "searches"),
+        **(known or {}),
+    }
     stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=show)
     if sweep(folder, stages):
         show("Removed leftovers of earlier runs")
@@ -119,7 +126,7 @@ def _places(source: str, folder: RunFolder) -> dict[str, str]:
     return {str(path): name for path, name in places.items() if len(path.parts) > 1}
 
 
-def _run(pipeline: Any, parameters: dict[str, str], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
+def _run(pipeline: Any, parameters: dict[str, Any], log: RunLog, folder: RunFolder) -> dict[str, dsl.Artifact]:
     stream: TextIO = log  # type: ignore[assignment] # KFP prints and logs to it, nothing more
     try:
         with contextlib.redirect_stdout(stream), _logged_to(stream), warnings.catch_warnings():

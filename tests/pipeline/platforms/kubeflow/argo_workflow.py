@@ -99,7 +99,7 @@ class ArgoWorkflow:
                     add(f"{group}.{task}-driver", "")
                     add(f"{group}.{task}", "")
         details = [self._detail(node, pod_names) for node in nodes.values()]
-        return sorted(details, key=lambda detail: fnv1a(f"{detail['task_id']} {finished}"))
+        return sorted(details, key=lambda detail: fnv1a(f"{finished} {detail['task_id']}"))
 
     def _add_stage(self, add, group, task, state, attempts):
         self._add_loop(add, group, state, f"{group}.{task}-driver")

@@ -34,11 +34,13 @@ def test_a_schedule_is_created_as_asked(on_kubeflow, kubeflow):
     assert recurring["status"] == "ENABLED"
 
 
-def test_its_runs_never_reuse_stages_of_a_source_that_may_have_changed(applied, kubeflow, tmp_path):
-    assert applied["runtime_config"]["parameters"]["source_fingerprint"] == "scheduled"
+def test_its_runs_look_at_the_source_themselves_and_reuse_stages_only_of_the_same_data(applied, kubeflow, tmp_path):
+    assert "source_fingerprint" not in applied["runtime_config"]["parameters"]
     uploaded = tmp_path / "uploaded.yaml"
     uploaded.write_text(yaml.safe_dump(only(kubeflow.versions)["pipeline_spec"]["pipeline_spec"]))
-    assert not any(stage.caching for stage in CompiledPipeline.read(uploaded).stages.values())
+    stages = CompiledPipeline.read(uploaded).stages
+    assert {name for name, stage in stages.items() if not stage.caching} == {"look_for_news"}
+    assert "if-anything-is-new" in uploaded.read_text()
 
 
 def test_applying_twice_changes_nothing(on_kubeflow, kubeflow, applied):

@@ -50,7 +50,7 @@ def test_the_same_pipeline_is_uploaded_once_and_a_changed_one_again(on_kubeflow,
 
 
 def test_a_followed_run_shows_each_real_change_once_by_stage_variant_and_seed(on_kubeflow, kubeflow):
-    kubeflow.plan = ["PENDING", "", *["RUNNING"] * 6, "RETRYING", "RETRYING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    kubeflow.plan = ["PENDING", "", *["RUNNING"] * 7, "RETRYING", "RETRYING", "RUNNING", "RUNNING", "SUCCEEDED"]
     finished = on_kubeflow("submit", "--wait", "--run-name", "good", "--set", "variants=[baseline,ins]")
     assert finished.code == 0, finished.err
     lines = finished.out.splitlines()
@@ -59,6 +59,8 @@ def test_a_followed_run_shows_each_real_change_once_by_stage_variant_and_seed(on
         "  preprocess: running",
         "good: running",
         "  preprocess: succeeded",
+        "  gates: running",
+        "  gates: succeeded",
         "  build_test_set: running",
         "  build_test_set: succeeded",
         "  split: running",
@@ -78,6 +80,7 @@ def test_a_followed_run_shows_each_real_change_once_by_stage_variant_and_seed(on
         "  evaluate (ins, seed 42): succeeded",
         "  compare: running",
         "  compare: succeeded",
+        "  recommend: succeeded",
         "good: succeeded",
     ]
 
