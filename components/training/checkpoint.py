@@ -208,7 +208,7 @@ class Keeping(keras.callbacks.Callback):
         if self.progress.step:
             for variable, value in zip(self.model.metrics_variables, self.progress.metrics, strict=True):
                 variable.assign(value)
-        self._iteration = int(self.model.optimizer.iterations)
+        self._iteration = int(self.model.optimizer.iterations.numpy())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the training."""
@@ -227,7 +227,7 @@ class Keeping(keras.callbacks.Callback):
         """
         if self._iteration is None or self._checkpoint is None or not _counts_every_step(self.model.optimizer):
             return
-        made = int(self.model.optimizer.iterations) - self._iteration
+        made = int(self.model.optimizer.iterations.numpy()) - self._iteration
         if 0 < made < steps - self.progress.step:
             self._keep(step=self.progress.step + made, metrics=_values(self.model.metrics_variables))
 

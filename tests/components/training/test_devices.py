@@ -18,13 +18,14 @@ from components.dataset.manifest import Manifest
 from components.imbalance.registry import find_variant
 from components.model.settings import Hyperparameters, ModelSettings
 from components.training.batches import training_batches
+from components.training.checkpoint import Checkpoint
 from components.training.compiled import build_compiled
 from components.training.data import load_training_data
 from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
 from components.training.settings import TrainingSettings
 
-images, *manifests = sys.argv[1:]
+images, *manifests = sys.argv[1:4]
 recipe = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
     training=TrainingSettings(epochs=1, batch_size=64, weight_decay=0.01, average_weights=0.9),
@@ -38,7 +39,13 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["
         batches, _ = training_batches(data.train, 64, recipe.augmentation, 3)
         step = model.fit(batches, steps_per_epoch=1, verbose=0).history
         moving = [np.asarray(v).sum() for v in model.non_trainable_variables if "moving" in v.path]
-        epoch = fit_network(model, data, recipe, 3, []).history
+        checkpoint = Checkpoint(f"{sys.argv[4]}/{strategy.num_replicas_in_sync}.npz")
+        epoch = fit_network(model, data, recipe, 3, [], checkpoint).history
+        trained = model.get_weights()
+        for variable in model.variables:
+            variable.assign(np.zeros(variable.shape))
+        assert fit_network(model, data, recipe, 3, [], checkpoint).history == epoch
+        assert all((a == b).all() for a, b in zip(model.get_weights(), trained))
     found.append({"step": step, "moving": np.float64(moving).tolist(), "epoch": epoch})
 print(json.dumps(found))
 """
@@ -52,8 +59,9 @@ def test_devices_share_a_batch_evenly_and_none_goes_without(monkeypatch, faces, 
     assert module.shared_batch(faces, wanted) == size
 
 
-def test_two_devices_that_share_a_batch_take_the_step_of_one(small_data):
+def test_two_devices_that_share_a_batch_take_the_step_of_one(small_data, tmp_path):
     arguments = [sys.executable, "-c", SCRIPT, small_data.images, small_data.train, small_data.validation]
+    arguments.append(str(tmp_path))
     finished = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=600)
     assert finished.returncode == 0, finished.stderr[-2000:]
     one, two = json.loads(finished.stdout.splitlines()[-1])
