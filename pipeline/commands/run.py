@@ -13,6 +13,7 @@ import typer
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from pipeline.commands.options import Preset, SettingsOptions, with_options
+from pipeline.platforms.local.display import Detail, show_duration
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from components.compare.contract import Comparison, Interval
     from components.evaluation.catalogue import Metric
+    from components.sources.source import Source
     from pipeline.platforms.local.executor import Executor
     from pipeline.settings import Settings
 
@@ -61,9 +63,14 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but what to ship and where it is.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every line of every stage.")] = False,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
     with interruptible():
+        detail = _detail(quiet=quiet, verbose=verbose)
         settings = options.read(source)
         faces = options.require_source(settings, "folder or archive")
         if estimate:
@@ -98,6 +105,7 @@ def run(
             overrides=tuple(options.overrides or ()),
             runner=runner.value,
         )
+        expected = {} if detail is Detail.QUIET else _expect(faces, settings)
         started = time.monotonic()
         console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
         tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
@@ -115,10 +123,29 @@ def run(
                 ],
                 writes=[*_downloads(settings), *_logs(settings)],
                 cache=cache,
-                show=lambda line: typer.echo(line, file=console),
+                console=console,
+                detail=detail,
+                expected=expected,
                 recording=recording,
             )
-        show_results(comparison, folder, time.monotonic() - started)
+        show_results(comparison, folder, time.monotonic() - started, detail)
+
+
+def _detail(*, quiet: bool, verbose: bool) -> Detail:
+    if quiet and verbose:
+        raise RequestError("--quiet and --verbose contradict each other", remedy="give one of them")
+    return Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+
+
+def _expect(source: "Source", settings: "Settings") -> dict[str, float]:
+    """Print how long the run will take, and return the seconds that a task of each stage takes."""
+    from pipeline.estimate.estimate import expect_here
+
+    if is_gs_uri(source.name):
+        return {}  # Counting a bucket's faces is another listing of it.
+    expectation = expect_here(source, settings)
+    typer.echo(expectation.sentence)
+    return expectation.seconds
 
 
 def _executor(runner: Runner, image: str | None, settings: "Settings", folder: RunFolder) -> "Executor":
@@ -162,24 +189,27 @@ def _downloads(settings: "Settings") -> list[Path]:
     return [Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve()]
 
 
-def show_results(comparison: "Comparison", folder: RunFolder, seconds: float) -> None:
+def show_results(comparison: "Comparison", folder: RunFolder, seconds: float, detail: Detail = Detail.NORMAL) -> None:
     """Print what became of the data, one row per variant, the recommendation and the paths."""
     from rich.console import Console
 
     console = Console()
     data, recommended = comparison.dataset, comparison.recommended
-    console.print(_steps_table(comparison))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in data.preprocess.rejects.items())
-    console.print(
-        f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
-        f"{data.rejected:,} files not used{f' ({reasons})' if reasons else ''}."
-    )
-    console.print(_results_table(comparison))
-    console.print(_recall_table(comparison))
+    if detail is Detail.VERBOSE:
+        console.print(_steps_table(comparison))
+    if detail is not Detail.QUIET:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in data.preprocess.rejects.items())
+        console.print(
+            f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
+            f"{data.rejected:,} files not used{f' ({reasons})' if reasons else ''}."
+        )
+        console.print(_results_table(comparison))
+        console.print(_recall_table(comparison))
     standing = recommended.standing.capitalize()
     name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
     console.print(f"{standing}{name}. {recommended.because}", highlight=False)
-    console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
+    if detail is not Detail.QUIET:
+        console.print(f"The pipeline took {show_duration(seconds)}.\n", highlight=False)
     model = folder.recommended if recommended.variant else f"no model, see {folder.recommended / 'recommended.json'}"
     for name, path in (
         ("Recommended", model),

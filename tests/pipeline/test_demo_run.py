@@ -28,7 +28,7 @@ def manifests(demo_run):
 
 def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, project):
     folder = demo_run.folder
-    for file in (folder.report, folder.summary, folder.comparison, folder.log):
+    for file in (folder.report, folder.summary, folder.comparison, folder.log, folder.kfp_log):
         text = file.read_text()
         for path in {str(folder.path), str(project), sys.prefix, str(Path.home())}:
             assert not re.search(re.escape(path) + r"(?![\w.-])", text), f"{path} in {file.name}"
@@ -69,6 +69,23 @@ def test_the_run_ends_with_a_table_and_paths_that_exist(demo_run):
     assert str(demo_run.folder.report) in demo_run.printed
     assert demo_run.folder.report.stat().st_size > 10_000
     assert demo_run.folder.summary.is_file()
+
+
+def test_a_newcomer_sees_few_lines_that_name_the_run_and_none_of_a_library(demo_run):
+    lines = demo_run.printed.splitlines()
+    assert len(lines) < 60
+    assert re.match(r"[\d,]+ files; expect .+ on \d+ cores?", lines[0])
+    ends = [line for line in lines if re.search(r", \d+ of 15 stages$", line)]
+    assert [line.split(", ")[-1] for line in ends] == [f"{number} of 15 stages" for number in range(1, 16)]
+    for variant in VARIANTS:
+        assert any(line.startswith(f"✓ train {variant}, seed 42 (") for line in ends)
+    own, everything = demo_run.folder.log.read_text(), demo_run.folder.kfp_log.read_text()
+    assert len(re.findall(r"epoch \d+/8  loss .*, age MAE \d+\.\d years, ", own)) == 8 * len(VARIANTS)
+    for noise in ("KFP", "absl", "Warning", "executor_input", "{"):
+        assert noise not in own.replace("hyperparameters {", "")
+    assert "executor_input" in everything
+    # A branch's lines are its own, whichever of two prints at the time.
+    assert all("ins, seed 42:" not in line for line in everything.splitlines() if line.startswith("[train baseline"))
 
 
 def test_the_comparison_has_the_documented_shape(demo_run):
@@ -226,9 +243,10 @@ def test_the_run_says_how_it_went(demo_run):
 def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
     again = run_cli("run", "--preset", "demo", "--output", demo_run.folder.path)
     assert again.returncode == 0
-    for stage in ("preprocess", "build_test_set", "split", "tune", "train", "evaluate", "compare", "recommend"):
-        assert f"✓ {stage} (unchanged since an earlier run)" in again.stdout
-    assert "▸" not in again.stdout
+    runs = [f"{stage} {variant}, seed 42" for stage in ("train", "evaluate") for variant in VARIANTS]
+    for task in ("preprocess", "build_test_set", "split", "tune baseline", *runs, "compare", "recommend"):
+        assert f"✓ {task} (unchanged since an earlier run), " in again.stdout
+    assert "15 of 15 stages" in again.stdout
     assert {stage["outcome"] for stage in json.loads(demo_run.folder.record.read_text())["stages"]} == {"reused"}
     assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
 

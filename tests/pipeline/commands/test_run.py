@@ -145,7 +145,7 @@ def test_a_file_that_may_not_grow_and_a_console_that_knows_no_tick_end_in_one_se
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
     )
     assert failed.returncode == 1
-    assert "? preprocess" in failed.stdout
+    assert "x preprocess (" in failed.stdout
     last = failed.stderr.strip().splitlines()[-1]
     assert "a file grew larger than this process may write" in last.lower(), failed.stderr[-2000:]
     assert "Traceback" not in failed.stderr
