@@ -105,7 +105,8 @@ def run(
             overrides=tuple(options.overrides or ()),
             runner=runner.value,
         )
-        expected = {} if detail is Detail.QUIET else _expect(faces, settings)
+        _check_weights(settings.model.backbone_weights)
+        expected = _expect(faces, settings, quiet=detail is Detail.QUIET)
         started = time.monotonic()
         console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
         tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
@@ -137,14 +138,26 @@ def _detail(*, quiet: bool, verbose: bool) -> Detail:
     return Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
 
 
-def _expect(source: "Source", settings: "Settings") -> dict[str, float]:
+def _check_weights(weights: str) -> None:
+    """Refuse a file of weights that is not there, which only the first stage with a network would read."""
+    if weights in ("imagenet", "none") or is_gs_uri(weights):
+        return
+    if not os.access(weights, os.R_OK) or not Path(weights).is_file():
+        raise RequestError(
+            f"model.backbone_weights is {weights}, where no file can be read",
+            remedy="set it to 'imagenet', 'none' or the path of a Keras weights file",
+        )
+
+
+def _expect(source: "Source", settings: "Settings", *, quiet: bool) -> dict[str, float]:
     """Print how long the run will take, and return the seconds that a task of each stage takes."""
     from pipeline.estimate.estimate import expect_here
 
     if is_gs_uri(source.name):
         return {}  # Counting a bucket's faces is another listing of it.
     expectation = expect_here(source, settings)
-    typer.echo(expectation.sentence)
+    if not quiet:
+        typer.echo(expectation.sentence)
     return expectation.seconds
 
 
@@ -198,13 +211,14 @@ def show_results(comparison: "Comparison", folder: RunFolder, seconds: float, de
     if detail is Detail.VERBOSE:
         console.print(_steps_table(comparison))
     if detail is not Detail.QUIET:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in data.preprocess.rejects.items())
+        reasons = data.preprocess.rejects if detail is Detail.VERBOSE else {}
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         console.print(
             f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
-            f"{data.rejected:,} files not used{f' ({reasons})' if reasons else ''}."
+            f"{data.rejected:,} files not used{f' ({told})' if told else ''}.\n"
         )
-        console.print(_results_table(comparison))
-        console.print(_recall_table(comparison))
+        console.print(_results_table(comparison), "")
+        console.print(_recall_table(comparison), "")
     standing = recommended.standing.capitalize()
     name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
     console.print(f"{standing}{name}. {recommended.because}", highlight=False)
@@ -227,7 +241,9 @@ def _table(title: str, first: str, *numbers: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1)
+    )
     table.add_column(first, no_wrap=True)
     for column in numbers:
         table.add_column(column, justify="right")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from components.errors import RequestError
 from components.sources.source import Source
 from pipeline.estimate.constants import read_constants
 from pipeline.estimate.costs import Machine, Range, add_up, plan_pods, plan_work
@@ -31,9 +32,18 @@ class Expectation:
 
 
 def expect_here(source: Source, settings: Settings) -> Expectation:
-    """Return what a run on this machine takes, without the details of :func:`estimate_here`."""
+    """Return what a run on this machine takes, without the details of :func:`estimate_here`.
+
+    Raises:
+        RequestError: If the names of the files already tell that the run would fail.
+    """
     constants, machine = read_constants(), Machine.here()
     faces = count_faces(source, settings, constants.sizes)
+    if faces.files == 0:
+        raise RequestError(f"The source {source.name} holds no file", remedy="fill it, or pass --source another one")
+    if faces.short:
+        problem = f"{faces.short} of the test set's {faces.cells} cells have too few faces, whatever their files hold"
+        raise RequestError(problem, remedy="lower build_test_set.faces_per_cell, or set build_test_set.allow_shortfall")
     works = plan_work(settings, faces, constants)
     total = add_up(works, lambda work: work.local_seconds(machine.cores))
     total += Range(constants.run_seconds, constants.run_seconds)

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from components.dataset.manifest import Manifest
 from components.digests import verify_digests
-from tests.components.pictures import encode_picture
 
 VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 
@@ -36,26 +35,6 @@ def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, projec
         assert (folder.path / run["model"] / "saved_model.pb").is_file()
         assert (folder.path / run["predictions"]).is_file()
         assert (folder.path / run["validation_predictions"]).is_file()
-
-
-def test_predict_shows_names_as_they_are_and_refuses_what_preprocess_would(demo_run, command, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, mode, file_format in (
-        ("[red]a", "RGB", "JPEG"),
-        ("[b]b", "RGBA", "PNG"),
-        ("[c]", "CMYK", "JPEG"),
-        ("[d]", "RGB", "GIF"),
-    ):
-        Path(name).write_bytes(encode_picture(mode=mode, file_format=file_format))
-    model = demo_run.folder.models / "baseline" / "42"
-    shown = command("predict", "[red]a", "[b]b", "--model", model)
-    assert shown.code == 0, shown.err
-    assert all(name in shown.out for name in ("[red]a", "[b]b"))
-    assert shown.out.count("years") == 2
-    for name, why in (("[c]", "CMYK image"), ("[d]", "neither JPEG nor PNG")):
-        refused = command("predict", name, "--model", model)
-        assert refused.code == 1
-        assert f"{name} can't be used: {why}" in refused.sentence
 
 
 def identities(manifest):
@@ -256,16 +235,3 @@ def test_the_report_is_drawn_anew_from_the_comparison_alone(demo_run, run_cli, t
     drawn = run_cli("report", tmp_path, "--no-open")
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "report.html").read_text() == demo_run.folder.report.read_text()
-
-
-def test_predict_prints_a_row_per_image_and_asks_the_recommended_model_of_the_newest_run(demo_run, run_cli, tmp_path):
-    face = tmp_path / "one.png"
-    face.write_bytes(tf.io.encode_png(np.zeros((64, 64, 3), np.uint8)).numpy())
-    refused = run_cli("predict", face, cwd=tmp_path)
-    assert refused.stderr.strip() == "evenface: No run in runs recommends a model: name one with --model."
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "demo").symlink_to(demo_run.folder.path)
-    shown = run_cli("predict", face, cwd=tmp_path)
-    assert shown.returncode == 0, shown.stderr
-    assert "one.png" in shown.stdout
-    assert "By the model runs/demo/recommended" in shown.stdout

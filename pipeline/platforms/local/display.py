@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-LINE_SECONDS = 30.0
+LINE_SECONDS = 120.0
 """How long a task says nothing more on the console after a line: a sign of life, not a log."""
 
 _DONE_OF = re.compile(r"\b(?:epoch|trial|part|run) (\d+)(?:/| of )(\d+)")
