@@ -58,8 +58,8 @@ def examine(settings: "Settings", place: Place, bucket: str | None = None) -> li
         checks.append(check_credentials())
     if bucket is not None:
         checks.append(check_bucket(bucket))
-    if place in tuple(Target):
-        checks += load_platform(Target(place), settings.resources, settings.platform).checks()
+    if place.value in {target.value for target in Target}:
+        checks += load_platform(Target(place.value), settings.resources, settings.platform).checks()
     return checks
 
 

@@ -19,7 +19,9 @@ def commands():
 
 def test_every_command_is_listed():
     verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {("runs", "clean")}
-    names = {(name,) for name in ("run", "report", "predict", "variants", "compile", "submit", "doctor")}
+    names = {
+        (name,) for name in ("run", "report", "predict", "variants", "compile", "submit", "doctor", "settings", "init")
+    }
     assert set(commands()) == names | verbs
 
 
