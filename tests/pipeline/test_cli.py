@@ -18,7 +18,10 @@ def commands():
 
 
 def test_every_command_is_listed():
-    verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {("runs", "clean")}
+    verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {
+        ("runs", "clean"),
+        ("runs", "compare"),
+    }
     names = {
         (name,) for name in ("run", "report", "predict", "variants", "compile", "submit", "doctor", "settings", "init")
     }
