@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from components.evaluation.catalogue import Metric
     from components.sources.source import Source
     from pipeline.platforms.local.executor import Executor
+    from pipeline.platforms.local.run_record import Request
     from pipeline.settings import Settings
 
 
@@ -69,6 +70,8 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every line of every stage.")] = False,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
+    from pipeline.platforms.local.run_record import Request
+
     with interruptible():
         detail = _detail(quiet=quiet, verbose=verbose)
         settings = options.read(source)
@@ -79,25 +82,8 @@ def run(
             estimate_here(faces, settings)
             return
 
-        from pipeline.definition import build_pipeline
-        from pipeline.hooks import telling_of_failure
-        from pipeline.platforms.local.lock import locked
-        from pipeline.platforms.local.run_locally import run_locally
-        from pipeline.platforms.local.run_record import Request, recorded
-        from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
-
-        folder = RunFolder(output or Path("runs") / options.preset)
+        folder, started = RunFolder(output or Path("runs") / options.preset), time.monotonic()
         executor = _executor(runner, image, settings, folder)
-        fingerprint = faces.fingerprint(settings.preprocess.limits)
-        settings = _with_absolute_paths(settings)
-        runs, searches = len(settings.runs()), len(settings.tuned_variants())
-        parallelism = settings.platform.parallelism
-        share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
-        if (parallelism or 0) > SIDE_BY_SIDE:
-            typer.echo(
-                f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.",
-                err=True,
-            )
         request = Request(
             source=faces.name,
             preset=options.preset,
@@ -105,31 +91,73 @@ def run(
             overrides=tuple(options.overrides or ()),
             runner=runner.value,
         )
-        _check_weights(settings.model.backbone_weights)
-        expected = _expect(faces, settings, quiet=detail is Detail.QUIET)
-        started = time.monotonic()
-        console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
-        tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
-        with locked(folder), recorded(folder, request, fingerprint) as recording:
-            comparison = tell(run_locally)(
-                build_pipeline(settings, executor.image, share),
-                faces.absolute(),
-                fingerprint,
-                folder,
-                executor,
-                reads=[
-                    path.resolve()
-                    for path in (faces.path, Path(settings.model.backbone_weights))
-                    if path and path.exists()
-                ],
-                writes=[*_downloads(settings), *_logs(settings)],
-                cache=cache,
-                console=console,
-                detail=detail,
-                expected=expected,
-                recording=recording,
-            )
+        comparison = run_here(settings, faces, folder, executor, request, cache=cache, detail=detail)
         show_results(comparison, folder, time.monotonic() - started, detail)
+
+
+def run_here(
+    settings: "Settings",
+    faces: "Source",
+    folder: RunFolder,
+    executor: "Executor",
+    request: "Request",
+    *,
+    cache: bool,
+    detail: Detail,
+) -> "Comparison":
+    """Run the pipeline on this machine and show how it goes.
+
+    Args:
+        settings: What to run.
+        faces: Their source.
+        folder: Where the results go.
+        executor: What runs the stages.
+        request: What was asked for, as the folder's record states it.
+        cache: Reuse finished stages of an earlier run in the folder.
+        detail: How much is shown.
+
+    Raises:
+        RequestError: If the run would fail, as far as can be told before it begins.
+        RunFailedError: If a stage failed.
+    """
+    from pipeline.definition import build_pipeline
+    from pipeline.hooks import telling_of_failure
+    from pipeline.platforms.local.lock import locked
+    from pipeline.platforms.local.run_locally import run_locally
+    from pipeline.platforms.local.run_record import recorded
+    from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
+
+    fingerprint = faces.fingerprint(settings.preprocess.limits)
+    settings = _with_absolute_paths(settings)
+    runs, searches = len(settings.runs()), len(settings.tuned_variants())
+    parallelism = settings.platform.parallelism
+    share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
+    if (parallelism or 0) > SIDE_BY_SIDE:
+        typer.echo(
+            f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.",
+            err=True,
+        )
+    _check_weights(settings.model.backbone_weights)
+    expected = _expect(faces, settings, quiet=detail is Detail.QUIET)
+    console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
+    tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
+    with locked(folder), recorded(folder, request, fingerprint) as recording:
+        return tell(run_locally)(
+            build_pipeline(settings, executor.image, share),
+            faces.absolute(),
+            fingerprint,
+            folder,
+            executor,
+            reads=[
+                path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
+            ],
+            writes=[*_downloads(settings), *_logs(settings)],
+            cache=cache,
+            console=console,
+            detail=detail,
+            expected=expected,
+            recording=recording,
+        )
 
 
 def _detail(*, quiet: bool, verbose: bool) -> Detail:
