@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-long torture mlflow-server audit sbom evidence bench lint format lock schemas image clean
+.PHONY: help install run test test-long torture mlflow-server audit sbom evidence bench lint format lock schemas settings image clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,8 +27,8 @@ install: .venv/installed ## Set up .venv from the locked requirements
 run: install ## Run the whole pipeline on synthetic faces and write runs/demo/report.html
 	$(BIN)/evenface run --preset demo
 
-test: install lint ## Lint, check types and run the tests
-	$(BIN)/python -m pytest
+test: install lint ## Lint, check types and run the tests (ARGS="-k predict": those tests)
+	$(BIN)/python -m pytest $(ARGS)
 
 evidence: install ## Prove the statistics by simulation: coverage of every interval (minutes; see tests/evidence for the A/A test)
 	$(BIN)/python -m tests.evidence.coverage --per-cell 10 --seeds 3
@@ -71,6 +71,9 @@ schemas: install ## Rewrite the published JSON Schemas
 	$(BIN)/python -c 'from components.training.record import TrainingRecord; from components.files import write_json; write_json("components/training/variant.schema.json", TrainingRecord.model_json_schema())'
 	$(BIN)/python -c 'from components.recommend.contract import RecommendedModel; from components.files import write_json; write_json("components/recommend/recommended.schema.json", RecommendedModel.model_json_schema())'
 	$(BIN)/python -c 'from components.registries.contract import PromotionRecord; from components.files import write_json; write_json("components/registries/promotion.schema.json", PromotionRecord.model_json_schema())'
+
+settings: install ## Rewrite docs/settings.md
+	$(BIN)/python -c 'from pathlib import Path; from pipeline.settings_reference import settings_page; Path("docs/settings.md").write_text(settings_page(), encoding="utf-8")'
 
 image: ## Build the container image evenface:cpu (TARGET=gpu: with CUDA)
 	docker/base-image.sh

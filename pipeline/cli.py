@@ -16,6 +16,7 @@ from pipeline.commands.report import report
 from pipeline.commands.run import run
 from pipeline.commands.runs import runs_app
 from pipeline.commands.schedule import schedule_app
+from pipeline.commands.settings import init, settings
 from pipeline.commands.submit import submit
 from pipeline.commands.variants import variants
 from pipeline.platforms.local.interruption import Interrupted
@@ -37,6 +38,8 @@ for command, example in (
     (promote, "promote runs/production --registry gs://models/evenface"),
     (champion, "champion --registry gs://models/evenface"),
     (rollback, "rollback --registry gs://models/evenface --to 3"),
+    (settings, "settings tune"),
+    (init, "init poc -o own.yaml"),
     (compile_, "compile --target kubeflow --image NAME@sha256:DIGEST"),
     (submit, "submit --target vertex --source gs://faces/UTKFace.tar.gz --wait"),
     (doctor, "doctor --for docker"),

@@ -9,10 +9,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from components.dataset.outputs import OUTPUTS
 from components.training.selection import SELECTION_METRICS
 from components.training.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
+
+YEARS_METRIC = "mae_years"
+"""Name of the metric that people read in place of the error on the scale that a network is trained on."""
+
+_LOSSES = {"loss": "loss", "validation loss": "val_loss"}
 
 State = Mapping[str, list[npt.NDArray[Any]]]
 """What a callback knows, as arrays by name."""
@@ -34,12 +40,14 @@ class ValidationScore(keras.callbacks.Callback):
     """Log ``val_score``, the one number that tuning minimises over :data:`SELECTION_METRICS`.
 
     It is computed from raw predictions, so it measures the same whatever loss a variant trains with.
-    Callbacks after this one see it.
+    Callbacks after this one see it, and no longer what is meant for people alone.
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Add the score to the logs of the epoch."""
         if logs is not None:
+            for name in [name for name in logs if name.endswith(f"_{YEARS_METRIC}")]:
+                del logs[name]
             signs = {"min": 1, "max": -1}
             logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in SELECTION_METRICS.items())
 
@@ -76,9 +84,16 @@ class EpochLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Log the epoch that ended."""
         logs = logs or {}
-        shown = ("loss", "val_loss", *SELECTION_METRICS)
-        numbers = "  ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
-        _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, numbers)
+        numbers = [f"{name} {logs[key]:.3f}" for name, key in _LOSSES.items() if key in logs]
+        # Keras's metrics hold what the validation faces gave until the next epoch begins.
+        validated = self.model.get_metrics_result()
+        for output in OUTPUTS.values():
+            years, score = validated.get(f"{output.name}_{YEARS_METRIC}"), logs.get(output.selection_metric)
+            if years is not None:
+                numbers.append(f"{output.name} MAE {float(years):.1f} years")
+            elif score is not None:
+                numbers.append(f"{output.name} {output.metric.replace('_', ' ')} {score:.3f}")
+        _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, ", ".join(numbers))
 
 
 def tensorboard(training: TrainingSettings, name: str) -> list[keras.callbacks.Callback]:

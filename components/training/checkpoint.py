@@ -24,7 +24,7 @@ from components.training.callbacks import Resumable, State
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _CODE = ("evenface", "keras", "tensorflow-cpu", "tensorflow")
 _FACTS = ("stage", "first_epoch", "epoch", "step", "ended", "history")
 

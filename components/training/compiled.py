@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from components.dataset.age_scale import AgeScale
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
 from components.model.heads import Head
@@ -14,6 +15,7 @@ from components.model.settings import Hyperparameters
 from components.training.adam import FusedAdam
 from components.training.augmentation import Augmentation, no_changes
 from components.training.averaging import WeightAverage
+from components.training.callbacks import YEARS_METRIC
 from components.training.data import TrainingData
 from components.training.devices import compile_with_xla, distribution, fastest_precision, shared_batch
 from components.training.group_dro import GroupDRO
@@ -124,7 +126,10 @@ def compile_model(
     training = recipe.training
     optimizer = FusedAdam(rate, weight_decay=training.weight_decay or None)
     optimizer.exclude_from_weight_decay([variable for variable in model.trainable_variables if variable.ndim < 2])
-    metrics = {name: [_metric(output, data.labels, data.plan.heads.get(name))] for name, output in OUTPUTS.items()}
+    metrics = {
+        name: _metrics(output, data.labels, data.plan.heads.get(name), data.age_scale)
+        for name, output in OUTPUTS.items()
+    }
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
@@ -206,6 +211,22 @@ def _loss(output: Output, data: TrainingData, training: TrainingSettings) -> ker
 def _plain_loss(output: Output) -> keras.losses.Loss:
     loss = getattr(keras.losses, output.plain_loss)
     return loss(from_logits=True) if output.is_classified else loss()
+
+
+def _metrics(output: Output, labels: Labels, head: Head | None, scale: AgeScale) -> list[keras.metrics.Metric]:
+    """Return an output's metric, and for an age the same in years, for people."""
+    metric = _metric(output, labels, head)
+    if output.kind is not Kind.REGRESSION:
+        return [metric]
+
+    def years(values: Any) -> Any:
+        return keras.ops.exp(values) if scale.target == "log_age" else values * scale.max_age
+
+    def error(truth: Any, scores: Any) -> Any:
+        ages = scores if head is None else head.read(scores)
+        return keras.losses.mean_absolute_error(years(truth), years(ages))
+
+    return [metric, keras.metrics.MeanMetricWrapper(error, name=YEARS_METRIC)]
 
 
 def _metric(output: Output, labels: Labels, head: Head | None) -> keras.metrics.Metric:

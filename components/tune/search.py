@@ -73,7 +73,7 @@ class Search(Section):
         return {
             "objective": [keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
             "max_trials": self.settings.trials,
-            "num_initial_points": self.settings.initial_points,
+            "num_initial_points": self.settings.random_trials,
             "seed": self.settings.seed,
             "directory": self.directory,
             "project_name": self.name,

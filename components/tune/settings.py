@@ -45,7 +45,11 @@ class TuneSettings(Section):
         "baseline", description="Search once on the baseline and share the result, or once for every variant."
     )
     fixed: Hyperparameters | None = Field(None, description="Hyperparameters to use without a search.")
-    initial_points: int = Field(5, ge=1, description="Random trials before the Gaussian process takes over.")
+    initial_points: int | None = Field(
+        None,
+        ge=1,
+        description="Random trials before the Gaussian process takes over; None for 5, or all where there are fewer.",
+    )
     trials: int = Field(20, ge=1, description="Total number of trials, including the initial points.")
     epochs: int = Field(25, ge=1, description="Maximum number of epochs per trial.")
     parallel_trials: int = Field(
@@ -57,9 +61,14 @@ class TuneSettings(Section):
     seed: int = Field(42, ge=0, description="Seed of the search and of its networks.")
     space: SearchSpace = Field(default_factory=SearchSpace, description="What is searched.")
 
+    @property
+    def random_trials(self) -> int:
+        """Number of random trials."""
+        return min(5, self.trials) if self.initial_points is None else self.initial_points
+
     @model_validator(mode="after")
     def _initial_points_fit(self) -> Self:
-        if self.initial_points > self.trials:
+        if self.random_trials > self.trials:
             problem = f"initial_points ({self.initial_points}) is above trials ({self.trials})"
             raise SettingError(problem, remedy="lower it or raise trials")
         return self

@@ -109,7 +109,7 @@ def _search(
         score=best.score,
         objectives=SELECTION_METRICS,
         space=settings.space.to_parameter(),
-        budget=settings.model_dump(include={"trials", "initial_points", "epochs"}),
+        budget={"initial_points": settings.random_trials, "trials": settings.trials, "epochs": settings.epochs},
     )
     return result, trials
 

@@ -1,6 +1,5 @@
 """``evenface doctor``: what this machine and these credentials can do."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,39 +45,39 @@ def doctor(
 
 
 def examine(settings: "Settings", place: Place, bucket: str | None = None) -> list[Check]:
-    """Return every check in a fixed order; those that the place can't do without are marked as required."""
+    """Return the checks of what the place needs, in a fixed order, and of a bucket if one is named."""
     from pipeline.platforms.google_cloud import check_bucket, check_credentials
     from pipeline.platforms.local.checks import check_python, docker_checks, machine_checks
 
-    answers = [
-        (True, [check_python()]),
-        (place in (Place.SUBPROCESS, Place.DOCKER), machine_checks()),
-        (place is Place.DOCKER, docker_checks(settings.platform.docker)),
-        (place is Place.VERTEX or bucket is not None, [check_credentials()]),
-        (True, [] if bucket is None else [check_bucket(bucket)]),
-    ]
-    for target in Target:
-        wanted = place == target.value
-        platform = load_platform(target, settings.resources, settings.platform)
-        answers.append((wanted, platform.checks(wanted=wanted)))
-    return [replace(check, required=wanted and check.required) for wanted, checks in answers for check in checks]
+    checks = [check_python()]
+    if place in (Place.SUBPROCESS, Place.DOCKER):
+        checks += machine_checks()
+    if place is Place.DOCKER:
+        checks += docker_checks(settings.platform.docker)
+    if place is Place.VERTEX or bucket is not None:
+        checks.append(check_credentials())
+    if bucket is not None:
+        checks.append(check_bucket(bucket))
+    if place.value in {target.value for target in Target}:
+        checks += load_platform(Target(place.value), settings.resources, settings.platform).checks()
+    return checks
 
 
 def _show(checks: list[Check], place: Place) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    def mark(check: Check) -> str:
+    def mark(check: Check) -> Text:
         if check.passed:
-            return "[green]ok[/green]"
-        return "[red]failed[/red]" if check.required else "[yellow]no[/yellow]"
+            return Text("ok", "green")
+        return Text("failed", "red") if check.required else Text("no", "yellow")
 
-    table = Table(box=box.SIMPLE_HEAD, title=f"Can evenface run on {place} from here?", title_justify="left")
-    for column in ("check", "", "needed", "found", "remedy"):
-        table.add_column(column, overflow="fold")
+    # One wide column: words stay whole on a narrow console.
+    table = Table.grid(padding=(0, 2))
     for check in checks:
-        remedy = "" if check.passed else check.remedy
-        table.add_row(check.name, mark(check), "yes" if check.required else "", escape(check.finding), escape(remedy))
-    Console().print(table)
+        remedy = "" if check.passed or not check.remedy else f": {check.remedy}"
+        table.add_row(mark(check), check.name, Text(f"{check.finding}{remedy}"))
+    console = Console()
+    console.print(f"Can evenface run on {place} from here?", highlight=False)
+    console.print(table)

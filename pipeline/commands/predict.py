@@ -1,6 +1,10 @@
 """``evenface predict``: what a trained model says about some faces."""
 
-import os
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,95 +12,108 @@ import typer
 
 from components.errors import DataError, RequestError
 from components.printable import printable
-from pipeline.platforms.local.run_folder import RunFolder
+from pipeline.predictions import Prediction, check_model, find_pictures, newest_recommended, predict_pictures
 
 if TYPE_CHECKING:
     from components.dataset.labels import Labels
-    from components.dataset.outputs import Output
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="JPEG or PNG files, one face each.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(help="JPEG or PNG files of one face each, folders, patterns, or - for paths on standard input."),
+    ],
     model: Annotated[
         Path | None,
         typer.Option(help="SavedModel directory of a run.", show_default="what the last run in runs/ recommends"),
     ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="For people, a JSON array of one object a picture, or CSV.")
+    ] = Format.TABLE,
 ) -> None:
-    """Predict age, gender and ethnicity of faces with a trained model."""
-    missing = [str(image) for image in images if not image.is_file()]
-    if missing:
-        raise RequestError(f"{missing[0]} is not a file", remedy="check the paths of the images")
+    """Predict age, gender and ethnicity of faces with a trained model.
+
+    A picture that can't be used is named on standard error, and the others go on; the exit code is then 1.
+    """
     model = model or newest_recommended(Path("runs"))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    labels = check_model(model)
+    pictures = list(find_pictures(images, sys.stdin))
+    if not pictures:
+        raise RequestError("There is no picture", remedy="give JPEG or PNG files, or a folder of some")
+    if not any(Path(picture).is_file() for picture in pictures):
+        raise RequestError(f"{printable(pictures[0])} is not a file", remedy="check the paths of the images")
+    failed = 0
+
+    def used(predictions: Iterator[Prediction]) -> Iterator[Prediction]:
+        nonlocal failed
+        for prediction in predictions:
+            if prediction.problem is not None:
+                failed += 1
+                typer.echo(f"{printable(prediction.image)} can't be used: {prediction.problem}", err=True)
+            yield prediction
+
+    predictions = used(predict_pictures(model, pictures, labels))
+    {Format.TABLE: _show_table, Format.JSON: _show_json, Format.CSV: _show_csv}[output](predictions, labels)
+    if output is Format.TABLE:
+        typer.echo(f"By the model {model}")
+    if failed:
+        raise DataError(f"{failed} of {len(pictures)} pictures can't be used", remedy="give sound JPEG or PNG files")
+
+
+def _show_table(predictions: Iterator[Prediction], labels: "Labels") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from components.dataset.outputs import OUTPUTS
-    from components.dataset.reasons import Fault
-    from components.model.serving import ServedModel
-    from components.preprocess.settings import PreprocessSettings
-    from components.preprocess.verification import verify_image
-    from components.sources.limits import SourceLimits
-    from components.training.record import TrainingRecord
 
-    limits, allowed = SourceLimits(), PreprocessSettings()
-    labels = TrainingRecord.read(model).labels
-    served = ServedModel(model)
+    del labels
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("image", *OUTPUTS):
         table.add_column(column, overflow="fold")
-    for image in images:
-        content = _read(image, limits.max_file_megabytes)
-        # What preprocess would not have trained on is not guessed at either; a face may be small, though.
-        fault = verify_image(content, 1, allowed.max_pixels)
-        if isinstance(fault, Fault):
-            detail = f" ({fault.detail})" if fault.detail else ""
-            raise DataError(f"{image} can't be used: {fault.reason}{detail}", remedy="give a sound JPEG or PNG")
-        scores = served.predict([content], batch_size=1)
-        words = (_in_words(output, scores[name][0], labels) for name, output in OUTPUTS.items())
-        # As text, not as markup: brackets in a name are part of it.
-        table.add_row(*(Text(cell) for cell in (printable(str(image)), *words)))
-    console = Console()
-    console.print(table)
-    console.print(f"By the model {model}", soft_wrap=True, highlight=False, markup=False)
+    for prediction in predictions:
+        if prediction.problem is None:
+            words = (_in_words(prediction.scores[name]) for name in OUTPUTS)
+            # As text, not as markup: brackets in a name are part of it.
+            table.add_row(*(Text(cell) for cell in (printable(prediction.image), *words)))
+    if table.row_count:
+        Console().print(table)
 
 
-def newest_recommended(runs: Path) -> Path:
-    """Return the recommended model of the run that finished last.
-
-    Args:
-        runs: Folder of the runs' folders.
-
-    Raises:
-        RequestError: If no run there has one.
-    """
-    folders = [RunFolder(path.parents[1]) for path in runs.glob("*/recommended/saved_model.pb")]
-    if not folders:
-        raise RequestError(f"No run in {runs} recommends a model", remedy="name one with --model")
-    return max(folders, key=lambda folder: folder.comparison.stat().st_mtime).recommended
+def _show_json(predictions: Iterator[Prediction], labels: "Labels") -> None:
+    del labels
+    sys.stdout.write("[")
+    for number, prediction in enumerate(predictions):
+        sys.stdout.write(",\n " if number else "\n ")
+        sys.stdout.write(json.dumps(prediction.to_json()))
+    sys.stdout.write("\n]\n")
 
 
-def _read(image: Path, max_megabytes: float) -> bytes:
-    try:
-        with image.open("rb") as file:
-            content = file.read(int(max_megabytes * 2**20) + 1)
-    except OSError as error:
-        raise RequestError(f"{image} can't be read ({error.strerror})", remedy="let this user read it") from None
-    if len(content) > max_megabytes * 2**20:
-        raise DataError(f"{image} has more than {max_megabytes:g} MB", remedy="give a smaller picture")
-    return content
+def _show_csv(predictions: Iterator[Prediction], labels: "Labels") -> None:
+    from components.dataset.outputs import CLASSIFIED, OUTPUTS
+
+    shares = {name: [f"{name}_{label}" for label in labels.names(name)] for name in CLASSIFIED}
+    columns = [column for name in OUTPUTS for column in (name, *shares.get(name, ()))]
+    rows = csv.DictWriter(sys.stdout, ["image", *columns, "problem"], lineterminator="\n")
+    rows.writeheader()
+    for prediction in predictions:
+        rows.writerow(prediction.to_json())
 
 
-def _in_words(output: "Output", score: Any, labels: "Labels") -> str:
+def _in_words(score: Any) -> str:
     """Return one output of a model as text for people."""
-    from components.dataset.outputs import Kind
-
-    if output.kind is Kind.REGRESSION:
+    if not isinstance(score, dict):
         return f"{score:.1f} years"
-    names = labels.names(output.name)
-    if output.kind is Kind.BINARY:
-        return f"{names[int(score >= 0.5)]} ({max(score, 1 - score):.0%})"
-    shares = sorted(zip(score, names, strict=True), reverse=True)
+    shares = sorted(((share, name) for name, share in score.items()), reverse=True)
+    if len(shares) == 2:
+        return f"{shares[0][1]} ({shares[0][0]:.0%})"
     return ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.01)

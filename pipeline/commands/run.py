@@ -15,6 +15,7 @@ from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.registries.registry import is_local
 from pipeline.commands.options import Force, Preset, SettingsOptions, with_options, with_report
+from pipeline.platforms.local.display import Detail, show_duration
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.run_folder import RunFolder
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from components.compare.contract import Comparison, Interval
     from components.evaluation.catalogue import Metric
+    from components.sources.source import Source
     from pipeline.platforms.local.executor import Executor
+    from pipeline.platforms.local.run_record import Request
     from pipeline.settings import Settings
 
 
@@ -63,10 +66,17 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Reuse finished stages of an earlier run in the same folder.")
     ] = True,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but what to ship and where it is.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every line of every stage.")] = False,
     force: Force = False,
 ) -> None:
     """Run the whole pipeline on this machine, from raw faces to the comparison report."""
+    from pipeline.platforms.local.run_record import Request
+
     with interruptible():
+        detail = _detail(quiet=quiet, verbose=verbose)
         settings = options.read(source)
         faces = options.require_source(settings, "folder or archive")
         if estimate:
@@ -75,33 +85,14 @@ def run(
             estimate_here(faces, settings)
             return
 
-        from pipeline.definition import build_pipeline
-        from pipeline.hooks import telling_of_failure
-        from pipeline.news import anything_is_new, reference_of
-        from pipeline.platforms.local.lock import locked
-        from pipeline.platforms.local.run_locally import run_locally
-        from pipeline.platforms.local.run_record import Request, recorded
-        from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
-
-        folder = RunFolder(output or Path("runs") / options.preset)
+        folder, started = RunFolder(output or Path("runs") / options.preset), time.monotonic()
         executor = _executor(runner, image, settings, folder)
         _check_mlflow(runner, settings)
-        fingerprint = faces.fingerprint(settings.preprocess.limits)
         settings = with_report(
-            _with_absolute_paths(settings),
+            settings,
             name=settings.compare.report.name or folder.path.resolve().name,
             command=options.command("run", source),
         )
-        if not anything_is_new(settings, fingerprint, executor.image, force=force):
-            return
-        runs, searches = len(settings.runs()), len(settings.tuned_variants())
-        parallelism = settings.platform.parallelism
-        share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
-        if (parallelism or 0) > SIDE_BY_SIDE:
-            typer.echo(
-                f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.",
-                err=True,
-            )
         request = Request(
             source=faces.name,
             preset=options.preset,
@@ -109,29 +100,113 @@ def run(
             overrides=tuple(options.overrides or ()),
             runner=runner.value,
         )
-        started = time.monotonic()
-        console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
-        tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
-        with locked(folder), recorded(folder, request, fingerprint) as recording:
-            comparison = tell(run_locally)(
-                build_pipeline(settings, executor.image, share),
-                faces.absolute(),
-                fingerprint,
-                folder,
-                executor,
-                reads=[
-                    path.resolve()
-                    for path in (faces.path, Path(settings.model.backbone_weights))
-                    if path and path.exists()
-                ],
-                writes=[*_downloads(settings), *_logs(settings), *_registry(settings)],
-                cache=cache,
-                known=reference_of(settings),
-                show=lambda line: typer.echo(line, file=console),
-                recording=recording,
-            )
-        show_results(comparison, folder, time.monotonic() - started)
-        _show_promotion(folder, settings)
+        comparison = run_here(settings, faces, folder, executor, request, cache=cache, detail=detail, force=force)
+        if comparison is not None:
+            show_results(comparison, folder, time.monotonic() - started, detail)
+            _show_promotion(folder, settings)
+
+
+def run_here(
+    settings: "Settings",
+    faces: "Source",
+    folder: RunFolder,
+    executor: "Executor",
+    request: "Request",
+    *,
+    cache: bool,
+    detail: Detail,
+    force: bool,
+) -> "Comparison | None":
+    """Run the pipeline on this machine and show how it goes.
+
+    Args:
+        settings: What to run.
+        faces: Their source.
+        folder: Where the results go.
+        executor: What runs the stages.
+        request: What was asked for, as the folder's record states it.
+        cache: Reuse finished stages of an earlier run in the folder.
+        detail: How much is shown.
+        force: Train even if nothing is new since the champion was made.
+
+    Returns:
+        The comparison; None where nothing is new.
+
+    Raises:
+        RequestError: If the run would fail, as far as can be told before it begins.
+        RunFailedError: If a stage failed.
+    """
+    from pipeline.definition import build_pipeline
+    from pipeline.hooks import telling_of_failure
+    from pipeline.news import anything_is_new, reference_of
+    from pipeline.platforms.local.lock import locked
+    from pipeline.platforms.local.run_locally import run_locally
+    from pipeline.platforms.local.run_record import recorded
+    from pipeline.platforms.local.threads import SIDE_BY_SIDE, share_processors
+
+    fingerprint = faces.fingerprint(settings.preprocess.limits)
+    settings = _with_absolute_paths(settings)
+    if not anything_is_new(settings, fingerprint, executor.image, force=force):
+        return None
+    runs, searches = len(settings.runs()), len(settings.tuned_variants())
+    parallelism = settings.platform.parallelism
+    share = share_processors({"tune": searches, "train": runs, "evaluate": runs}, parallelism)
+    if (parallelism or 0) > SIDE_BY_SIDE:
+        typer.echo(
+            f"Note: at most {SIDE_BY_SIDE} branches run at once here; platform.parallelism is {parallelism}.",
+            err=True,
+        )
+    _check_weights(settings.model.backbone_weights)
+    expected = _expect(faces, settings, quiet=detail is Detail.QUIET)
+    console = sys.stdout  # Bound here: while KFP runs, sys.stdout is the run's log.
+    tell = telling_of_failure(settings.hooks, run=folder.path.name, target="local")
+    with locked(folder), recorded(folder, request, fingerprint) as recording:
+        return tell(run_locally)(
+            build_pipeline(settings, executor.image, share),
+            faces.absolute(),
+            fingerprint,
+            folder,
+            executor,
+            reads=[
+                path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
+            ],
+            writes=[*_downloads(settings), *_logs(settings), *_registry(settings)],
+            cache=cache,
+            console=console,
+            detail=detail,
+            expected=expected,
+            recording=recording,
+            known=reference_of(settings),
+        )
+
+
+def _detail(*, quiet: bool, verbose: bool) -> Detail:
+    if quiet and verbose:
+        raise RequestError("--quiet and --verbose contradict each other", remedy="give one of them")
+    return Detail.QUIET if quiet else Detail.VERBOSE if verbose else Detail.NORMAL
+
+
+def _check_weights(weights: str) -> None:
+    """Refuse a file of weights that is not there, which only the first stage with a network would read."""
+    if weights in ("imagenet", "none") or is_gs_uri(weights):
+        return
+    if not os.access(weights, os.R_OK) or not Path(weights).is_file():
+        raise RequestError(
+            f"model.backbone_weights is {weights}, where no file can be read",
+            remedy="set it to 'imagenet', 'none' or the path of a Keras weights file",
+        )
+
+
+def _expect(source: "Source", settings: "Settings", *, quiet: bool) -> dict[str, float]:
+    """Print how long the run will take, and return the seconds that a task of each stage takes."""
+    from pipeline.estimate.estimate import expect_here
+
+    if is_gs_uri(source.name):
+        return {}  # Counting a bucket's faces is another listing of it.
+    expectation = expect_here(source, settings)
+    if not quiet:
+        typer.echo(expectation.sentence)
+    return expectation.seconds
 
 
 def _executor(runner: Runner, image: str | None, settings: "Settings", folder: RunFolder) -> "Executor":
@@ -211,24 +286,28 @@ def _downloads(settings: "Settings") -> list[Path]:
     return [Path(os.environ.setdefault("KERAS_HOME", str(Path.home() / ".keras"))).resolve()]
 
 
-def show_results(comparison: "Comparison", folder: RunFolder, seconds: float) -> None:
+def show_results(comparison: "Comparison", folder: RunFolder, seconds: float, detail: Detail = Detail.NORMAL) -> None:
     """Print what became of the data, one row per variant, the recommendation and the paths."""
     from rich.console import Console
 
     console = Console()
     data, recommended = comparison.dataset, comparison.recommended
-    console.print(_steps_table(comparison))
-    reasons = ", ".join(f"{count} {reason}" for reason, count in data.preprocess.rejects.items())
-    console.print(
-        f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
-        f"{data.rejected:,} files not used{f' ({reasons})' if reasons else ''}."
-    )
-    console.print(_results_table(comparison))
-    console.print(_recall_table(comparison))
+    if detail is Detail.VERBOSE:
+        console.print(_steps_table(comparison))
+    if detail is not Detail.QUIET:
+        reasons = data.preprocess.rejects if detail is Detail.VERBOSE else {}
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        console.print(
+            f"Faces: {data.train:,} train, {data.validation:,} validation, {data.test:,} test; "
+            f"{data.rejected:,} files not used{f' ({told})' if told else ''}.\n"
+        )
+        console.print(_results_table(comparison), "")
+        console.print(_recall_table(comparison), "")
     standing = recommended.standing.capitalize()
     name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
     console.print(f"{standing}{name}. {recommended.because}", highlight=False)
-    console.print(f"\nThe pipeline took {seconds:.0f} s.", highlight=False)
+    if detail is not Detail.QUIET:
+        console.print(f"The pipeline took {show_duration(seconds)}.\n", highlight=False)
     model = folder.recommended if recommended.variant else f"no model, see {folder.recommended / 'recommended.json'}"
     for name, path in (
         ("Recommended", model),
@@ -246,7 +325,9 @@ def _table(title: str, first: str, *numbers: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1)
+    )
     table.add_column(first, no_wrap=True)
     for column in numbers:
         table.add_column(column, justify="right")

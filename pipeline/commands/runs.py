@@ -19,7 +19,8 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,5})([hdw])")
 
 runs_app = typer.Typer(
-    help="List the runs of this machine, and remove old ones.", epilog="Example: evenface runs clean --older-than 30d"
+    help="List the runs of this machine, put two side by side, and remove old ones.",
+    epilog="Example: evenface runs clean --older-than 30d",
 )
 Below = Annotated[Path, typer.Option("--in", help="Folder that holds the runs' folders.", file_okay=False)]
 
@@ -112,6 +113,49 @@ def clean(
         done = "would go" if dry_run else "removed"
         typer.echo(f"{done:<9} {path} ({run.latest.astimezone():%Y-%m-%d}, {_show_size(size)})")
     typer.echo(f"{count} run{'' if count == 1 else 's'}, {_show_size(freed)}{' (dry run)' if dry_run else ''}")
+
+
+@runs_app.command("compare", epilog="Example: evenface runs compare demo weekly")
+def compare(
+    first: Annotated[str, typer.Argument(help="Folder of a finished run, or its name below --in.")],
+    second: Annotated[str, typer.Argument(help="Another one, whose differences from the first are told.")],
+    below: Below = Path("runs"),
+) -> None:
+    """Put two runs side by side: differences with intervals where both were judged on the same test faces."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.commands.report import finished_run
+    from pipeline.run_pairs import compare_runs
+
+    folders = [finished_run(below / name if (below / name).is_dir() else Path(name)) for name in (first, second)]
+    pair = compare_runs(folders[0], folders[1])
+    from components.evaluation.catalogue import CATALOGUE
+
+    title = f"{folders[1].path} against {folders[0].path}"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=Text(title), title_justify="left")
+    for column in ("variant", "metric"):
+        table.add_column(column, overflow="fold")
+    for column in ("first", "second", *(["difference"] if pair.paired else [])):
+        table.add_column(column, justify="right")
+    for row in pair.rows:
+        metric = CATALOGUE[row.metric]
+
+        def number(value: float | None, decimals: int = metric.decimals, sign: str = "") -> str:
+            return "–" if value is None else f"{value:{sign}.{decimals}f}"
+
+        cells = [row.variant, metric.title, number(row.a), number(row.b)]
+        if pair.paired:
+            ends = "" if row.low is None else f" ({number(row.low, sign='+')} to {number(row.high, sign='+')})"
+            cells.append(f"{number(row.difference, sign='+')}{ends}{' *' if row.differs else ''}")
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+    if pair.paired:
+        typer.echo(f"\n* the {100 * pair.confidence:g} % interval of the difference, paired by face, leaves out zero.")
+    for note in pair.notes:
+        typer.echo(note)
 
 
 def _find(below: Path) -> list[_Run]:

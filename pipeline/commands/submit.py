@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import RequestError
+from components.gs_uri import is_gs_uri
 from pipeline.commands.compile import compiled_to_send
 from pipeline.commands.options import Force, PipelineOptions, PlatformTarget, with_options
 
@@ -52,6 +53,9 @@ def submit(
         estimate_on(target, faces, settings)
         return
     with compiled_to_send(settings, target, faces) as compiled:
+        if source_fingerprint is None and dry_run and is_gs_uri(faces.name):
+            # A preview needs no credentials, and only they open a bucket.
+            source_fingerprint = "(computed from the bucket when it is sent)"
         fingerprint = source_fingerprint or _fingerprint(faces, settings.preprocess.limits)
         if not anything_is_new(settings, fingerprint, settings.platform.image, force=force):
             return

@@ -18,6 +18,8 @@ from pipeline.estimate.constants import Sizes
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 File = tuple[str, int]
@@ -35,6 +37,8 @@ class Faces:
         validation: Faces that every training run validates on.
         train: Faces that a training run trains on, by the resampling of its variant; ``none`` for all.
         notes: What the user should know about these numbers.
+        short: Cells of the test set that can't be filled whatever the files hold, where the settings don't allow that.
+        cells: Number of the test set's cells.
     """
 
     files: int
@@ -43,6 +47,8 @@ class Faces:
     validation: int
     train: dict[str, int]
     notes: list[str] = field(default_factory=list)
+    short: int = 0
+    cells: int = 0
 
 
 def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
@@ -114,20 +120,17 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     """Send the labels through the drops of preprocess, the test set and the split."""
     import numpy as np
 
-    from components.dataset.labels import ETHNICITIES
     from components.preprocess import selection
 
     section = settings.preprocess
     faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
     faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities).index)
     faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
+    # Undersampling is random: only what is missing before it is certain to be missing.
+    certain = _counts(faces, settings)
     removed = selection.undersampled(faces, section.undersample, section.floor_per_cell, section.labels, section.seed)
     faces = faces.drop(index=removed.index)
-    codes = [ETHNICITIES.index(name) for name in section.kept_ethnicities]
-    ethnicity = faces["race"].map({race: code for code, race in enumerate(codes)}).to_numpy()
-    age_bin = section.labels.age_bin(faces["age"].to_numpy())
-    columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}
-    cells = np.bincount(section.labels.cells(columns), minlength=section.labels.cell_count)
+    cells = _counts(faces, settings)
     wanted, reserve = settings.build_test_set.faces_per_cell, settings.build_test_set.training_reserve
     if (short := int((cells < wanted + reserve).sum())) and not settings.build_test_set.allow_shortfall:
         notes.append(
@@ -141,4 +144,20 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     share = float(by_class.max() / max(1, by_class.sum()))
     removed_share: float = settings.imbalance.model_dump()["downsample"]["fraction"]
     kept = train - int(removed_share * round(share * train))
-    return Faces(files, megabytes, int(tested.sum()), validation, {"none": train, "downsample": kept}, notes)
+    missing = 0 if settings.build_test_set.allow_shortfall else int((certain < wanted + reserve).sum())
+    trained = {"none": train, "downsample": kept}
+    return Faces(files, megabytes, int(tested.sum()), validation, trained, notes, missing, len(cells))
+
+
+def _counts(faces: "pd.DataFrame", settings: Settings) -> "npt.NDArray[np.intp]":
+    """Return the number of faces in each gender × ethnicity × age-bin cell."""
+    import numpy as np
+
+    from components.dataset.labels import ETHNICITIES
+
+    section = settings.preprocess
+    codes = [ETHNICITIES.index(name) for name in section.kept_ethnicities]
+    ethnicity = faces["race"].map({race: code for code, race in enumerate(codes)}).to_numpy()
+    age_bin = section.labels.age_bin(faces["age"].to_numpy())
+    columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}
+    return np.bincount(section.labels.cells(columns), minlength=section.labels.cell_count)

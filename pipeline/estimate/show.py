@@ -22,7 +22,7 @@ def show_local(faces: Faces, works: list[Work], machine: Machine, constants: Con
     for work in works:
         seconds, memory_text = work.local_seconds(machine.cores), f"{work.memory_gb:.1f} GB"
         disk = work.kept_gb + work.disk_gb * _branches(work)
-        row = (str(work.tasks), _count(work.steps), _count(work.images), _time(seconds), memory_text, _size(disk))
+        row = (str(work.tasks), _count(work.steps), _count(work.images), show_time(seconds), memory_text, _size(disk))
         table.add_row(work.stage, *row)
     command = Range(constants.run_seconds, constants.run_seconds)
     total = add_up(works, lambda work: work.local_seconds(machine.cores)) + command
@@ -30,11 +30,11 @@ def show_local(faces: Faces, works: list[Work], machine: Machine, constants: Con
     peak = max(work.memory_gb * _branches(work) for work in works)
     disk = sum(work.kept_gb for work in works) + max(work.disk_gb * _branches(work) for work in works)
     steps, images = (add_up(works, amount) for amount in (lambda work: work.steps, lambda work: work.images))
-    table.add_row("all", "", _count(steps), _count(images), _time(total), f"{peak:.1f} GB", _size(disk))
+    table.add_row("all", "", _count(steps), _count(images), show_time(total), f"{peak:.1f} GB", _size(disk))
     console.print(table)
     cpu = add_up(works, lambda work: work.cpu_seconds) + command
     console.print("Steps and images are at most: early stopping may end a training long before.", highlight=False)
-    console.print(f"Processor time {_time(cpu)}. {_origin(constants)}", highlight=False)
+    console.print(f"Processor time {show_time(cpu)}. {_origin(constants)}", highlight=False)
     if machine.memory_gb is not None and peak > machine.memory_gb:
         console.print(f"[bold]This machine has {machine.memory_gb:.0f} GB of memory: too little.[/bold]")
     _show_notes(console, faces)
@@ -50,7 +50,7 @@ def show_pods(faces: Faces, costs: list[PodCost], target: str, constants: Consta
         table.add_column(column, justify="right")
     for cost in costs:
         money = [] if prices is None else [_money(cost.price)]
-        row = (_machine(cost), str(cost.work.tasks), _time(cost.seconds), _hours(cost.pod_hours), *money)
+        row = (_machine(cost), str(cost.work.tasks), show_time(cost.seconds), _hours(cost.pod_hours), *money)
         table.add_row(cost.work.stage, *row)
     table.add_section()
     hours = sum((cost.pod_hours for cost in costs), ZERO)
@@ -58,7 +58,7 @@ def show_pods(faces: Faces, costs: list[PodCost], target: str, constants: Consta
     seconds = sum((cost.seconds for cost in costs), ZERO)
     known = [cost.price for cost in costs if cost.price is not None]
     total = [] if prices is None else [_money(sum(known, ZERO) if len(known) == len(costs) else None)]
-    table.add_row("all, in turn", "", "", _time(seconds), _hours(hours), *total)
+    table.add_row("all, in turn", "", "", show_time(seconds), _hours(hours), *total)
     console.print(table)
     console.print(f"Waiting for machines and pulling the image come on top. {_origin(constants)}", highlight=False)
     if any(cost.resources.accelerator for cost in costs):
@@ -122,7 +122,8 @@ def _size(gigabytes: float) -> str:
     return "–" if gigabytes == 0 else f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{1e3 * gigabytes:.0f} MB"
 
 
-def _time(seconds: Range) -> str:
+def show_time(seconds: Range) -> str:
+    """Return a range of seconds in the unit that suits it."""
     return _span(_duration(seconds.low, seconds.high), _duration(seconds.high, seconds.high))
 
 

@@ -6,6 +6,9 @@ import os
 from components.gs_uri import GsUri
 from pipeline.platforms.checks import PATIENCE_SECONDS, Check
 
+_ROLE = "Storage Object User"
+_REFUSALS = {400: "this is no bucket's name", 404: "there is no such bucket"}
+
 
 def check_credentials() -> Check:
     """Look for Google's application default credentials, and show only what kind they are."""
@@ -38,10 +41,12 @@ def check_bucket(uri: str) -> Check:
     except google.auth.exceptions.GoogleAuthError:
         return Check("Bucket", False, f"gs://{name}: no credentials", "run `gcloud auth application-default login`")
     except GoogleAPICallError as error:
-        remedy = "check its name, and ask its owner for the role Storage Object Admin"
-        return Check("Bucket", False, f"gs://{name}: {error.code} {error.message}", remedy)
-    except (OSError, ValueError) as error:
-        return Check("Bucket", False, f"gs://{name}: {type(error).__name__}", "check its name and the network")
+        denied = error.code in (401, 403)
+        finding = "these credentials may not look at it" if denied else _REFUSALS.get(error.code, "no answer")
+        remedy = f"ask its owner for the role {_ROLE}" if denied else "check its name and the network"
+        return Check("Bucket", False, f"gs://{name}: {finding}", remedy)
+    except (OSError, ValueError):
+        return Check("Bucket", False, f"gs://{name}: it can't be reached", "check its name and the network")
     missing = ", ".join(sorted(permission.rsplit(".")[-1] for permission in wanted - set(granted)))
     finding = f"you may not {missing}" if missing else "you may list, read and write"
-    return Check("Bucket", not missing, f"gs://{name}: {finding}", "ask its owner for the role Storage Object Admin")
+    return Check("Bucket", not missing, f"gs://{name}: {finding}", f"ask its owner for the role {_ROLE}")

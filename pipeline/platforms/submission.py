@@ -106,13 +106,8 @@ class Platform(Protocol):
             RequestError: For settings that can't work together here.
         """
 
-    def checks(self, *, wanted: bool) -> list[Check]:
-        """Return what can be checked about the platform.
-
-        Args:
-            wanted: Whether the user wants to run here; if not, the network is used only where the
-                settings say where the platform is.
-        """
+    def checks(self) -> list[Check]:
+        """Return what can be checked about the platform, over the network too."""
 
     def configure(self, task: "dsl.PipelineTask", stage: str) -> None:
         """Give a task its stage's resources, retries, timeout and caching."""

@@ -18,7 +18,10 @@ def commands():
 
 
 def test_every_command_is_listed():
-    verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {("runs", "clean")}
+    verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {
+        ("runs", "clean"),
+        ("runs", "compare"),
+    }
     names = {
         (name,)
         for name in (
@@ -32,6 +35,8 @@ def test_every_command_is_listed():
             "promote",
             "champion",
             "rollback",
+            "settings",
+            "init",
         )
     }
     assert set(commands()) == names | verbs

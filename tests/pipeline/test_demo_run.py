@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from components.dataset.manifest import Manifest
 from components.digests import verify_digests
-from tests.components.pictures import encode_picture
 
 VARIANTS = ["baseline", "ins", "downsample", "denseweight_lmf"]
 
@@ -28,7 +27,7 @@ def manifests(demo_run):
 
 def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, project):
     folder = demo_run.folder
-    for file in (folder.report, folder.summary, folder.comparison, folder.log):
+    for file in (folder.report, folder.summary, folder.comparison, folder.log, folder.kfp_log):
         text = file.read_text()
         for path in {str(folder.path), str(project), sys.prefix, str(Path.home())}:
             assert not re.search(re.escape(path) + r"(?![\w.-])", text), f"{path} in {file.name}"
@@ -36,26 +35,6 @@ def test_nothing_that_is_delivered_names_a_path_of_this_machine(demo_run, projec
         assert (folder.path / run["model"] / "saved_model.pb").is_file()
         assert (folder.path / run["predictions"]).is_file()
         assert (folder.path / run["validation_predictions"]).is_file()
-
-
-def test_predict_shows_names_as_they_are_and_refuses_what_preprocess_would(demo_run, command, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, mode, file_format in (
-        ("[red]a", "RGB", "JPEG"),
-        ("[b]b", "RGBA", "PNG"),
-        ("[c]", "CMYK", "JPEG"),
-        ("[d]", "RGB", "GIF"),
-    ):
-        Path(name).write_bytes(encode_picture(mode=mode, file_format=file_format))
-    model = demo_run.folder.models / "baseline" / "42"
-    shown = command("predict", "[red]a", "[b]b", "--model", model)
-    assert shown.code == 0, shown.err
-    assert all(name in shown.out for name in ("[red]a", "[b]b"))
-    assert shown.out.count("years") == 2
-    for name, why in (("[c]", "CMYK image"), ("[d]", "neither JPEG nor PNG")):
-        refused = command("predict", name, "--model", model)
-        assert refused.code == 1
-        assert f"{name} can't be used: {why}" in refused.sentence
 
 
 def identities(manifest):
@@ -69,6 +48,23 @@ def test_the_run_ends_with_a_table_and_paths_that_exist(demo_run):
     assert str(demo_run.folder.report) in demo_run.printed
     assert demo_run.folder.report.stat().st_size > 10_000
     assert demo_run.folder.summary.is_file()
+
+
+def test_a_newcomer_sees_few_lines_that_name_the_run_and_none_of_a_library(demo_run):
+    lines = demo_run.printed.splitlines()
+    assert len(lines) < 60
+    assert re.match(r"[\d,]+ files; expect .+ on \d+ cores?", lines[0])
+    ends = [line for line in lines if re.search(r", \d+ of 15 stages$", line)]
+    assert [line.split(", ")[-1] for line in ends] == [f"{number} of 15 stages" for number in range(1, 16)]
+    for variant in VARIANTS:
+        assert any(line.startswith(f"✓ train {variant}, seed 42 (") for line in ends)
+    own, everything = demo_run.folder.log.read_text(), demo_run.folder.kfp_log.read_text()
+    assert len(re.findall(r"epoch \d+/8  loss .*, age MAE \d+\.\d years, ", own)) == 8 * len(VARIANTS)
+    for noise in ("KFP", "absl", "Warning", "executor_input", "{"):
+        assert noise not in own.replace("hyperparameters {", "")
+    assert "executor_input" in everything
+    # A branch's lines are its own, whichever of two prints at the time.
+    assert all("ins, seed 42:" not in line for line in everything.splitlines() if line.startswith("[train baseline"))
 
 
 def test_the_comparison_has_the_documented_shape(demo_run):
@@ -226,9 +222,10 @@ def test_the_run_says_how_it_went(demo_run):
 def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
     again = run_cli("run", "--preset", "demo", "--output", demo_run.folder.path)
     assert again.returncode == 0
-    for stage in ("preprocess", "build_test_set", "split", "tune", "train", "evaluate", "compare", "recommend"):
-        assert f"✓ {stage} (unchanged since an earlier run)" in again.stdout
-    assert "▸" not in again.stdout
+    runs = [f"{stage} {variant}, seed 42" for stage in ("train", "evaluate") for variant in VARIANTS]
+    for task in ("preprocess", "build_test_set", "split", "tune baseline", *runs, "compare", "recommend"):
+        assert f"✓ {task} (unchanged since an earlier run), " in again.stdout
+    assert "15 of 15 stages" in again.stdout
     assert {stage["outcome"] for stage in json.loads(demo_run.folder.record.read_text())["stages"]} == {"reused"}
     assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
 
@@ -238,16 +235,3 @@ def test_the_report_is_drawn_anew_from_the_comparison_alone(demo_run, run_cli, t
     drawn = run_cli("report", tmp_path, "--no-open")
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "report.html").read_text() == demo_run.folder.report.read_text()
-
-
-def test_predict_prints_a_row_per_image_and_asks_the_recommended_model_of_the_newest_run(demo_run, run_cli, tmp_path):
-    face = tmp_path / "one.png"
-    face.write_bytes(tf.io.encode_png(np.zeros((64, 64, 3), np.uint8)).numpy())
-    refused = run_cli("predict", face, cwd=tmp_path)
-    assert refused.stderr.strip() == "evenface: No run in runs recommends a model: name one with --model."
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "demo").symlink_to(demo_run.folder.path)
-    shown = run_cli("predict", face, cwd=tmp_path)
-    assert shown.returncode == 0, shown.stderr
-    assert "one.png" in shown.stdout
-    assert "By the model runs/demo/recommended" in shown.stdout

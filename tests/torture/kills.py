@@ -35,7 +35,7 @@ SETTINGS = (
     "training.epochs=10",
 )
 _ENDS_WITHIN_SECONDS = 5
-_RUN = [sys.executable, "-m", "pipeline", "run", "--preset", "demo", *[w for s in SETTINGS for w in ("--set", s)]]
+_RUN = [sys.executable, "-m", "pipeline", "run", "--preset", "demo", "-v", *[w for s in SETTINGS for w in ("--set", s)]]
 
 
 @dataclass

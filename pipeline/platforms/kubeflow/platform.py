@@ -46,18 +46,18 @@ class KubeflowPlatform:
             )
         if self.shared.image_pull_policy != "Always" and "@sha256:" not in self.shared.image:
             notes.append(
-                f"With the pull policy {self.shared.image_pull_policy} a node that has an image under the tag "
-                "keeps using it after the tag has moved: pin the image by its digest."
+                f"The image {self.shared.image} is not pinned by its digest: a node that has an image under the tag "
+                "keeps using it after the tag has moved."
             )
         return notes
 
-    def checks(self, *, wanted: bool) -> list[Check]:
-        """Return which GPUs are asked for and, if the platform is wanted or configured, whether its API answers."""
+    def checks(self) -> list[Check]:
+        """Return which GPUs are asked for, and whether the platform's API answers."""
         models = GPU_MODELS.get(self.settings.gpu_nodes, {name: name for name in ACCELERATORS})
-        checks = [Check("Kubeflow machines", True, self.resources.gpus_in_words(models))]
-        if wanted or find_host(self.settings):
-            checks.append(Check.attempt("Kubeflow API", lambda: f"answers, {len(self.schedules().states())} schedules"))
-        return checks
+        return [
+            Check("Kubeflow machines", True, self.resources.gpus_in_words(models)),
+            Check.attempt("Kubeflow API", lambda: f"answers, {len(self.schedules().states())} schedules"),
+        ]
 
     def configure(self, task: dsl.PipelineTask, stage: str) -> None:
         """Give a task its stage's resources in Kubernetes' terms."""

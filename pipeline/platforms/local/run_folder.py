@@ -15,7 +15,8 @@ class RunFolder:
         predictions: ``predictions/test/<variant>/<seed>.parquet``, on the test faces.
         validation: ``predictions/validation/<variant>/<seed>.parquet``, on the validation faces.
         data: Manifests, rejects, trials and the stages' summaries.
-        log: Everything that the stages printed.
+        log: What happened when, and every line of the stages' own.
+        kfp_log: Everything that KFP, the stages and their libraries printed.
         promotion: The decision on the recommended model, where the run has a registry.
         tracking: Which MLflow runs there are, where the run has a server.
         record: How the latest run in the folder went, as JSON, whether it ended well or not.
@@ -40,6 +41,7 @@ class RunFolder:
         self.log = path / "run.log"
         self.record = path / "run.json"
         self.state = path / ".pipeline"
+        self.kfp_log = self.state / "kfp.log"
         self.artifacts = self.state / "artifacts"
         self.cache = self.artifacts / ".kfp_cache"
         self.lock = self.state / "lock"

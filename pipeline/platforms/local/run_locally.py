@@ -20,14 +20,16 @@ from components.digests import digest_of, verify_digests
 from components.errors import RequestError
 from components.files import atomic_path
 from components.gs_uri import is_gs_uri
+from pipeline.platforms.local.display import Detail, choose_display
 from pipeline.platforms.local.executor import Executor
 from pipeline.platforms.local.interruption import interruptible
 from pipeline.platforms.local.leftovers import scratch, sweep
 from pipeline.platforms.local.run_folder import RunFolder
-from pipeline.platforms.local.run_log import RunLog
+from pipeline.platforms.local.run_log import RunLog, failure_of
 from pipeline.platforms.local.run_record import Recording
+from pipeline.platforms.local.tasks import count_tasks
 from pipeline.platforms.local.verified_cache import VerifiedCache, cached_in
-from pipeline.platforms.submission import RunFailedError, Show
+from pipeline.platforms.submission import RunFailedError
 
 
 def run_locally(
@@ -40,7 +42,9 @@ def run_locally(
     reads: list[Path],
     writes: list[Path],
     cache: bool,
-    show: Show,
+    console: TextIO,
+    detail: Detail,
+    expected: Mapping[str, float],
     recording: Recording,
     known: Mapping[str, Any] | None = None,
 ) -> Comparison:
@@ -55,7 +59,9 @@ def run_locally(
         reads: Absolute paths that the stages read.
         writes: Absolute paths of directories that the stages write to, besides the run's own.
         cache: Reuse finished stages of an earlier run in the same folder whose inputs are equal.
-        show: Called with each line that a user should see while it runs.
+        console: Where the user looks.
+        detail: How much the user wants to see.
+        expected: Seconds that a task of each stage is expected to take; empty where nobody knows.
         recording: Told how each stage ended, and what the run found.
         known: Further values of the pipeline's parameters.
 
@@ -76,24 +82,36 @@ def run_locally(
         "state": str(state / "searches"),
         **(known or {}),
     }
-    stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=show)
-    if sweep(folder, stages):
-        show("Removed leftovers of earlier runs")
-    with folder.log.open("w", encoding="utf-8") as file, scratch():
-        log = RunLog(file, show, _places(source, folder))
+    planned = count_tasks(pipeline.pipeline_spec)
+    display, shown = choose_display(console, detail, planned, expected)
+    with (
+        folder.kfp_log.open("w", encoding="utf-8") as everything,
+        folder.log.open("w", encoding="utf-8") as own,
+        shown,
+    ):
+        log = RunLog(everything, own, display, planned.total(), _places(source, folder))
         recording.stages = log.stages
+        stages = VerifiedCache(folder.cache.resolve(), reuse=cache, show=log.note, reused=log.reused)
+        if sweep(folder, stages):
+            log.note("Removed leftovers of earlier runs")
 
         def stop() -> None:
             log.silence()
             executor.stop()
 
-        with executor.runner(reads, [state, *writes]) as runner, interruptible(stop), cached_in(stages):
+        with (
+            scratch(),
+            executor.runner(reads, [state, *writes]) as runner,
+            interruptible(stop),
+            cached_in(stages),
+            log.watching(),
+        ):
             # The cache decides by itself what is reused.
             kfp.local.init(runner, pipeline_root=str(artifacts), enable_caching=True)
             try:
                 outputs = _run(pipeline, parameters, log, folder)
             except RunFailedError:
-                if log.failed_stage == "merge_parts":
+                if log.failed is not None and log.failed.stage == "merge_parts":
                     # The parts may hold what the source was changed to; only together they show it.
                     stages.forget("read_part")
                 raise
@@ -134,9 +152,7 @@ def _run(pipeline: Any, parameters: dict[str, Any], log: RunLog, folder: RunFold
             warnings.filterwarnings("ignore", message=".*have no effect in the current local runner")
             outputs: dict[str, dsl.Artifact] = pipeline(**parameters).outputs
     except RuntimeError as error:
-        if log.failed_stage is None:
-            raise RunFailedError(f"The run failed ({error})", remedy=f"see {folder.log}") from error
-        raise RunFailedError.quoting(f"Stage {log.failed_stage} failed", log.cause) from error
+        raise RunFailedError.quoting(*failure_of(log, folder.kfp_log)) from error
     return outputs
 
 
@@ -176,7 +192,7 @@ def collect(
 
     for name in declared:
         if name not in outputs or not _has_content(Path(outputs[name].path)):
-            raise RunFailedError(f"The run ended without its output '{name}'", remedy=f"see {folder.log}")
+            raise RunFailedError(f"The run ended without its output '{name}'", remedy=f"see {folder.kfp_log}")
     if "recommended" in declared:
         verify_digests(outputs["recommended"].path)
     targets = {

@@ -4,7 +4,7 @@ KFP decides by the key alone: it takes any artifact that exists. Here the digest
 beside its entry, and an entry that does not match is a miss.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from components.contract import Contract
 from components.digests import digest_of
 from components.errors import ArtifactError
 from components.files import atomic_path
+from pipeline.platforms.local.tasks import Task
 from pipeline.platforms.submission import Show
 
-_PREFIX = "comp-"
 _NAMED_BY_FINGERPRINT = "preprocess"
 """The stage whose result depends on what the source holds and not on its name; a part also depends on the order."""
 
@@ -39,18 +39,22 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
         root: Where the entries are kept.
         reuse: Whether earlier stages count; if not, they are replaced.
         show: Called with a line for each stage whose artifacts were changed.
+        reused: Called with each task that an earlier run had done.
 
     Attributes:
         digests: For each artifact's path that this run made or reused, its digest.
     """
 
-    def __init__(self, root: Path, *, reuse: bool, show: Show) -> None:
+    def __init__(
+        self, root: Path, *, reuse: bool, show: Show, reused: Callable[[Task], None] = lambda task: None
+    ) -> None:
         super().__init__(str(root))
         self.digests: dict[str, str] = {}
         self._root = root
         self._reuse = reuse
         self._show = show
-        self._tasks: dict[str, str] = {}
+        self._reused = reused
+        self._tasks: dict[str, Task] = {}
         self._damaged: dict[str, Proof] = {}
 
     def compute_key(
@@ -63,11 +67,12 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
         custom_cache_key: str | None = None,
     ) -> str:
         """Return KFP's key, which for preprocess leaves out what the source is called and how it is packed."""
-        stage = component_name.removeprefix(_PREFIX).replace("-", "_")
-        kept = {name: value for name, value in arguments.items() if (stage, name) != (_NAMED_BY_FINGERPRINT, "source")}
+        task = Task.of(component_name, arguments)
+        kept = {
+            name: value for name, value in arguments.items() if (task.stage, name) != (_NAMED_BY_FINGERPRINT, "source")
+        }
         key: str = super().compute_key(component_name, image, full_command, kept, env_vars, custom_cache_key)
-        run = ", ".join(_shown(arguments[name]) for name in ("variant", "seed") if name in arguments)
-        self._tasks[key] = f"{stage} ({run})" if run else stage
+        self._tasks[key] = task
         return key
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -85,6 +90,8 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
             return None
         outputs: dict[str, Any] | None = super().get(key)
         self.digests |= proof.artifacts
+        if outputs is not None:
+            self._reused(self._tasks[key])
         return outputs
 
     def put(self, key: str, outputs: dict[str, Any]) -> None:
@@ -113,7 +120,7 @@ class VerifiedCache(kfp_cache.LocalCache):  # type: ignore[misc] # KFP has no ty
     def forget(self, stage: str) -> None:
         """Drop the entries of a stage's tasks that this run made or reused."""
         for key, task in self._tasks.items():
-            if task == stage:
+            if task.stage == stage:
                 self._proof(key).unlink(missing_ok=True)
 
     def keys(self) -> Iterator[str]:
@@ -168,8 +175,3 @@ def _matches(path: str, digest: str) -> bool:
         return digest_of(path) == digest
     except OSError:
         return False
-
-
-def _shown(argument: Any) -> str:
-    """Return a task's argument as text; KFP makes a float of every number."""
-    return f"{argument:g}" if isinstance(argument, float) else str(argument)

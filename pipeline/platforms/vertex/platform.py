@@ -40,7 +40,13 @@ class VertexPlatform:
         """
         sentences = check_machines(self.resources)
         stages = dict(self.resources.stages())
-        timed = [stage for stage, asked in stages.items() if asked.timeout_seconds is not None]
+        # The defaults are limits for other platforms: who has not touched them need not hear of them.
+        usual = ResourcesSettings()
+        timed = [
+            stage
+            for stage, asked in stages.items()
+            if asked.timeout_seconds not in (None, usual.of(stage).timeout_seconds)
+        ]
         if timed:
             sentences.append(
                 f"timeout_seconds of {', '.join(timed)} is ignored: Vertex AI has no time limit for a pipeline task."
@@ -65,12 +71,12 @@ class VertexPlatform:
             sentences.append(f"platform.experiment becomes the label {label} of the run: Vertex AI groups by labels.")
         return sentences
 
-    def checks(self, *, wanted: bool) -> list[Check]:
-        """Return which GPUs are asked for and, if the platform is wanted or configured, whether its API answers."""
-        checks = [Check.attempt("Vertex machines", self._machines_in_words)]
-        if wanted or self.settings.project is not None:
-            checks.append(Check.attempt("Vertex API", self._answer_in_words))
-        return checks
+    def checks(self) -> list[Check]:
+        """Return which GPUs are asked for, and whether the platform's API answers."""
+        return [
+            Check.attempt("Vertex machines", self._machines_in_words),
+            Check.attempt("Vertex API", self._answer_in_words),
+        ]
 
     def _machines_in_words(self) -> str:
         check_machines(self.resources)

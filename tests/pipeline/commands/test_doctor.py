@@ -29,15 +29,21 @@ def test_every_failing_check_has_a_remedy():
     assert [check.name for check in checks(Place.VERTEX).values() if not check.passed and not check.remedy] == []
 
 
-def test_a_missing_engine_matters_only_to_who_wants_containers():
-    for place, required in ((Place.SUBPROCESS, False), (Place.DOCKER, True), (Place.VERTEX, False)):
-        docker = checks(place)["Docker"]
-        assert (docker.passed, docker.required) == (False, required)
-        assert "docker/engine.sh" in docker.remedy
+def test_each_place_is_asked_for_what_it_needs_and_no_more():
+    machine = ["Python", "Libraries", "Memory", "Disk", "GPU"]
+    assert list(checks(Place.SUBPROCESS)) == machine
+    assert list(checks(Place.DOCKER)) == [*machine, "Docker", "Image"]
+    assert list(checks(Place.KUBEFLOW)) == ["Python", "Kubeflow machines", "Kubeflow API"]
+    assert list(checks(Place.VERTEX)) == ["Python", "Google credentials", "Vertex machines", "Vertex API"]
 
 
-def test_missing_credentials_matter_only_to_who_wants_google():
-    assert not checks()["Google credentials"].required
+def test_a_missing_engine_has_a_cure():
+    docker = checks(Place.DOCKER)["Docker"]
+    assert (docker.passed, docker.required) == (False, True)
+    assert "docker/engine.sh" in docker.remedy
+
+
+def test_missing_credentials_have_a_cure():
     missing = checks(Place.VERTEX)
     for name in ("Google credentials", "Vertex API"):
         assert missing[name].required
@@ -51,16 +57,15 @@ def test_a_bucket_without_credentials_fails_with_the_cure():
     assert bucket.finding.startswith("gs://faces: ")
 
 
-def test_a_kubeflow_that_nobody_located_is_asked_for_only_where_it_is_wanted():
-    assert "Kubeflow API" not in checks()
+def test_a_kubeflow_that_nobody_located_has_a_cure():
     api = checks(Place.KUBEFLOW)["Kubeflow API"]
     assert (api.passed, api.required) == (False, True)
     assert "platform.kubeflow.host" in api.remedy
 
 
 def test_a_kubeflow_that_does_not_answer_is_reported():
-    api = checks(Place.SUBPROCESS, "platform.kubeflow.host=http://127.0.0.1:9")["Kubeflow API"]
-    assert (api.passed, api.required) == (False, False)
+    api = checks(Place.KUBEFLOW, "platform.kubeflow.host=http://127.0.0.1:9")["Kubeflow API"]
+    assert (api.passed, api.required) == (False, True)
     assert api.finding == "http://127.0.0.1:9 can't be reached"
 
 

@@ -12,6 +12,7 @@ from components.sources.synthetic import generate
 from components.sources.synthetic_settings import SyntheticSettings
 from pipeline.commands.run import RunOptions, show_results
 from pipeline.platforms.local.run_folder import RunFolder
+from pipeline.settings import load_settings
 from tests.components.compare.comparisons import make_comparison
 
 
@@ -65,6 +66,15 @@ from tests.components.compare.comparisons import make_comparison
         (["--set", "model={1: 2}"], "has the key 1, which no setting has"),
         (["--set", "source=&a [*a]"], "the value is not YAML (an alias in it contains itself)"),
         (["--set", "mo\ndel=1"], r"Unknown setting 'mo\ndel' (did you mean 'model'?)"),
+        (
+            ["--set", "model.backbone_weights=nowhere.keras"],
+            "model.backbone_weights is nowhere.keras, where no file can be read: set it to 'imagenet', 'none' or the",
+        ),
+        (
+            ["--set", "build_test_set.faces_per_cell=500"],
+            "64 of the test set's 64 cells have too few faces, whatever their files hold: lower build_test_set.faces_p",
+        ),
+        (["--quiet", "--verbose"], "--quiet and --verbose contradict each other: give one of them."),
         (["--set", "training.warmup_epochs=2"], "leaves none of the 2 epochs of a trial: lower it"),
     ],
 )
@@ -145,7 +155,7 @@ def test_a_file_that_may_not_grow_and_a_console_that_knows_no_tick_end_in_one_se
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
     )
     assert failed.returncode == 1
-    assert "? preprocess" in failed.stdout
+    assert "x preprocess (" in failed.stdout
     last = failed.stderr.strip().splitlines()[-1]
     assert "a file grew larger than this process may write" in last.lower(), failed.stderr[-2000:]
     assert "Traceback" not in failed.stderr
@@ -159,24 +169,31 @@ def faces_folder(path, count):
 
 
 def test_a_failed_stage_ends_the_run_with_its_name_and_the_cause(run_cli, tmp_path):
-    source = faces_folder(tmp_path / "faces", 80)
-    failed = run_cli("run", "--source", source, "--output", tmp_path / "out")
+    source = faces_folder(tmp_path / "faces", 400)
+    for file in sorted(source.iterdir())[::2]:
+        file.write_bytes(b"no picture")
+    settings = ("build_test_set.faces_per_cell=1", "build_test_set.allow_shortfall=true")
+    options = [option for setting in settings for option in ("--set", setting)]
+    failed = run_cli("run", "--source", source, "--output", tmp_path / "out", *options)
     assert failed.returncode == 1
     line = failed.stderr.strip().splitlines()[-1]
-    assert line.startswith("evenface: Stage ")
+    assert line.startswith("evenface: Stage preprocess failed: ")
     assert "Traceback" not in failed.stdout + failed.stderr
     assert not (tmp_path / "out" / "report.html").exists()
 
 
-def test_an_empty_source_says_so(run_cli, tmp_path):
+def test_an_empty_source_says_so_before_anything_runs(command, tmp_path):
     (tmp_path / "faces").mkdir()
-    failed = run_cli("run", "--source", tmp_path / "faces", "--output", tmp_path / "out")
-    assert failed.returncode == 1
+    refused = command("run", "--source", tmp_path / "faces", "--output", tmp_path / "out")
+    assert refused.code == 2
     source = tmp_path / "faces"
-    assert failed.stderr.strip() == (
-        f"evenface: Stage preprocess failed: The source {source} holds no file: fill it, or pass --source another one."
-    )
-    assert not list((tmp_path / "out").rglob("manifest"))
+    assert refused.err.strip() == f"evenface: The source {source} holds no file: fill it, or pass --source another one."
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_depend_on_each_other_move_together():
+    for trials, random in ((2, 2), (20, 5)):
+        assert load_settings("poc", overrides=[f"tune.trials={trials}"]).tune.random_trials == random
 
 
 @pytest.mark.parametrize(("confidence", "title"), [(0.95, "95 % intervals"), (0.9, "90 % intervals")])

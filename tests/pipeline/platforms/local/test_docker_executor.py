@@ -16,6 +16,7 @@ from kfp import dsl
 from kfp.local import docker_task_handler
 
 from components.errors import RequestError
+from pipeline.platforms.local.display import Silence
 from pipeline.platforms.local.docker_executor import DockerExecutor
 from pipeline.platforms.local.docker_image import DockerImage, connect, find_image
 from pipeline.platforms.local.interruption import Interrupted, interruptible
@@ -24,6 +25,7 @@ from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_log import RunLog
 from pipeline.platforms.local.settings import DockerSettings
 from pipeline.platforms.local.stage_container import run_stage_container
+from pipeline.platforms.local.tasks import Task
 
 BASE = "debian:bookworm-slim"
 
@@ -60,10 +62,14 @@ def run_stage(containers, tmp_path):
         def stage(table: dsl.Output[dsl.Dataset]):
             return dsl.ContainerSpec(image=BASE, command=["sh", "-c", script, "stage"], args=[table.path])
 
-        log = RunLog(io.StringIO(), lambda line: None)
+        log = RunLog(io.StringIO(), io.StringIO(), Silence(), 1)
         root = tmp_path / "state" / "artifacts"
         root.mkdir(parents=True, exist_ok=True)
-        with pytest.MonkeyPatch.context() as patch, containers(**settings).runner(list(reads), [root.parent]) as runner:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            containers(**settings).runner(list(reads), [root.parent]) as runner,
+            log.watching(),
+        ):
             patch.setattr(sys, "stdout", log)
             kfp.local.init(runner, pipeline_root=str(root), raise_on_error=False)
             stage()
@@ -74,13 +80,13 @@ def run_stage(containers, tmp_path):
 
 def test_a_container_that_exits_3_at_once_is_reported_failed_20_times_of_20(run_stage):
     logs = [run_stage("exit 3") for _ in range(20)]
-    assert [log.failed_stage for log in logs] == ["stage"] * 20
+    assert [log.failed for log in logs] == [Task("stage")] * 20
     assert {log.cause for log in logs} == {"its container exited with code 3; it printed nothing"}
 
 
 def test_a_container_that_writes_its_output_succeeds(run_stage, tmp_path):
     log = run_stage('mkdir -p "$(dirname "$1")"; echo rows > "$1"')
-    assert log.failed_stage is None
+    assert log.failed is None
     assert [path.read_text() for path in tmp_path.rglob("table")] == ["rows\n"]
 
 
@@ -96,7 +102,7 @@ def test_an_error_that_the_stage_names_itself_is_the_cause(run_stage):
 
 def test_a_container_killed_for_memory_says_so_and_how_to_give_it_more(run_stage):
     log = run_stage("tail /dev/zero", memory_gb=0.05)
-    assert log.failed_stage == "stage"
+    assert log.failed == Task("stage")
     assert log.cause == (
         "its container used more memory than its limit of 0.05 GB and was killed: raise platform.docker.memory_gb"
     )
@@ -150,7 +156,7 @@ def test_results_belong_to_the_caller(run_stage, tmp_path, monkeypatch):
     root.mkdir(parents=True)
     os.chown(root, 12345, 54321)
     log = run_stage('mkdir -p "$(dirname "$1")"; id -u > "$1"')
-    assert log.failed_stage is None, log.cause
+    assert log.failed is None, log.cause
     (table,) = tmp_path.rglob("table")
     assert (table.stat().st_uid, table.stat().st_gid, table.read_text()) == (12345, 54321, "12345\n")
     assert stat.S_ISREG(table.stat().st_mode)
