@@ -95,7 +95,7 @@ def build_pipeline(settings: Settings, image: str, configure: Configure = lambda
         8. Package the recommended model: one network that does by itself what its row says, and its model card.
 
         Args:
-            source: Folder, archive, gs:// URI of either, or "synthetic".
+            source: Folder, archive or table, gs:// URI of one of these, or "synthetic".
             source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
             state: Directory or gs:// URI where unfinished searches and trainings are kept, to go on from; empty
                 to keep none.

@@ -38,7 +38,9 @@ class Settings(Section):
     """Everything that a run depends on, apart from the data."""
 
     source: str | None = Field(
-        None, description="Folder, .zip, .tar or .tar.gz, gs:// URI of either, or 'synthetic' for made-up faces."
+        None,
+        description="Folder, .zip, .tar or .tar.gz of UTKFace files, .csv or .parquet table of faces, gs:// URI of one "
+        "of these, or 'synthetic' for made-up faces.",
     )
     variants: tuple[str, ...] = Field(
         ("baseline", "ins", "downsample", "denseweight_lmf"), min_length=1, description="Variants to train."
@@ -212,7 +214,8 @@ def _parse_override(override: str) -> dict[str, Any]:
 
 def _merge(tree: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+        # An empty mapping says none, where a fuller one adds to what is there.
+        if value and isinstance(value, dict) and isinstance(tree.get(key), dict):
             _merge(tree[key], value)
         else:
             tree[key] = value

@@ -52,7 +52,7 @@ class SettingsOptions:
             )
         from components.sources.source import parse_source
 
-        return parse_source(settings.source)
+        return parse_source(settings.source, settings.preprocess.table)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _in_words(output: "Output", score: Any, labels: "Labels") -> str:
     from components.dataset.outputs import Kind
 
     if output.kind is Kind.REGRESSION:
-        return f"{score:.1f} years"
+        return f"{score:.1f} {labels.age_unit}"
     names = labels.names(output.name)
     if output.kind is Kind.BINARY:
         return f"{names[int(score >= 0.5)]} ({max(score, 1 - score):.0%})"

@@ -44,7 +44,10 @@ def run(
     options: RunOptions,
     source: Annotated[
         str | None,
-        typer.Option(help="Folder, .zip, .tar or .tar.gz of UTKFace files, gs:// URI of either, or 'synthetic'."),
+        typer.Option(
+            help="Folder, .zip, .tar or .tar.gz of UTKFace files, .csv or .parquet table of faces, gs:// URI of one of "
+            "these, or 'synthetic'."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the results.", show_default="runs/<preset>", file_okay=False)
@@ -110,8 +113,8 @@ def run(
                 executor,
                 reads=[
                     path.resolve()
-                    for path in (faces.path, Path(settings.model.backbone_weights))
-                    if path and path.exists()
+                    for path in (*faces.local_paths(settings.preprocess.limits), Path(settings.model.backbone_weights))
+                    if path.exists()
                 ],
                 writes=[*_downloads(settings), *_logs(settings)],
                 cache=cache,
