@@ -1,6 +1,7 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
+import copy
 import math
 from collections.abc import Sequence
 from importlib import resources
@@ -151,17 +152,39 @@ def load_settings(
             f"Unknown preset '{preset}'{did_you_mean(preset, presets())}", remedy=f"choose {', '.join(presets())}"
         )
     tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
+    _merge(tree, read_given(config, overrides))
+    _merge(tree, {key: value for key, value in direct.items() if value is not None})
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def read_given(config: str | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a user gives on top of a preset: the configuration file, then the overrides.
+
+    Args:
+        config: As for :func:`load_settings`.
+        overrides: As for :func:`load_settings`.
+
+    Raises:
+        RequestError: If the file does not exist, or if it or an override is not YAML.
+    """
+    tree: dict[str, Any] = {}
     if config is not None:
         if not Path(config).is_file():
             raise RequestError(f"The configuration file {config} does not exist", remedy="check --config")
         _merge(tree, _read_yaml(Path(config), config))
     for override in overrides:
         _merge(tree, _parse_override(override))
-    _merge(tree, {key: value for key, value in direct.items() if value is not None})
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        raise _explain(error) from None
+    return tree
+
+
+def merge_trees(tree: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+    """Return a tree of settings with those of another one in their places."""
+    merged = copy.deepcopy(tree)
+    _merge(merged, update)
+    return merged
 
 
 def _read_yaml(file: Any, name: str) -> dict[str, Any]:
