@@ -4,6 +4,7 @@ Parsing reads no content and imports no heavy library, so that the command line 
 """
 
 import hashlib
+import os
 import re
 import stat
 from abc import ABC, abstractmethod
@@ -32,6 +33,7 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 
 _LIMITS = SourceLimits()
 _COLUMNS = TableSettings()
+_MOST_FOLDERS = 20
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -310,7 +312,7 @@ class TableSource(Source):
         return self.path is None or _mode(self.name) != 0
 
     def local_paths(self, limits: SourceLimits = _LIMITS) -> list[Path]:
-        """Return the table and the outermost folders of its images."""
+        """Return the table and the outermost folders of its images; of very many folders the one that holds all."""
         from components.sources.table import locate, read_rows
 
         self._check()
@@ -319,6 +321,8 @@ class TableSource(Source):
         located = (locate(self.place, row.image) for row in read_rows(self.place, self.columns, limits))
         folders = {found.parent.resolve() for found in located if isinstance(found, Path)}
         outermost = [folder for folder in folders if not folders.intersection(folder.parents)]
+        if len(outermost) > _MOST_FOLDERS:
+            outermost = [Path(os.path.commonpath(outermost))]
         return [self.path, *sorted(folder for folder in outermost if folder.is_dir())]
 
     def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:

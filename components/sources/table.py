@@ -271,20 +271,9 @@ def _parquet(stream: IO[bytes], name: str, columns: TableSettings, limits: Sourc
     import pyarrow.parquet as pq
 
     wanted = list(columns.columns)
+    _check_parquet(pq.ParquetFile(stream), name, columns, limits)
     # Repeated values take their room once, however often they are repeated.
     with pq.ParquetFile(stream, read_dictionary=wanted) as table:
-        _find_columns(table.schema_arrow.names, name, columns)
-        for column in wanted:
-            kind = table.schema_arrow.field(column).type
-            if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-                raise DataError(
-                    f"The column '{column}' of {name} holds {kind}, not text or numbers",
-                    remedy="write the images to files and their paths to that column, or name another one",
-                )
-        groups = (table.metadata.row_group(group) for group in range(table.metadata.num_row_groups))
-        chunks = (group.column(place) for group in groups for place in range(group.num_columns))
-        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in wanted)
-        _check_size(size, name, int(limits.max_table_megabytes * 2**20))
         for batch in table.iter_batches(_BATCH_ROWS, columns=wanted):
             texts: list[list[str | None]] = []
             for column in wanted:
@@ -298,6 +287,24 @@ def _parquet(stream: IO[bytes], name: str, columns: TableSettings, limits: Sourc
                     )
                 texts.append(values.cast(pa.string()).to_pylist())
             yield from ([value or "" for value in row] for row in zip(*texts, strict=True))
+
+
+def _check_parquet(table: Any, name: str, columns: TableSettings, limits: SourceLimits) -> None:
+    """Check the columns and the size of a Parquet file by its description."""
+    import pyarrow as pa
+
+    _find_columns(table.schema_arrow.names, name, columns)
+    for column in columns.columns:
+        kind = table.schema_arrow.field(column).type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise DataError(
+                f"The column '{column}' of {name} holds {kind}, not text or numbers",
+                remedy="write the images to files and their paths to that column, or name another one",
+            )
+    groups = (table.metadata.row_group(group) for group in range(table.metadata.num_row_groups))
+    chunks = (group.column(place) for group in groups for place in range(group.num_columns))
+    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns.columns)
+    _check_size(size, name, int(limits.max_table_megabytes * 2**20))
 
 
 def _find_columns(header: list[str], name: str, columns: TableSettings) -> list[int]:
