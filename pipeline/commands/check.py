@@ -48,7 +48,17 @@ def check(
     # What was asked for here holds for the run, too.
     given = read_given(options.config, options.overrides or [])
     tree = merge_trees(given, {"source": source} | findings.changes)
-    text = yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True)
+    text = "".join(
+        # A section stands on lines of its own, what it holds is kept short.
+        yaml.safe_dump(
+            {key: value},
+            sort_keys=False,
+            default_flow_style=None if isinstance(value, dict) else False,
+            width=100,
+            allow_unicode=True,
+        )
+        for key, value in tree.items()
+    )
     typer.echo(f"\nSettings to use with the preset {options.preset}:\n\n{text}")
     if write is not None:
         with atomic_path(write) as draft:
@@ -108,8 +118,13 @@ def _faces_table(findings: "Findings") -> "Table":
 
 def _fault_lines(findings: "Findings") -> list[str]:
     lines: list[str] = []
+    from components.dataset.reasons import FAULTS
+
     rejects = findings.rejects
-    for reason, count in rejects["reason"].value_counts().items():
+    counts = rejects["reason"].value_counts()
+    # What can be repaired comes first.
+    for reason in sorted(counts.index, key=lambda reason: reason not in FAULTS):
+        count = counts[reason]
         files = rejects[rejects["reason"] == reason]
         lines.append(f"{count:,} not used: {reason}")
         shown = [

@@ -48,6 +48,7 @@ def test_utkface_files_keep_their_settings_but_for_what_is_not_there(command, tm
     done = command("check", tmp_path, "--preset", "demo", *loose)
     assert done.code == 0, done.err
     assert "Indian (0)" in done.out
+    assert done.out.index("faulty") < done.out.index("neither JPEG nor PNG") < done.out.index("ethnicity dropped")
     _, _, text = done.out.partition("demo:\n\n")
     found = yaml.safe_load(text.partition("\n\nNext")[0])
     assert found["preprocess"] == {"max_reject_fraction": 0.5, "drop_ethnicities": ["Other", "Indian"]}
