@@ -103,7 +103,9 @@ def build_comparison(
             tested=tested,
         ),
         tuning=describe_tuning(searches),
-        notes=reading_notes(settings, population, missing, {len(row.seeds) for row in variants.values()}),
+        notes=reading_notes(
+            settings, population, missing, {len(row.seeds) for row in variants.values()}, data.manifest.labels.age_unit
+        ),
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
     )

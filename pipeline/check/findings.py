@@ -15,7 +15,7 @@ from components.dataset.summaries import PreprocessSummary
 from components.preprocess.preprocess import look_through
 from components.preprocess.settings import PreprocessSettings
 from components.sources.source import Source
-from pipeline.check.labels import suit_labels, tally_labels
+from pipeline.check.labels import suit_labels, suit_recommendation, tally_labels
 from pipeline.settings import Settings
 
 Counts = npt.NDArray[np.int64]
@@ -80,7 +80,13 @@ def check_source(source: Source, settings: Settings) -> Findings:
     drawable = draw_test_set(manifest, most).drawable
     suited = suit_test_set(drawable, settings.build_test_set)
     test_set = settings.build_test_set.model_copy(update=suited)
-    changes = {name: values for name, values in (("preprocess", changed), ("build_test_set", suited)) if values}
+    weighed = suit_recommendation(section.max_age, settings.compare.recommendation)
+    sections = {
+        "preprocess": changed,
+        "build_test_set": suited,
+        "compare": {"recommendation": weighed} if weighed else {},
+    }
+    changes = {name: values for name, values in sections.items() if values}
     taken = draw_test_set(manifest, test_set).taken
     return Findings(manifest, rejects, summary, drawable, taken, test_set, changes, notes)
 

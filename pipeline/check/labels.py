@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from components.compare.settings import RecommendationSettings
 from components.errors import DataError
 from components.preprocess.settings import PreprocessSettings
 from components.sources.face_labels import FaceLabels
@@ -18,6 +19,8 @@ _FACES_PER_CELL = 20
 _MOST_BINS = 10
 _LARGEST_AGE = 32767
 _ROUND = (1, 2, 5)
+_YEARS = 80
+"""The age range, in years, that the defaults of the recommendation are made for."""
 _OLDEST_PERSON = 130
 """Years that nobody has reached."""
 
@@ -85,6 +88,30 @@ def suit_labels(source: Source, tally: Tally, section: PreprocessSettings) -> tu
     if any(name not in kept for name in section.undersample):
         changes["undersample"] = {}
     return changes | _ages(source, tally, section, len(kept), notes), notes
+
+
+def suit_recommendation(max_age: int, settings: RecommendationSettings) -> dict[str, Any]:
+    """Return what an age error weighs where ages can't be years: as much as the same share of 80 years does.
+
+    Args:
+        max_age: Highest age.
+        settings: The settings that are given; what differs from the defaults was chosen, and stays.
+    """
+    if max_age <= _OLDEST_PERSON or settings != RecommendationSettings():
+        return {}
+    scale = max_age / _YEARS
+    margins = settings.margins
+    return {
+        "utility": {"age_mae": _rounded(settings.utility.model_dump()["age_mae"] / scale)},
+        "margins": {
+            "age_mae": _rounded(margins.age_mae * scale),
+            "worst_group": {"age_mae": _rounded(margins.worst_group.age_mae * scale)},
+        },
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")
 
 
 def _genders(source: Source, tally: Tally, section: PreprocessSettings, notes: list[str]) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def test_own_labels_reach_the_test_set_the_report_and_the_models(process_run, ow
     for row in comparison["variants"].values():
         assert set(row["ethnicity_recall"]) == set(CLASSES)
         assert list(row["age_mae_by_bin"]) == list(test.labels.age_bins)
+    assert "Ages and their errors are in months, wherever years are written." in comparison["notes"]
     report = process_run.report.read_text()
     assert "Elm &lt;b&gt;" in report
     assert "Elm <b>" not in report

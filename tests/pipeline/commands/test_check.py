@@ -36,6 +36,8 @@ def test_a_table_is_read_and_the_settings_for_it_are_written(command, tmp_path, 
     assert settings.source == str(table)
     assert section.table.age == "months"
     assert (section.kept_ethnicities, section.genders, section.undersample) == (CLASSES, ("man", "woman"), {})
+    assert settings.compare.recommendation.utility.age_mae == pytest.approx(0.02 * 80 / 2000)
+    assert settings.compare.recommendation.margins.age_mae == pytest.approx(2000 / 80)
     assert (section.max_age, section.age_bin_width, section.max_plausible_age) == (2000, 500, 2000)
 
 
@@ -48,7 +50,7 @@ def test_utkface_files_keep_their_settings_but_for_what_is_not_there(command, tm
     done = command("check", tmp_path, "--preset", "demo", *loose)
     assert done.code == 0, done.err
     assert "Indian (0)" in done.out
-    assert done.out.index("faulty") < done.out.index("neither JPEG nor PNG") < done.out.index("ethnicity dropped")
+    assert done.out.index("name lacks a field") < done.out.index("ethnicity dropped")
     _, _, text = done.out.partition("demo:\n\n")
     found = yaml.safe_load(text.partition("\n\nNext")[0])
     assert found["preprocess"] == {"max_reject_fraction": 0.5, "drop_ethnicities": ["Other", "Indian"]}
