@@ -19,7 +19,7 @@ def commands():
 
 def test_every_command_is_listed():
     verbs = {("schedule", verb) for verb in ("apply", "list", "pause", "resume", "delete")} | {("runs", "clean")}
-    names = {(name,) for name in ("run", "report", "predict", "variants", "compile", "submit", "doctor")}
+    names = {(name,) for name in ("check", "run", "report", "predict", "variants", "compile", "submit", "doctor")}
     assert set(commands()) == names | verbs
 
 
