@@ -31,13 +31,15 @@ def check(
 ) -> None:
     """Read a source and say what it holds, what is faulty and which settings to use, without training anything."""
     import yaml
+    from rich.console import Console
 
     from components.files import atomic_path
     from pipeline.check.findings import check_source
     from pipeline.settings import merge_trees, read_given
 
     settings = options.read(source)
-    findings = check_source(options.require_source(settings), settings)
+    with Console(stderr=True).status("Reading the faces …"):  # Silent unless on a terminal.
+        findings = check_source(options.require_source(settings), settings)
     _show(findings, source)
     allowed = settings.preprocess.max_reject_fraction
     if findings.fault_share > allowed:
