@@ -235,11 +235,12 @@ def _parse_override(override: str) -> dict[str, Any]:
     return {first: value}
 
 
-def _merge(tree: dict[str, Any], update: dict[str, Any]) -> None:
+def _merge(tree: dict[str, Any], update: dict[str, Any], *location: str) -> None:
     for key, value in update.items():
-        # An empty mapping says none, where a fuller one adds to what is there.
-        if value and isinstance(value, dict) and isinstance(tree.get(key), dict):
-            _merge(tree[key], value)
+        # An empty section changes nothing; an empty mapping that is a value of its own says none.
+        is_section = bool(value) or bool(_keys_of([*location, key]))
+        if isinstance(value, dict) and isinstance(tree.get(key), dict) and is_section:
+            _merge(tree[key], value, *location, key)
         else:
             tree[key] = value
 
