@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from components.errors import EvenfaceError, RequestError
+from pipeline.commands.check import check
 from pipeline.commands.compile import compile_
 from pipeline.commands.doctor import doctor
 from pipeline.commands.predict import predict
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for command, example in (
+    (check, "check faces.csv --write faces.yaml"),
     (run, "run --preset poc --source UTKFace.tar.gz --set training.epochs=10"),
     (report, "report runs/demo"),
     (predict, "predict face.jpg --model runs/demo/models/baseline/42"),

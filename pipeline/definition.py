@@ -143,7 +143,7 @@ def build_pipeline(
         10. Where there is an MLflow server, track every training there.
 
         Args:
-            source: Folder, archive, gs:// URI of either, or "synthetic".
+            source: Folder, archive or table, gs:// URI of one of these, or "synthetic".
             source_fingerprint: Identity of the source's content, so that caches hit when the data is the same.
             state: Directory or gs:// URI where unfinished searches and trainings are kept, to go on from; empty
                 to keep none.
@@ -311,6 +311,7 @@ def build_pipeline(
             "Look for news",
             "preprocess",
             source=source,
+            table=default["preprocess"]["table"],
             champion=champion,
             settings_digest=settings.digest(),
             code=image,

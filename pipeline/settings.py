@@ -1,6 +1,7 @@
 """The settings: one typed tree, composed of the stages' sections."""
 
 import contextlib
+import copy
 import hashlib
 import json
 import math
@@ -55,7 +56,9 @@ class Settings(Section):
     """Everything that a run depends on, apart from the data."""
 
     source: str | None = Field(
-        None, description="Folder, .zip, .tar or .tar.gz, gs:// URI of either, or 'synthetic' for made-up faces."
+        None,
+        description="Folder, .zip, .tar or .tar.gz of UTKFace files, .csv or .parquet table of faces, gs:// URI of one "
+        "of these, or 'synthetic' for made-up faces.",
     )
     variants: tuple[str, ...] = Field(
         ("baseline", "ins", "downsample", "denseweight_lmf"), min_length=1, description="Variants to train."
@@ -182,17 +185,39 @@ def load_settings(
             f"Unknown preset '{preset}'{did_you_mean(preset, presets())}", remedy=f"choose {', '.join(presets())}"
         )
     tree = _read_yaml(resources.files("pipeline") / "presets" / f"{preset}.yaml", f"preset {preset}")
+    _merge(tree, read_given(config, overrides))
+    _merge(tree, {key: value for key, value in direct.items() if value is not None})
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def read_given(config: str | None = None, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a user gives on top of a preset: the configuration file, then the overrides.
+
+    Args:
+        config: As for :func:`load_settings`.
+        overrides: As for :func:`load_settings`.
+
+    Raises:
+        RequestError: If the file does not exist, or if it or an override is not YAML.
+    """
+    tree: dict[str, Any] = {}
     if config is not None:
         if not Path(config).is_file():
             raise RequestError(f"The configuration file {config} does not exist", remedy="check --config")
         _merge(tree, _read_yaml(Path(config), config))
     for override in overrides:
         _merge(tree, _parse_override(override))
-    _merge(tree, {key: value for key, value in direct.items() if value is not None})
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        raise _explain(error) from None
+    return tree
+
+
+def merge_trees(tree: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+    """Return a tree of settings with those of another one in their places."""
+    merged = copy.deepcopy(tree)
+    _merge(merged, update)
+    return merged
 
 
 def _read_yaml(file: Any, name: str) -> dict[str, Any]:
@@ -243,10 +268,12 @@ def _parse_override(override: str) -> dict[str, Any]:
     return {first: value}
 
 
-def _merge(tree: dict[str, Any], update: dict[str, Any]) -> None:
+def _merge(tree: dict[str, Any], update: dict[str, Any], *location: str) -> None:
     for key, value in update.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
-            _merge(tree[key], value)
+        # An empty section changes nothing; an empty mapping that is a value of its own says none.
+        is_section = bool(value) or bool(_keys_of([*location, key]))
+        if isinstance(value, dict) and isinstance(tree.get(key), dict) and is_section:
+            _merge(tree[key], value, *location, key)
         else:
             tree[key] = value
 

@@ -27,12 +27,14 @@ class Labels:
             codes of a manifest are contiguous even if UTKFace's are not.
         max_age: Highest age, in years. The age bins cover 1 to ``max_age``.
         age_bin_width: Width of an age bin, in years. The last bin may be narrower.
+        age_unit: What an age counts, in the plural. Wherever the code says years, it means these.
     """
 
     genders: tuple[str, ...] = GENDERS
     ethnicities: tuple[str, ...] = ETHNICITIES[:4]
     max_age: int = 80
     age_bin_width: int = 10
+    age_unit: str = "years"
 
     @property
     def age_bins(self) -> tuple[str, ...]:
@@ -89,4 +91,4 @@ class Labels:
     def from_dict(cls, content: dict[str, Any]) -> "Labels":
         """Return the labels that :meth:`to_dict` returned as JSON values."""
         genders, ethnicities = tuple(content["genders"]), tuple(content["ethnicities"])
-        return cls(genders, ethnicities, content["max_age"], content["age_bin_width"])
+        return cls(genders, ethnicities, content["max_age"], content["age_bin_width"], content.get("age_unit", "years"))

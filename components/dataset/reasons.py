@@ -20,6 +20,11 @@ class Reason(StrEnum):
     UNKNOWN_GENDER = "unknown gender code"
     UNKNOWN_RACE = "unknown race code"
     IMPLAUSIBLE_AGE = "implausible age"
+    MISSING_FILE = "no such image"
+    MISSING_LABEL = "label missing"
+    NO_WHOLE_AGE = "age is no whole number"
+    OTHER_GENDER = "gender not in the settings"
+    OTHER_CLASS = "class not in the settings"
     ZERO_BYTES = "zero bytes"
     OTHER_CONTENT = "neither JPEG nor PNG"
     TRUNCATED = "truncated image"
@@ -56,7 +61,7 @@ CANDIDATES = frozenset(reason for reason in Reason if reason.is_candidate)
 FAULTS = frozenset(reason for reason in Reason if reason.is_fault)
 """Reasons of the files that are themselves faulty."""
 
-NAME_FAULTS = frozenset(
+LABEL_FAULTS = frozenset(
     {
         Reason.MISSING_FIELD,
         Reason.EXTRA_FIELD,
@@ -64,9 +69,13 @@ NAME_FAULTS = frozenset(
         Reason.UNKNOWN_GENDER,
         Reason.UNKNOWN_RACE,
         Reason.IMPLAUSIBLE_AGE,
+        Reason.MISSING_LABEL,
+        Reason.NO_WHOLE_AGE,
+        Reason.OTHER_GENDER,
+        Reason.OTHER_CLASS,
     }
 )
-"""Faults of the file name alone."""
+"""Faults of the labels alone: of the file's name, or of its row in a table."""
 
 
 @dataclass(frozen=True)

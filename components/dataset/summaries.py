@@ -63,6 +63,8 @@ class PreprocessSummary(Contract):
     """Identity of the data set."""
     synthetic: bool = False
     """Whether the faces were drawn, and are nobody's."""
+    labels_from: Literal["file names", "table"] = "file names"
+    """What states the labels: UTKFace's file names, or a table."""
     files: int
     """Files in the source."""
     faces: int

@@ -28,7 +28,7 @@ def gates(summary: Input[Artifact], reference: dict, settings: dict, findings: O
 # KFP reads the annotation, where a class of ours would have no meaning. Of several outputs its local runner finds only
 # one of this name in a condition.
 def look_for_news(
-    source: str, champion: str, settings_digest: str, code: str, force: bool, promotion: dict
+    source: str, table: dict, champion: str, settings_digest: str, code: str, force: bool, promotion: dict
 ) -> NamedTuple(  # type: ignore[valid-type]
     "News", [("Output", str), ("source_fingerprint", str), ("reference", dict)]
 ):
@@ -36,6 +36,7 @@ def look_for_news(
 
     Args:
         source: Folder, archive, gs:// URI of either, or "synthetic".
+        table: The `preprocess.table` section of the settings.
         champion: Folder of the champion; empty for that of the registry, if there is one.
         settings_digest: Of the settings that determine the model.
         code: Identity of the code: the stages' image.
@@ -49,8 +50,10 @@ def look_for_news(
     from components.gates.news import look_for_news as run
     from components.logs import log_to_console
     from components.promote.settings import PromotionSettings
+    from components.sources.source import parse_source
+    from components.sources.table_settings import TableSettings
 
     log_to_console()
-    return tuple(
-        run(source, champion, settings_digest, code, force, PromotionSettings.from_parameter(promotion).open_registry())
-    )
+    faces = parse_source(source, TableSettings.from_parameter(table))
+    registry = PromotionSettings.from_parameter(promotion).open_registry()
+    return tuple(run(faces, champion, settings_digest, code, force, registry))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from components.gates.champion import champion_at, find_reasons, read_champion, reference_profile
 from components.registries.registry import Registry
-from components.sources.source import parse_source
+from components.sources.source import Source
 
 _log = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ class News(NamedTuple):
 
 
 def look_for_news(
-    source: str, champion: str, settings_digest: str, code: str, force: bool, registry: Registry | None = None
+    source: Source, champion: str, settings_digest: str, code: str, force: bool, registry: Registry | None = None
 ) -> News:
     """Return whether anything differs from what the champion was made from.
 
     Args:
-        source: See :func:`components.sources.source.parse_source`.
+        source: Where the faces are.
         champion: Folder of the champion; empty for the registry's.
         settings_digest: Of the settings that determine the model.
         code: Identity of the code that would run.
@@ -44,7 +44,7 @@ def look_for_news(
         DataError: If it can't be read.
         ArtifactError: If the champion is damaged.
     """
-    fingerprint = parse_source(source).fingerprint()
+    fingerprint = source.fingerprint()
     with champion_at(champion, registry) as folder:
         profile = reference_profile(folder) if folder else None
         reasons = find_reasons(read_champion(folder) if folder else None, fingerprint, settings_digest, code)

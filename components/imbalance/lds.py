@@ -60,21 +60,23 @@ def lds_weights(
     reweight: Literal["sqrt_inverse", "inverse"] = "sqrt_inverse",
     kernel: FloatArray | None = None,
     draws: npt.ArrayLike | None = None,
+    last_age: int = _LAST_AGE,
 ) -> FloatArray:
     """Weight each face by the inverse of the smoothed number of faces of its age.
 
     Args:
-        ages_years: Whole ages, at least 0, shape ``[faces]``. Ages of 120 and above count as one.
+        ages_years: Whole ages, at least 0, shape ``[faces]``. Ages from ``last_age`` up count as one.
         reweight: As in :class:`Settings`.
         kernel: Smoothing window; None for no smoothing.
         draws: How often each face counts, shape ``[faces]``. Default: once.
+        last_age: Highest age with a count of its own. Default: that of the authors' code.
 
     Returns:
         Weights with mean 1 over the faces, shape ``[faces]``.
     """
-    ages = np.minimum(np.asarray(ages_years, np.int64), _LAST_AGE)
+    ages = np.minimum(np.asarray(ages_years, np.int64), last_age)
     mass = np.ones(len(ages)) if draws is None else np.asarray(draws, np.float64)
-    counts = np.bincount(ages, mass, minlength=_LAST_AGE + 1)
+    counts = np.bincount(ages, mass, minlength=last_age + 1)
     counts = np.sqrt(counts) if reweight == "sqrt_inverse" else np.clip(counts, *_CLIPPED_COUNTS)
     if kernel is not None:
         from scipy.ndimage import convolve1d
@@ -89,5 +91,6 @@ def lds_weights(
 def treat(faces: TrainingFaces, output: Output, settings: Settings) -> Treatment:
     """Weight the age loss by the inverse smoothed counts of the training ages."""
     kernel = lds_kernel(settings.kernel_size, settings.sigma)
-    weights = lds_weights(faces.ages, settings.reweight, kernel, faces.draws)
+    last_age = max(_LAST_AGE, faces.age_scale.max_age)
+    weights = lds_weights(faces.ages, settings.reweight, kernel, faces.draws, last_age)
     return Treatment(weights=weights, details={"kernel": kernel.tolist()})

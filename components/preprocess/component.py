@@ -17,7 +17,7 @@ def preprocess(
     """Read the source, verify and label every face, drop and undersample faces, pack the images.
 
     Args:
-        source: Folder, archive, gs:// URI of either, or "synthetic".
+        source: Folder, archive or table, gs:// URI of one of these, or "synthetic".
         source_fingerprint: Identity of the source's content before the run; part of the cache key, and checked.
         settings: The settings section `preprocess`.
         images: Parquet shards with the image bytes as received.
@@ -49,7 +49,7 @@ def read_part(
     Args:
         part: Number of the part, from 0.
         parts: Number of parts.
-        source: Folder, archive, gs:// URI of either, or "synthetic".
+        source: Folder, archive or table, gs:// URI of one of these, or "synthetic".
         source_fingerprint: Identity of the source's content; part of the cache key.
         settings: The settings section `preprocess`.
         faces: The part: a table of its files, and the image bytes of its readable faces.

@@ -27,9 +27,9 @@ from components.preprocess.examination import Examined, examine_files
 from components.preprocess.image_statistics import STATISTICS_BYTES
 from components.preprocess.near_copies import HASH_BYTES
 from components.preprocess.settings import PreprocessSettings
+from components.sources.face_labels import FaceLabels
 from components.sources.source import parse_source
 from components.sources.source_file import ListedFile
-from components.sources.utkface import NameLabels
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def read_part(source: str, settings: PreprocessSettings, part: int, parts: int, 
         RequestError: If the source does not exist. Nothing is written then.
         DataError: If the source can't be read, is refused or is damaged. Nothing is written then.
     """
-    origin = parse_source(source)
+    origin = parse_source(source, settings.table)
     own = _Own(origin.list_files(settings.limits, settings.synthetic), part, parts)
     examined = examine_files(origin, own, settings)
     count = faces = 0
@@ -171,7 +171,7 @@ class _Part:
                 content_hash, content = next(images, ("", b""))
                 if content_hash != row["content_hash"]:
                     raise _damaged(self._path, f"the image of {row['file_name']} is missing")
-                labels = NameLabels(row["age"], row["gender"], row["race"])
+                labels = FaceLabels(row["age"], row["gender"], row["race"])
                 told = row["perceptual_hash"], labels, content, row["statistics"]
                 yield Examined(row["file_name"], content_hash, *told)
         raise _damaged(self._path, "files are missing")

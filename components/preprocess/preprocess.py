@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.dataset.labels import ETHNICITIES, Labels
+from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import CLASSIFIED
 from components.dataset.rejects import write_rejects
@@ -23,7 +26,7 @@ from components.preprocess.parts import read_parts
 from components.preprocess.profiling import describe_data
 from components.preprocess.reading import Reading, pack
 from components.preprocess.settings import PreprocessSettings
-from components.sources.source import parse_source
+from components.sources.source import Source, parse_source
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ def preprocess(
     other drops, because the label of a dropped copy still reveals a conflict.
 
     Args:
-        source: Folder, archive, ``gs://`` URI of either, or ``"synthetic"``.
+        source: See :func:`components.sources.source.parse_source`.
         settings: The stage's settings.
         images_path: Directory of shards to write. They hold every readable face, including the dropped ones.
         manifest_path: Manifest to write, sorted by file name.
@@ -66,6 +69,29 @@ def preprocess(
     """
     outputs = images_path, manifest_path, rejects_path, summary_path, source_fingerprint
     return _prepare(examine_source(source, settings), source, settings, *outputs)
+
+
+def look_through(source: str, settings: PreprocessSettings) -> tuple[Manifest, pd.DataFrame, PreprocessSummary]:
+    """Do what :func:`preprocess` does, but keep no image.
+
+    Args:
+        source: As for :func:`preprocess`.
+        settings: As for :func:`preprocess`.
+
+    Returns:
+        What it would write: the manifest, the rejects and the summary.
+
+    Raises:
+        RequestError: As :func:`preprocess`.
+        DataError: As :func:`preprocess`.
+    """
+    with TemporaryDirectory() as folder:
+        images, manifest, rejects, summary = (
+            str(Path(folder) / name) for name in ("images", "faces", "rejects", "summary")
+        )
+        files = (file._replace(content=b"") for file in examine_source(source, settings))
+        _prepare(files, source, settings, images, manifest, rejects, summary)
+        return Manifest.read(manifest), pd.read_parquet(rejects), PreprocessSummary.read(summary)
 
 
 def merge_parts(
@@ -114,11 +140,12 @@ def _prepare(
 ) -> dict[str, Any]:
     """Pack and select the faces among the examined files of a source."""
     with atomic_path(images_path) as draft:
-        reading = pack(files, source, settings, draft)
-        fingerprint = reading.fingerprint
-        parse_source(source).check_unchanged(source_fingerprint, fingerprint, settings.limits)
+        origin = parse_source(source, settings.table)
+        reading = pack(files, origin, settings, draft)
+        fingerprint = origin.identify(reading.fingerprint, settings.limits)
+        origin.check_unchanged(source_fingerprint, reading.fingerprint, settings.limits)
         groups = _group_copies(reading, settings.near_copies)
-        faces, removed, steps = _select(reading, groups, settings)
+        faces, removed, steps = _select(reading, origin, groups, settings)
         kept = faces.index.to_numpy()
         faces = faces.reset_index(drop=True)
         manifest = _manifest(faces, fingerprint, settings)
@@ -129,13 +156,17 @@ def _prepare(
     summary = PreprocessSummary(
         fingerprint=manifest.fingerprint,
         synthetic=source == "synthetic",
+        labels_from="table" if origin.is_table else "file names",
         files=reading.files,
         faces=len(manifest),
         faults=len(reading.faults),
         rejected=len(rejects),
         steps=tuple(steps),
         rejects={str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
-        before=_distributions(reading.faces.rename(columns={"race": "ethnicity"}), Labels(ethnicities=ETHNICITIES)),
+        before=_distributions(
+            reading.faces.rename(columns={"race": "ethnicity"}),
+            replace(settings.labels, ethnicities=settings.ethnicities),
+        ),
         after=_distributions(manifest.faces, manifest.labels),
         correlation=_correlation(manifest.faces),
         copies=_copies(faces, settings.duplicate_age_tolerance),
@@ -146,14 +177,19 @@ def _prepare(
 
 
 def _select(
-    reading: Reading, copy_groups: npt.NDArray[np.integer], settings: PreprocessSettings
+    reading: Reading, origin: Source, copy_groups: npt.NDArray[np.integer], settings: PreprocessSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
     """Apply the drops in order; return the faces that stay, those that are removed, and the counts of each step."""
     # Every drop copies what it leaves, so it is given numbers and no text.
     faces = reading.faces[["age", "gender", "race"]].assign(duplicate_group=copy_groups)
     steps = [
-        _step("files", reading.files, 0, "every regular file in the source"),
-        _step("readable", len(faces), reading.files - len(faces), "a UTKFace name and an image that decodes"),
+        _step(
+            "files",
+            reading.files,
+            0,
+            "every row of the table" if origin.is_table else "every regular file in the source",
+        ),
+        _step("readable", len(faces), reading.files - len(faces), f"{origin.reader.wanted} and an image that decodes"),
     ]
     removed = [pd.DataFrame({"file_name": [], "reason": [], "detail": []}, dtype=str)]
     for name, why, choose in _drops(reading, settings):
@@ -185,8 +221,9 @@ def _drops(
         why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
         texts = reading.faces[["file_name", "content_hash"]]
         yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
+    dropped = partial(selection.dropped_classes, names=settings.drop_ethnicities, classes=settings.ethnicities)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
-    yield "drop_ethnicities", why, partial(selection.dropped_classes, names=settings.drop_ethnicities)
+    yield "drop_ethnicities", why, dropped
     yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
     fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
     why = f"{fractions} removed, but no gender × age bin brought below {settings.floor_per_cell} faces"
@@ -196,6 +233,7 @@ def _drops(
         floor_per_cell=settings.floor_per_cell,
         labels=settings.labels,
         seed=settings.seed,
+        classes=settings.ethnicities,
     )
     yield "undersample", why, undersampled
 
@@ -208,7 +246,7 @@ def _step(name: str, faces: int, removed: int, why: str) -> Step:
 def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSettings) -> Manifest:
     """Return the manifest of the selected faces."""
     labels = settings.labels
-    codes = {ETHNICITIES.index(name): code for code, name in enumerate(labels.ethnicities)}
+    codes = {settings.ethnicities.index(name): code for code, name in enumerate(labels.ethnicities)}
     table = faces.assign(
         duplicate_group=pd.factorize(faces["duplicate_group"])[0],
         log_age=np.log(faces["age"].astype(np.float64)),
@@ -220,8 +258,9 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
 
 def _check(manifest: Manifest) -> None:
     if len(manifest) == 0:
+        oldest = f"{manifest.labels.max_age} {manifest.labels.age_unit}"
         raise DataError(
-            f"No face is left because each is above {manifest.labels.max_age} years or of a dropped class",
+            f"No face is left because each is above {oldest} or of a dropped class",
             remedy="change preprocess.max_age or preprocess.drop_ethnicities",
         )
     remedy = "use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from components.dataset.reasons import CANDIDATES, FAULTS, NAME_FAULTS, Fault, Reason
+from components.dataset.reasons import CANDIDATES, FAULTS, LABEL_FAULTS, Fault, Reason
 from components.dataset.shards import ShardWriter
 from components.dataset.tables import TableBuilder
 from components.errors import DataError
@@ -21,9 +21,10 @@ from components.preprocess.examination import Examined
 from components.preprocess.image_statistics import STATISTICS_BYTES, unpack_statistics
 from components.preprocess.near_copies import HASH_BYTES, Hashes
 from components.preprocess.settings import PreprocessSettings
+from components.sources.face_labels import FaceLabels
 from components.sources.fingerprint import common_root, content_fingerprint
+from components.sources.source import Source
 from components.sources.source_file import IMAGE_SUFFIXES
-from components.sources.utkface import NAME_PATTERN, NameLabels
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Reading:
 
     Attributes:
         faces: Every readable face, sorted by ``file_name``: its place in the shards, its hash, and
-            ``age``, ``gender`` and ``race`` as stated in its name.
+            ``age``, ``gender`` and ``race`` as the source states them.
         rejects: Every other file, sorted by ``file_name``: ``content_hash`` (empty where the
             content was not read), ``reason`` and ``detail``.
         hashes: The perceptual hash of each face.
@@ -76,12 +77,12 @@ class Reading:
         return content_fingerprint(files, common_root(min(ends), max(ends)) if ends else "")
 
 
-def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, images_folder: Path) -> Reading:
+def pack(files: Iterable[Examined], origin: Source, settings: PreprocessSettings, images_folder: Path) -> Reading:
     """Pack every readable face of a source and note every other file.
 
     Args:
         files: Every file of the source, in its order.
-        source: Its name, for messages.
+        origin: The source.
         settings: The stage's settings.
         images_folder: Directory of the shards to write. They hold every readable face in order of
             arrival, including those dropped later: it is not yet known which they are.
@@ -94,7 +95,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
     ids = _Ids()
     with ShardWriter(images_folder, int(settings.shard_megabytes * 2**20)) as shards:
         for count, (name, content_hash, perceptual_hash, examined, content, statistics) in enumerate(files, 1):
-            verdict = _REPEATED if name in names and isinstance(examined, NameLabels) else examined
+            verdict = _REPEATED if name in names and isinstance(examined, FaceLabels) else examined
             names.add(name)
             if isinstance(verdict, Fault):
                 rejects.add((name, content_hash, verdict.reason, verdict.detail))
@@ -116,7 +117,7 @@ def pack(files: Iterable[Examined], source: str, settings: PreprocessSettings, i
         hashes,
         pictures,
     )
-    _check(reading, source, settings)
+    _check(reading, origin, settings)
     return reading
 
 
@@ -163,8 +164,9 @@ class _Ids:
         return faces.assign(**{name: faces[name].take(order).set_axis(faces.index) for name in places})
 
 
-def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
+def _check(reading: Reading, origin: Source, settings: PreprocessSettings) -> None:
     """Check that the source holds faces and not too many faulty files."""
+    source = origin.name
     if reading.files == 0:
         raise DataError(f"The source {source} holds no file", remedy="fill it, or pass --source another one")
     faults = reading.faults
@@ -174,13 +176,11 @@ def _check(reading: Reading, source: str, settings: PreprocessSettings) -> None:
             f"The source {source} holds {reading.files} files, but none is an image ({', '.join(IMAGE_SUFFIXES)})",
             remedy="pass the folder or archive with the faces as --source",
         )
-    misnamed = faults[faults["reason"].isin(NAME_FAULTS)]
+    misnamed = faults[faults["reason"].isin(LABEL_FAULTS)]
     if len(misnamed) == candidates:
-        raise DataError(
-            f"None of the {candidates} images in {source} is named like a UTKFace file, {NAME_PATTERN} "
-            f"('{misnamed['file_name'].iloc[0]}': {misnamed['reason'].iloc[0]})",
-            remedy="rename them to match, or pass another --source",
-        )
+        first = misnamed.iloc[0]
+        example = f"'{first['file_name']}': {first['reason']}" + (f", {first['detail']}" if origin.is_table else "")
+        raise origin.reader.misfit(source, candidates, example)
     top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
     if len(faults) == candidates:
         raise DataError(

@@ -1,11 +1,11 @@
 """Which readable faces are used: pure functions from a table of faces to the faces to remove from it.
 
 A drop takes faces sorted by ``file_name`` with the columns ``file_name``, ``content_hash``, ``duplicate_group``,
-``age``, ``gender`` and ``race`` (UTKFace's codes), and returns those to remove: a table with the
+``age``, ``gender`` and ``race`` (the codes that the source states), and returns those to remove: a table with the
 index of ``faces`` and the columns ``reason`` and ``detail``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -45,9 +45,15 @@ def label_conflicts(faces: pd.DataFrame, by: str, age_tolerance_years: int) -> p
     return conflicts.rename(columns={"race": "ethnicity"})
 
 
-def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Remove the faces of the named ethnicity classes."""
-    ethnicity = _ethnicity(faces)
+def dropped_classes(faces: pd.DataFrame, names: tuple[str, ...], classes: Sequence[str] = ETHNICITIES) -> pd.DataFrame:
+    """Remove the faces of the named ethnicity classes.
+
+    Args:
+        faces: Faces.
+        names: Classes to remove.
+        classes: The class that each code of ``race`` stands for.
+    """
+    ethnicity = _ethnicity(faces, classes)
     return _removed(ethnicity[ethnicity.isin(names)], Reason.DROPPED_CLASS)
 
 
@@ -58,7 +64,12 @@ def too_old(faces: pd.DataFrame, max_age: int) -> pd.DataFrame:
 
 
 def undersampled(
-    faces: pd.DataFrame, fractions: Mapping[str, float], floor_per_cell: int, labels: Labels, seed: int
+    faces: pd.DataFrame,
+    fractions: Mapping[str, float],
+    floor_per_cell: int,
+    labels: Labels,
+    seed: int,
+    classes: Sequence[str] = ETHNICITIES,
 ) -> pd.DataFrame:
     """Remove random faces of some classes, leaving a floor in each of their gender × age-bin cells.
 
@@ -73,6 +84,7 @@ def undersampled(
         floor_per_cell: Faces to leave in each cell.
         labels: Defines the age bins.
         seed: Fixes the draw; each class has its own random stream.
+        classes: The class that each code of ``race`` stands for.
     """
     cells = faces[["gender"]].assign(age_bin=labels.age_bin(faces["age"]))
     copied = faces["duplicate_group"].duplicated(keep=False)
@@ -81,7 +93,7 @@ def undersampled(
     ties = copied.astype(int).to_numpy() + faces["duplicate_group"].isin(spread.index[spread]).to_numpy()
     removed = np.zeros(len(faces), bool)
     for name, fraction in fractions.items():
-        race = ETHNICITIES.index(name)
+        race = classes.index(name)
         members = np.flatnonzero(faces["race"].to_numpy() == race)
         shuffled = np.random.default_rng((seed, race)).permutation(members)
         shuffled = shuffled[np.argsort(ties[shuffled], kind="stable")]
@@ -90,12 +102,12 @@ def undersampled(
         others = shuffled[rank >= floor_per_cell]
         kept = max(round((1 - fraction) * len(members)), len(floored))
         removed[others[kept - len(floored) :]] = True
-    return _removed(_ethnicity(faces)[removed], Reason.UNDERSAMPLED)
+    return _removed(_ethnicity(faces, classes)[removed], Reason.UNDERSAMPLED)
 
 
-def _ethnicity(faces: pd.DataFrame) -> "pd.Series[str]":
+def _ethnicity(faces: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[str]":
     """Return the name of each face's class."""
-    return pd.Series(ETHNICITIES)[faces["race"]].set_axis(faces.index)
+    return pd.Series(classes)[faces["race"]].set_axis(faces.index)
 
 
 def _removed(detail: "pd.Series[str]", reason: Reason) -> pd.DataFrame:

@@ -4,19 +4,41 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.dataset.labels import ETHNICITIES, Labels
+from components.dataset.labels import ETHNICITIES, GENDERS, Labels
 from components.section import Section, SettingError
+from components.sources.face_labels import Vocabulary
 from components.sources.limits import SourceLimits
 from components.sources.synthetic_settings import SyntheticSettings
+from components.sources.table_settings import TableSettings
+
+_MOST = 127
+"""Codes that fit into a byte."""
+_LONGEST_NAME = 64
 
 
 class PreprocessSettings(Section):
     """Which faces are used. The defaults are those of the proof of concept."""
 
+    ethnicities: tuple[str, ...] = Field(
+        ETHNICITIES,
+        description="Names of the classes: those that a table states, or what the race codes of file names stand for.",
+    )
+    genders: tuple[str, str] = Field(
+        GENDERS, description="Names of the two genders: those that a table states, or of the codes 0 and 1."
+    )
+    age_unit: str = Field(
+        "years",
+        pattern=r"^[a-z]+( [a-z]+)*$",
+        max_length=20,
+        description="What an age counts, such as months; every setting that speaks of years then means these.",
+    )
     drop_ethnicities: tuple[str, ...] = Field(("Other",), description="Ethnicity classes that are not used.")
     max_age: int = Field(80, ge=1, description="Highest age that is used, in years.")
     max_plausible_age: int = Field(
-        116, ge=1, le=32767, description="Highest age accepted from a file name, in years; anything above is a fault."
+        116,
+        ge=1,
+        le=32767,
+        description="Highest age accepted from a file name or table, in years; anything above is a fault.",
     )
     age_bin_width: int = Field(10, ge=1, description="Width of an age bin, in years. The last may be narrower.")
     undersample: dict[str, float] = Field(
@@ -71,18 +93,26 @@ class PreprocessSettings(Section):
         description="Number of parts in which a source is read, each by a task of its own; the result is the same.",
     )
     seed: int = Field(0, ge=0, description="Seed that determines which faces undersampling keeps.")
+    table: TableSettings = Field(default_factory=TableSettings, description="Columns of a source that is a table.")
     limits: SourceLimits = Field(default_factory=SourceLimits, description="Limits on what is read from a source.")
     synthetic: SyntheticSettings = Field(
         default_factory=SyntheticSettings, description="Faces of the source 'synthetic'."
     )
 
     @model_validator(mode="after")
-    def _classes_and_ages_make_sense(self) -> Self:
+    def _names_are_fit(self) -> Self:
+        for key, names in (("ethnicities", self.ethnicities), ("genders", self.genders)):
+            _check_names(key, names)
+        return self
+
+    @model_validator(mode="after")
+    def _classes_make_sense(self) -> Self:
         for key, names in (("drop_ethnicities", self.drop_ethnicities), ("undersample", self.undersample)):
             for name in names:
-                if name not in ETHNICITIES:
+                if name not in self.ethnicities:
                     raise SettingError(
-                        f"{key} names an unknown class '{name}'", remedy=f"choose from {', '.join(ETHNICITIES)}"
+                        f"{key} names an unknown class '{name}'",
+                        remedy=f"choose from {', '.join(self.ethnicities)}, or name none: {key}={_NONE[key]}",
                     )
         for name, fraction in self.undersample.items():
             if name in self.drop_ethnicities:
@@ -95,19 +125,50 @@ class PreprocessSettings(Section):
                 )
         if len(self.kept_ethnicities) < 2:
             raise SettingError("drop_ethnicities leaves fewer than two classes", remedy="drop fewer of them")
+        return self
+
+    @model_validator(mode="after")
+    def _ages_make_sense(self) -> Self:
         if self.max_age > self.max_plausible_age:
             raise SettingError(
                 f"max_age {self.max_age} is above max_plausible_age {self.max_plausible_age}",
                 remedy="lower max_age or raise max_plausible_age",
             )
+        if (bins := -(-self.max_age // self.age_bin_width)) > _MOST:
+            raise SettingError(
+                f"max_age {self.max_age} makes {bins} age bins of {self.age_bin_width}",
+                remedy=f"raise age_bin_width to {-(-self.max_age // _MOST)} or more; with about ten bins a test set "
+                "can be filled",
+            )
         return self
 
     @property
     def kept_ethnicities(self) -> tuple[str, ...]:
-        """The classes that are used, in UTKFace's order."""
-        return tuple(name for name in ETHNICITIES if name not in self.drop_ethnicities)
+        """The classes that are used, in the settings' order."""
+        return tuple(name for name in self.ethnicities if name not in self.drop_ethnicities)
 
     @property
     def labels(self) -> Labels:
         """What the codes of the manifest mean."""
-        return Labels(ethnicities=self.kept_ethnicities, max_age=self.max_age, age_bin_width=self.age_bin_width)
+        return Labels(self.genders, self.kept_ethnicities, self.max_age, self.age_bin_width, self.age_unit)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The labels that the source may state."""
+        return Vocabulary(self.genders, self.ethnicities, self.max_plausible_age)
+
+
+_NONE = {"drop_ethnicities": "[]", "undersample": "{}"}
+
+
+def _check_names(key: str, names: tuple[str, ...]) -> None:
+    if len(names) > _MOST:
+        raise SettingError(f"{key} names {len(names)} classes", remedy=f"name at most {_MOST}")
+    for name in names:
+        if not name or name != name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise SettingError(
+                f"{key} has the name {name[:_LONGEST_NAME]!r}",
+                remedy=f"use printable names of 1 to {_LONGEST_NAME} characters without spaces around them",
+            )
+    if len(set(names)) < len(names):
+        raise SettingError(f"{key} names a class twice", remedy="name each once")

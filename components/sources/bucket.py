@@ -50,23 +50,50 @@ def list_blobs(uri: GsUri) -> Iterator[storage.Blob]:
     Raises:
         DataError: If the bucket or the archive does not exist or can't be read.
     """
+    if is_archive_name(uri.path):
+        yield find_blob(uri)
+        return
     with _failure_explained(uri):
-        client = storage.Client(project="evenface")
-        # Google's way to keep as many connections open as there are downloads at a time; the default closes all but 10.
-        client._http.mount(client._connection.API_BASE_URL, HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
-        bucket = client.bucket(uri.bucket)
-        if is_archive_name(uri.path):
-            archive = bucket.get_blob(uri.path, **_patience())
-            if archive is None:
-                raise DataError(
-                    f"The source {uri} does not exist", remedy="check the names of the bucket and the archive"
-                )
-            yield archive
-            return
-        for blob in bucket.list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS, **_patience()):
+        for blob in _bucket(uri).list_blobs(prefix=_folder(uri.path), fields=_LISTED_FIELDS, **_patience()):
             # Consoles create an empty object with a trailing slash to represent a folder.
             if not blob.name.endswith("/"):
                 yield blob
+
+
+def find_blob(uri: GsUri) -> Any:
+    """Return the one object that a URI names.
+
+    Raises:
+        DataError: If it does not exist or can't be read.
+    """
+    with _failure_explained(uri):
+        blob = _bucket(uri).get_blob(uri.path, **_patience())
+    if blob is None:
+        raise DataError(
+            f"The source {uri} does not exist", remedy=f"check the names of the bucket and the {_kind(uri)}"
+        )
+    return blob
+
+
+def download(blob: Any, uri: GsUri) -> bytes:
+    """Return the content of an object in the generation that was listed, its checksum verified.
+
+    Raises:
+        DataError: If it is gone, or never arrives with the checksum that the bucket states.
+    """
+    with _failure_explained(uri):
+        return _download(blob, str(uri), uri).content
+
+
+def _bucket(uri: GsUri) -> storage.Bucket:
+    client = storage.Client(project="evenface")
+    # Google's way to keep as many connections open as there are downloads at a time; the default closes all but 10.
+    client._http.mount(client._connection.API_BASE_URL, HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
+    return client.bucket(uri.bucket)
+
+
+def _kind(uri: GsUri) -> str:
+    return "archive" if is_archive_name(uri.path) else "table"
 
 
 def list_bucket(uri: GsUri, limits: SourceLimits) -> Iterator[ListedFile]:

@@ -18,6 +18,9 @@ class SourceLimits(Section):
         description="Most decompressed bytes per compressed byte of an archive; for photos the ratio is near 1.",
     )
     max_members: int = Field(
-        1_000_000, ge=1, description="Most members of one archive, folders and files of every kind included."
+        1_000_000,
+        ge=1,
+        description="Most members of one archive, folders and files of every kind included, or rows of one table.",
     )
+    max_table_megabytes: float = Field(512.0, gt=0, description="Largest table of faces, on disk and decompressed.")
     download_workers: int = Field(16, ge=1, le=128, description="Number of bucket objects downloaded in parallel.")

@@ -1,9 +1,10 @@
-"""Where faces come from: what ``--source`` names, parsed once into one of four kinds.
+"""Where faces come from: what ``--source`` names, parsed once into one of its kinds.
 
 Parsing reads no content and imports no heavy library, so that the command line can parse without delay.
 """
 
 import hashlib
+import os
 import re
 import stat
 from abc import ABC, abstractmethod
@@ -17,31 +18,44 @@ from typing import ClassVar
 from components.errors import DataError, RequestError
 from components.gs_uri import GsUri, is_gs_uri
 from components.sources.archive import ARCHIVE_SUFFIXES, is_archive_name, list_archive
+from components.sources.face_labels import LabelReader
 from components.sources.fingerprint import common_root, content_fingerprint
 from components.sources.folder import list_folder
 from components.sources.limits import SourceLimits
 from components.sources.ordered_map import map_in_order
 from components.sources.source_file import ListedFile, SourceFile
 from components.sources.synthetic_settings import SyntheticSettings
+from components.sources.table_labels import TableLabels
+from components.sources.table_settings import TableSettings
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+"""Endings of a table's name, in upper or lower case."""
 
 _LIMITS = SourceLimits()
+_COLUMNS = TableSettings()
+_MOST_FOLDERS = 20
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
-def parse_source(text: str) -> "Source":
+def parse_source(text: str, columns: TableSettings = _COLUMNS) -> "Source":
     """Return the source that a user names, whether it exists or not: a path may exist only where the stages run.
 
     Args:
         text: A folder, a ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` archive, ``gs://bucket/prefix``,
-            ``gs://bucket/archive.tar.gz``, or ``"synthetic"``.
+            ``gs://bucket/archive.tar.gz``, a ``.csv`` or ``.parquet`` table of either place, or ``"synthetic"``.
+        columns: Which columns of a table mean what.
 
     Raises:
         RequestError: If a ``gs://`` URI names no bucket.
     """
     if text == "synthetic":
         return SyntheticSource(text)
+    is_table = text.lower().endswith(TABLE_SUFFIXES)
     if is_gs_uri(text):
-        return BucketSource(text, GsUri.parse(text))
+        uri = GsUri.parse(text)
+        return TableSource(text, uri, columns) if is_table else BucketSource(text, uri)
+    if is_table and not stat.S_ISDIR(_mode(text)):
+        return TableSource(text, Path(text), columns)
     if is_archive_name(Path(text).name) and not stat.S_ISDIR(_mode(text)):
         return ArchiveSource(text)
     return FolderSource(text)
@@ -58,6 +72,18 @@ class Source(ABC):
     name: str
 
     @property
+    def reader(self) -> LabelReader:
+        """Who reads the labels of its files."""
+        from components.sources.utkface import UTKFaceNames
+
+        return UTKFaceNames()
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table that lists images with their labels."""
+        return False
+
+    @property
     def path(self) -> Path | None:
         """Where it is, or would be, on this machine's disk; None if it is not on a disk."""
         return None
@@ -71,6 +97,11 @@ class Source(ABC):
     def is_visible_on_cluster(self) -> bool:
         """Whether the stages on a cluster are sure to see it; a path has to be mounted there under the same name."""
         return self.path is None
+
+    def local_paths(self, limits: SourceLimits = _LIMITS) -> list[Path]:
+        """Return the files and folders of this machine that have to be visible where it is read."""
+        del limits
+        return [self.path] if self.path else []
 
     def absolute(self) -> str:
         """Return a name that means the same in another working folder."""
@@ -110,6 +141,10 @@ class Source(ABC):
 
     def _fingerprint_after(self, content: str, limits: SourceLimits) -> str:
         """Return the fingerprint now that the source has been read."""
+        return self.identify(content, limits)
+
+    def identify(self, content: str, limits: SourceLimits) -> str:
+        """Return the identity of the labelled faces, from the fingerprint of their names and contents."""
         del limits
         return content
 
@@ -204,16 +239,7 @@ class _LocalSource(Source):
         return _mode(self.name) != 0
 
     def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
-        # The files are those of preprocess: what it would read, or would reject though it looks like a face.
-        files: list[tuple[str, str]] = []
-        for listed in self.list_files(limits, SyntheticSettings()):
-            file = listed.read()
-            if file.fault is None:
-                files.append((file.name, hashlib.sha256(file.content).hexdigest()))
-            elif file.fault.reason.is_candidate:
-                files.append((file.name, ""))
-        files.sort()
-        return content_fingerprint(files, common_root(files[0][0], files[-1][0]) if files else "")
+        return _fingerprint_of(self.list_files(limits, SyntheticSettings()))
 
     def _check(self) -> None:
         if not self.is_visible_here:
@@ -252,6 +278,99 @@ class ArchiveSource(_LocalSource):
     def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
         """Read the stream."""
         return (file.fetched() for file in files)
+
+
+@dataclass(frozen=True)
+class TableSource(Source):
+    """The images that a CSV or Parquet table lists, with the labels of its rows.
+
+    It is identified by the table's bytes and the images' names and contents; images in a bucket, by their generations
+    and checksums.
+    """
+
+    place: Path | GsUri
+    columns: TableSettings
+
+    @property
+    def reader(self) -> LabelReader:
+        """Who reads the labels of its rows."""
+        return TableLabels()
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table: it is."""
+        return True
+
+    @property
+    def path(self) -> Path | None:
+        """Where the table is on this machine's disk; None if it is in a bucket."""
+        return self.place if isinstance(self.place, Path) else None
+
+    @property
+    def is_visible_here(self) -> bool:
+        """Whether this process can see the table."""
+        return self.path is None or _mode(self.name) != 0
+
+    def local_paths(self, limits: SourceLimits = _LIMITS) -> list[Path]:
+        """Return the table and the outermost folders of its images; of very many folders the one that holds all."""
+        from components.sources.table import locate, read_rows
+
+        self._check()
+        if self.path is None:
+            return []
+        located = (locate(self.place, row.image) for row in read_rows(self.place, self.columns, limits))
+        folders = {found.parent.resolve() for found in located if isinstance(found, Path)}
+        outermost = [folder for folder in folders if not folders.intersection(folder.parents)]
+        if len(outermost) > _MOST_FOLDERS:
+            outermost = [Path(os.path.commonpath(outermost))]
+        return [self.path, *sorted(folder for folder in outermost if folder.is_dir())]
+
+    def fingerprint(self, limits: SourceLimits = _LIMITS) -> str:
+        """Return the SHA-256 of the table's bytes and of the images' names and contents."""
+        return self.identify(_fingerprint_of(self.list_files(limits, SyntheticSettings())), limits)
+
+    def _fingerprint_after(self, content: str, limits: SourceLimits) -> str:
+        has_objects = any(file.identity for file in self.list_files(limits, SyntheticSettings()))
+        return self.fingerprint(limits) if has_objects else self.identify(content, limits)
+
+    def identify(self, content: str, limits: SourceLimits) -> str:
+        """Return the identity of the images and the table: the same faces with other labels are other data."""
+        from components.sources.table import digest_table
+
+        return hashlib.sha256(f"table\0{digest_table(self.place, limits)}\0{content}".encode()).hexdigest()
+
+    def list_files(self, limits: SourceLimits, synthetic: SyntheticSettings) -> Iterator[ListedFile]:
+        """Yield the image of each row, in the table's order."""
+        from components.sources.table import list_table
+
+        self._check()
+        return list_table(self.place, self.columns, limits)
+
+    def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
+        """Read or download several images at once."""
+        return map_in_order(ListedFile.fetched, files, limits.download_workers)
+
+    def _check(self) -> None:
+        if not self.is_visible_here:
+            raise RequestError(f"The source {self.name} does not exist", remedy="check --source")
+        if self.path and not stat.S_ISREG(_mode(self.name)):
+            raise RequestError(f"The source {self.name} is not a file", remedy="pass a CSV or Parquet file")
+
+
+def _fingerprint_of(files: Iterable[ListedFile]) -> str:
+    """Return the fingerprint of what preprocess would read, or would reject though it looks like a face."""
+    hashes: list[tuple[str, str]] = []
+    for listed in files:
+        if listed.identity:
+            hashes.append((listed.name, listed.identity))
+            continue
+        file = listed.read()
+        if file.fault is None:
+            hashes.append((file.name, hashlib.sha256(file.content).hexdigest()))
+        elif file.fault.reason.is_candidate:
+            hashes.append((file.name, ""))
+    hashes.sort()
+    return content_fingerprint(hashes, common_root(hashes[0][0], hashes[-1][0]) if hashes else "")
 
 
 def _mode(name: str) -> int:

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.dataset.reasons import Fault, Reason
 from components.sources.limits import SourceLimits
+
+if TYPE_CHECKING:
+    from components.sources.table_labels import Stated
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 """Endings of an image file's name, in upper or lower case."""
@@ -35,22 +39,26 @@ class ListedFile:
         name: Path inside the source, with ``/`` between its parts.
         size: Bytes that reading it will bring into memory, as listed.
         read: Reads it; :meth:`components.sources.source.Source.list_files` says until when that is possible.
+        identity: What tells its content from any other without reading it, where the source knows such a thing.
+        stated: What its row states, where a table names the file.
     """
 
     name: str
     size: int
     read: Callable[[], SourceFile]
+    identity: str = ""
+    stated: "Stated | None" = None
 
     @classmethod
-    def faulty(cls, name: str, fault: Fault) -> "ListedFile":
+    def faulty(cls, name: str, fault: Fault, stated: "Stated | None" = None) -> "ListedFile":
         """Return a file that is not going to be read."""
         file = SourceFile(name, fault=fault)
-        return cls(name, 0, lambda: file)
+        return cls(name, 0, lambda: file, stated=stated)
 
     def fetched(self) -> "ListedFile":
         """Read the file now, so that it can be read again at any time."""
         file = self.read()
-        return ListedFile(file.name, len(file.content), lambda: file)
+        return ListedFile(file.name, len(file.content), lambda: file, stated=self.stated)
 
 
 def foreign_fault(name: str) -> Fault | None:

@@ -76,13 +76,12 @@ def _show_table(predictions: Iterator[Prediction], labels: "Labels") -> None:
 
     from components.dataset.outputs import OUTPUTS
 
-    del labels
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("image", *OUTPUTS):
         table.add_column(column, overflow="fold")
     for prediction in predictions:
         if prediction.problem is None:
-            words = (_in_words(prediction.scores[name]) for name in OUTPUTS)
+            words = (_in_words(prediction.scores[name], labels.age_unit) for name in OUTPUTS)
             # As text, not as markup: brackets in a name are part of it.
             table.add_row(*(Text(cell) for cell in (printable(prediction.image), *words)))
     if table.row_count:
@@ -109,10 +108,10 @@ def _show_csv(predictions: Iterator[Prediction], labels: "Labels") -> None:
         rows.writerow(prediction.to_json())
 
 
-def _in_words(score: Any) -> str:
+def _in_words(score: Any, age_unit: str) -> str:
     """Return one output of a model as text for people."""
     if not isinstance(score, dict):
-        return f"{score:.1f} years"
+        return f"{score:.1f} {age_unit}"
     shares = sorted(((share, name) for name, share in score.items()), reverse=True)
     if len(shares) == 2:
         return f"{shares[0][1]} ({shares[0][0]:.0%})"

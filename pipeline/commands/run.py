@@ -49,7 +49,10 @@ def run(
     options: RunOptions,
     source: Annotated[
         str | None,
-        typer.Option(help="Folder, .zip, .tar or .tar.gz of UTKFace files, gs:// URI of either, or 'synthetic'."),
+        typer.Option(
+            help="Folder, .zip, .tar or .tar.gz of UTKFace files, .csv or .parquet table of faces, gs:// URI of one of "
+            "these, or 'synthetic'."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the results.", show_default="runs/<preset>", file_okay=False)
@@ -168,7 +171,9 @@ def run_here(
             folder,
             executor,
             reads=[
-                path.resolve() for path in (faces.path, Path(settings.model.backbone_weights)) if path and path.exists()
+                path.resolve()
+                for path in (*faces.local_paths(settings.preprocess.limits), Path(settings.model.backbone_weights))
+                if path.exists()
             ],
             writes=[*_downloads(settings), *_logs(settings), *_registry(settings)],
             cache=cache,
@@ -346,10 +351,9 @@ def _results_table(comparison: "Comparison") -> "Table":
     """Return the main metrics with their intervals: narrow enough for 80 columns."""
     from components.evaluation.catalogue import MAIN
 
+    unit = comparison.dataset.labels.age_unit
     # On two lines, so that the intervals decide the width.
-    names = [
-        f"{metric.phrase}{f', {metric.unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in MAIN.values()
-    ]
+    names = [f"{metric.phrase}{f', {unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in MAIN.values()]
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
     for name, row in (comparison.variants | comparison.posthoc).items():

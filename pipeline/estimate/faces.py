@@ -1,19 +1,22 @@
-"""How many faces a run will have, told from the names of the source's files: no image is opened."""
+"""How many faces a run will have, told from the names of the source's files, or from its table: no image is opened."""
 
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.dataset.reasons import Fault
 from components.errors import RequestError
+from components.preprocess.settings import PreprocessSettings
 from components.sources.archive import is_archive_name
-from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source
+from components.sources.face_labels import FaceLabels
+from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source, TableSource
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.synthetic_settings import SyntheticSettings
-from components.sources.utkface import NameLabels, parse_name
+from components.sources.utkface import parse_name
 from pipeline.estimate.constants import Sizes
 from pipeline.settings import Settings
 
@@ -66,7 +69,13 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
             remedy="check --source, or estimate where it can be seen",
         )
     notes: list[str] = []
-    if isinstance(source, (FolderSource, ArchiveSource, BucketSource)):
+    if isinstance(source, TableSource):
+        limits, vocabulary = settings.preprocess.limits, settings.preprocess.vocabulary
+        listed = list(source.list_files(limits, settings.preprocess.synthetic))
+        # What is not there has no size; whether a picture is sound is not looked at.
+        table = _frame(source.reader.read(file, vocabulary) for file in listed if file.size)
+        count, total = len(listed), sum(file.size for file in listed)
+    elif isinstance(source, (FolderSource, ArchiveSource, BucketSource)):
         files = list(_list_files(source))
         if isinstance(source, BucketSource) and is_archive_name(source.uri.path):
             size = files[0][1]
@@ -74,7 +83,7 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
             notes.append(f"{source.name} is not read for an estimate: about {count:,} files, by its size.")
             table, total = _drawn(SyntheticSettings(faces=max(count, 400))), size
         else:
-            table = _labelled(files, settings.preprocess.max_plausible_age)
+            table = _labelled(files, settings.preprocess)
             count, total = len(files), sum(size for _, size in files)
     else:
         synthetic = settings.preprocess.synthetic
@@ -100,11 +109,15 @@ def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator
             yield from ((member.name, member.size) for member in tar if not member.isdir())
 
 
-def _labelled(files: list[File], max_plausible_age: int) -> "pd.DataFrame":
+def _labelled(files: list[File], section: PreprocessSettings) -> "pd.DataFrame":
+    oldest, classes = section.max_plausible_age, len(section.ethnicities)
+    return _frame(parse_name(name, oldest, classes) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES))
+
+
+def _frame(read: Iterable[FaceLabels | Fault]) -> "pd.DataFrame":
     import pandas as pd
 
-    named = [parse_name(name, max_plausible_age) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES)]
-    labels = [(label.age, label.gender, label.race) for label in named if isinstance(label, NameLabels)]
+    labels = [(label.age, label.gender, label.race) for label in read if isinstance(label, FaceLabels)]
     return pd.DataFrame(labels, columns=["age", "gender", "race"])
 
 
@@ -124,11 +137,12 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
 
     section = settings.preprocess
     faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
-    faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities).index)
+    faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities, section.ethnicities).index)
     faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
     # Undersampling is random: only what is missing before it is certain to be missing.
     certain = _counts(faces, settings)
-    removed = selection.undersampled(faces, section.undersample, section.floor_per_cell, section.labels, section.seed)
+    drawing = section.floor_per_cell, section.labels, section.seed, section.ethnicities
+    removed = selection.undersampled(faces, section.undersample, *drawing)
     faces = faces.drop(index=removed.index)
     cells = _counts(faces, settings)
     wanted, reserve = settings.build_test_set.faces_per_cell, settings.build_test_set.training_reserve
@@ -153,10 +167,8 @@ def _counts(faces: "pd.DataFrame", settings: Settings) -> "npt.NDArray[np.intp]"
     """Return the number of faces in each gender × ethnicity × age-bin cell."""
     import numpy as np
 
-    from components.dataset.labels import ETHNICITIES
-
     section = settings.preprocess
-    codes = [ETHNICITIES.index(name) for name in section.kept_ethnicities]
+    codes = [section.ethnicities.index(name) for name in section.kept_ethnicities]
     ethnicity = faces["race"].map({race: code for code, race in enumerate(codes)}).to_numpy()
     age_bin = section.labels.age_bin(faces["age"].to_numpy())
     columns = {"gender": faces["gender"], "ethnicity": ethnicity, "age_bin": age_bin}

@@ -74,10 +74,11 @@ def make_faces(folder: Path, source: str) -> Faces:
     """
     from components.preprocess.preprocess import preprocess
     from components.preprocess.settings import PreprocessSettings
+    from components.sources.face_labels import FaceLabels
     from components.sources.limits import SourceLimits
     from components.sources.source import parse_source
     from components.sources.synthetic_settings import SyntheticSettings
-    from components.sources.utkface import NameLabels, parse_name
+    from components.sources.utkface import parse_name
 
     faces = Faces(folder)
     faces.files.mkdir()
@@ -85,7 +86,7 @@ def make_faces(folder: Path, source: str) -> Faces:
     section = PreprocessSettings(undersample={}, max_reject_fraction=1.0)
     for file in parse_source(source).read(SourceLimits(), synthetic):
         name = Path(file.name).name
-        if file.fault is None and isinstance(parse_name(name, section.max_plausible_age), NameLabels):
+        if file.fault is None and isinstance(parse_name(name, section.max_plausible_age), FaceLabels):
             (faces.files / name).write_bytes(file.content)
     preprocess(str(faces.files), section, *(str(folder / name) for name in _SHARD_NAMES))
     return faces

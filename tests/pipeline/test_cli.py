@@ -25,6 +25,7 @@ def test_every_command_is_listed():
     names = {
         (name,)
         for name in (
+            "check",
             "run",
             "report",
             "predict",

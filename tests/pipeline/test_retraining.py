@@ -1,21 +1,22 @@
-"""A small retraining, tuned per variant, in processes and in containers: the same numbers."""
+"""A small retraining on own faces, tuned per variant, in processes and in containers: the same numbers."""
 
 import json
 import os
 
 import pytest
 
+from components.dataset.manifest import Manifest
 from components.errors import RequestError
 from pipeline.platforms.local.docker_executor import DockerExecutor
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.settings import load_settings
+from tests.pipeline.own_faces import CLASSES, COLUMNS, GENDERS, write_own_faces
 
 RETRAINING = [
     word
     for setting in (
         "variants=[baseline, drw]",
         "seeds=[7]",
-        "preprocess.synthetic.faces=1500",
         "preprocess.duplicates=drop",
         "build_test_set.faces_per_cell=1",
         "tune.scope=per_variant",
@@ -27,25 +28,36 @@ RETRAINING = [
 ]
 
 
-def run_retraining(run_cli, folder, *options):
-    finished = run_cli("run", "--preset", "demo", *RETRAINING, *options, "--output", folder)
+@pytest.fixture(scope="module")
+def own_faces(tmp_path_factory, run_cli):
+    """Write faces and a table of them, and give the settings that the check finds for it."""
+    folder = tmp_path_factory.mktemp("own")
+    unit = ("--set", "preprocess.age_unit=months")
+    asked = ("--preset", "demo", "--set", COLUMNS, *unit, "--write", folder / "faces.yaml")
+    checked = run_cli("check", write_own_faces(folder), *asked)
+    assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-2000:]
+    return folder / "faces.yaml"
+
+
+def run_retraining(run_cli, faces, folder, *options):
+    finished = run_cli("run", "--preset", "demo", "--config", faces, *RETRAINING, *options, "--output", folder)
     assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-2000:]
     return RunFolder(folder)
 
 
 @pytest.fixture(scope="module")
-def process_run(tmp_path_factory, run_cli):
-    return run_retraining(run_cli, tmp_path_factory.mktemp("processes"))
+def process_run(tmp_path_factory, run_cli, own_faces):
+    return run_retraining(run_cli, own_faces, tmp_path_factory.mktemp("processes"))
 
 
 @pytest.fixture(scope="module")
-def container_run(tmp_path_factory, run_cli):
+def container_run(tmp_path_factory, run_cli, own_faces):
     settings = load_settings("demo").platform.docker
     try:
         DockerExecutor.open(settings.image, settings)
     except RequestError as error:
         pytest.skip(str(error))
-    return run_retraining(run_cli, tmp_path_factory.mktemp("containers"), "--runner", "docker")
+    return run_retraining(run_cli, own_faces, tmp_path_factory.mktemp("containers"), "--runner", "docker")
 
 
 def test_every_variant_trains_with_the_hyperparameters_of_its_own_search(process_run):
@@ -58,6 +70,35 @@ def test_every_variant_trains_with_the_hyperparameters_of_its_own_search(process
         about = json.loads((process_run.models / name / "7" / "variant.json").read_text())
         assert about["recipe"]["training"]["selection"] == "balanced"
         assert about["hyperparameters"] == search["values"]
+
+
+def test_own_labels_reach_the_test_set_the_report_and_the_models(process_run, own_faces, command):
+    comparison = json.loads(process_run.comparison.read_text())
+    dataset = comparison["dataset"]
+    assert dataset["preprocess"]["labels_from"] == "table"
+    labels = {"ethnicities": list(CLASSES), "genders": list(GENDERS), "max_age": 2000, "age_unit": "months"}
+    assert labels.items() <= dataset["labels"].items()
+    test = Manifest.read(process_run.data / "test.parquet")
+    assert (test.cell_counts() == 1).all()
+    assert (test.faces["age_bin"] == (test.faces["age"] - 1) // test.labels.age_bin_width).all()
+    for row in comparison["variants"].values():
+        assert set(row["ethnicity_recall"]) == set(CLASSES)
+        assert list(row["age_mae_by_bin"]) == list(test.labels.age_bins)
+    assert "Ages and their errors are in months, wherever years are written." in comparison["notes"]
+    report = process_run.report.read_text()
+    assert "Elm &lt;b&gt;" in report
+    assert "Elm <b>" not in report
+    folder = process_run.recommended
+    model = folder if (folder / "saved_model.pb").exists() else process_run.models / "drw" / "7"
+    if model == folder:
+        card = (folder / "model_card.md").read_text()
+        assert "listed in a table" in card
+        assert "months" in card
+        assert "UTKFace" not in card
+    shown = command("predict", own_faces.parent / "pictures" / "7.png", "--model", model)
+    assert shown.code == 0, shown.err
+    assert "months" in shown.out
+    assert any(name in shown.out for name in GENDERS)
 
 
 def without_times(comparison):

@@ -28,9 +28,10 @@ from components.errors import EvenfaceError
 from components.preprocess.verification import verify_image
 from components.printable import printable
 from components.sources.archive import list_archive
+from components.sources.face_labels import FaceLabels
 from components.sources.limits import SourceLimits
 from components.sources.source_file import foreign_fault
-from components.sources.utkface import NameLabels, parse_name
+from components.sources.utkface import parse_name
 from components.training.record import TrainingRecord
 from components.training.search import read_searches
 from pipeline.settings import Settings, load_settings
@@ -129,7 +130,7 @@ def check_name(name: str) -> None:
     assert shown.isprintable()
     assert printable(shown) == shown
     foreign_fault(shown)
-    assert isinstance(parse_name(shown, 116), NameLabels | Fault)
+    assert isinstance(parse_name(shown, 116), FaceLabels | Fault)
 
 
 def check_setting(key: str, value: str) -> None:

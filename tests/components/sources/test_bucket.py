@@ -201,3 +201,29 @@ def test_missing_credentials_are_explained(monkeypatch, tmp_path):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "gone.json"))
     with pytest.raises(DataError, match="no working Google credentials .* 'gcloud auth application-default login'"):
         read("gs://faces/UTKFace")
+
+
+def test_a_table_in_a_bucket_reaches_objects_alone(upload):
+    rows = ["sub/a.jpg", "gs://faces/other/b.jpg", "../c.jpg", "/etc/passwd", "../../../etc/passwd", "none.jpg"]
+    table = "image,age,gender,ethnicity\n" + "".join(f"{row},1,Male,White\n" for row in rows)
+    upload({"own/t.csv": table.encode(), "own/sub/a.jpg": b"a", "other/b.jpg": b"b", "c.jpg": b"c", "own/d.jpg": b"d"})
+    files = read("gs://faces/own/t.csv")
+    assert [file.content for file in files.values()] == [b"a", b"b", b"c", b"", b"", b""]
+    assert [file.fault and file.fault.reason for file in files.values()] == [
+        *[None] * 3,
+        Reason.NOT_REGULAR,
+        Reason.NOT_REGULAR,
+        Reason.MISSING_FILE,
+    ]
+    source = parse_source("gs://faces/own/t.csv")
+    before = source.fingerprint()
+    source.check_unchanged(before, "content", SourceLimits())
+    upload_again = {"own/d.jpg": b"no face of the table", "own/sub/a.jpg": b"A"}
+    for name, content in upload_again.items():
+        storage.Client(project="test").bucket("faces").blob(name).upload_from_string(content)
+        changed = parse_source("gs://faces/own/t.csv").fingerprint() != before
+        assert changed == name.endswith("a.jpg")
+    with pytest.raises(DataError, match="changed after the run had begun"):
+        source.check_unchanged(before, "content", SourceLimits())
+    with pytest.raises(DataError, match="The source gs://faces/own/none.csv does not exist: .* and the table"):
+        read("gs://faces/own/none.csv")

@@ -1,7 +1,8 @@
 import pytest
 
 from components.dataset.reasons import Reason
-from components.sources.utkface import NameLabels, parse_name
+from components.sources.face_labels import FaceLabels
+from components.sources.utkface import parse_name
 
 
 @pytest.mark.parametrize(
@@ -9,7 +10,7 @@ from components.sources.utkface import NameLabels, parse_name
     ["26_1_2_20170116174525125.jpg.chip.jpg", "26_1_2_20170116174525125.jpg", "UTKFace/a.b/26_1_2_x.PNG"],
 )
 def test_a_utkface_name_gives_age_gender_and_race(name):
-    assert parse_name(name, 116) == NameLabels(26, 1, 2)
+    assert parse_name(name, 116) == FaceLabels(26, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -36,4 +37,4 @@ def test_every_other_name_is_rejected_with_its_own_reason(name, reason):
 
 
 def test_the_oldest_plausible_age_is_a_setting():
-    assert parse_name("120_0_0_1.jpg", 122) == NameLabels(120, 0, 0)
+    assert parse_name("120_0_0_1.jpg", 122) == FaceLabels(120, 0, 0)

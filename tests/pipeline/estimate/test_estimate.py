@@ -8,10 +8,13 @@ import zipfile
 import pytest
 
 from components.build_test_set.build_test_set import build_test_set
+from components.dataset.labels import ETHNICITIES, GENDERS
 from components.dataset.manifest import Manifest
 from components.preprocess.preprocess import preprocess
+from components.sources.face_labels import FaceLabels
 from components.sources.source import parse_source
 from components.sources.synthetic import generate
+from components.sources.utkface import parse_name
 from components.split.split import split
 from pipeline.estimate.constants import read_constants
 from pipeline.estimate.costs import Machine, Range, add_up, plan_pods, plan_work
@@ -54,9 +57,15 @@ def test_the_counts_are_those_that_the_stages_find(folder, tmp_path):
     split(tables[1], settings.split, *tables[3:])
     test, train, validation = (len(Manifest.read(tmp_path / name)) for name in ("test", "train", "validation"))
 
-    for name in ("faces", "faces.tar.gz", "faces.zip"):
-        counted = count_faces(parse_source(str(folder / name)), settings, CONSTANTS.sizes)
-        assert counted.files == facts["files"]
+    named = [(path, parse_name(path.name, 116)) for path in sorted((folder / "faces").rglob("*.*"))]
+    rows = [(path, face) for path, face in named if isinstance(face, FaceLabels)]
+    with (tmp_path / "faces.csv").open("w") as table:
+        table.write("image,age,gender,ethnicity\n")
+        table.writelines(f"{path},{face.age},{GENDERS[face.gender]},{ETHNICITIES[face.race]}\n" for path, face in rows)
+
+    for place in (folder / "faces", folder / "faces.tar.gz", folder / "faces.zip", tmp_path / "faces.csv"):
+        counted = count_faces(parse_source(str(place)), settings, CONSTANTS.sizes)
+        assert counted.files == (len(rows) if place.suffix == ".csv" else facts["files"])
         assert counted.test == test
         # Faulty pictures with a good name (truncated, empty, no colour) are found out by reading alone.
         spare = counted.train["none"] + counted.validation - train - validation

@@ -1,0 +1,32 @@
+"""Which columns of a table of faces mean what."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from components.section import Section, SettingError
+
+
+class TableSettings(Section):
+    """The columns of a source that is a CSV or Parquet table; other columns are ignored."""
+
+    image: str = Field(
+        "image",
+        min_length=1,
+        description="Column with the path of each image, absolute or relative to the table, or its gs:// URI.",
+    )
+    age: str = Field("age", min_length=1, description="Column with the age, a whole number from 1 up.")
+    gender: str = Field("gender", min_length=1, description="Column with one of preprocess.genders.")
+    ethnicity: str = Field("ethnicity", min_length=1, description="Column with one of preprocess.ethnicities.")
+    separator: str = Field(",", min_length=1, max_length=1, description="What stands between the columns of a CSV.")
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if len(set(self.columns)) < len(self.columns):
+            raise SettingError("two labels are read from one column", remedy="name a column for each")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, str, str, str]:
+        """The columns of the image, the age, the gender and the class."""
+        return self.image, self.age, self.gender, self.ethnicity

@@ -1,0 +1,1 @@
+"""What a source of faces holds and which settings suit it, before anything is trained."""
