@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,18 @@ def test_every_variant_names_cures_that_exist_and_valid_overrides() -> None:
         ImbalanceSettings().with_overrides(variant.overrides)
         for slot in SLOTS:
             assert all(load_cure(slot, name) for name in variant.cure_names(slot))
+
+
+def test_every_cure_has_a_proof() -> None:
+    tests = Path(__file__).parents[1]
+    proofs = [path for path in tests.rglob("*") if path.suffix in (".py", ".json") and path != Path(__file__)]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in proofs)
+    cures = {name for variant in VARIANTS.values() for slot in SLOTS for name in variant.cure_names(slot)}
+    unproven = sorted(name for name in cures if not re.search(rf"\b{name}\b", text))
+    assert unproven == [], (
+        f"no test names the cure {', '.join(unproven)}: test it against a closed form, or against numbers from its "
+        "authors' code, in tests/components/imbalance (docs/extending.md)"
+    )
 
 
 def test_every_cure_is_used_by_a_variant() -> None:
