@@ -42,10 +42,13 @@ torture: install ## Kill a run in every stage, race promoters, then fuzz with 10
 	EVENFACE_RACES=50 $(BIN)/python -m pytest -m "long or not long" tests/components/registries/test_race.py
 	$(BIN)/python -m tests.torture.fuzz
 
+mlflow-server: .venv/mlflow-server/bin/mlflow ## Set up a real MLflow server for the tests that talk to one
+
 # An environment of its own: the server does not resolve with the pipeline's pandas and pyarrow.
-mlflow-server: install ## Set up a real MLflow server for the tests that talk to one
+.venv/mlflow-server/bin/mlflow: .venv/installed
 	$(PYTHON) -m venv .venv/mlflow-server
 	VIRTUAL_ENV=.venv/mlflow-server $(BIN)/uv pip install --quiet 'mlflow>=3.17,<4'
+	touch $@
 
 bench: install ## Measure speed and memory, two ways in turn (ROWS="warm_epoch draw": those rows; SOURCE=DIR: real faces)
 	$(BIN)/python -m tests.benchmarks $(ROWS) $(if $(SOURCE),--source $(SOURCE))
@@ -62,9 +65,9 @@ format: install ## Format the code and fix what ruff can fix
 
 lock: install ## Resolve the dependencies again into docker/requirements-*.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu pyproject.toml --output-file docker/requirements-cpu.txt
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra gpu pyproject.toml --output-file docker/requirements-gpu.txt
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra dev pyproject.toml --output-file docker/requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra mlflow pyproject.toml --output-file docker/requirements-cpu.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra gpu --extra mlflow pyproject.toml --output-file docker/requirements-gpu.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cpu --extra dev --extra mlflow pyproject.toml --output-file docker/requirements-dev.txt
 
 schemas: install ## Rewrite the published JSON Schemas
 	$(BIN)/python -c 'from components.compare.contract import Comparison; from components.files import write_json; write_json("components/compare/comparison.schema.json", Comparison.model_json_schema())'

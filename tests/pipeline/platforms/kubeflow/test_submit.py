@@ -93,7 +93,7 @@ SENTENCE = "The batch holds 0 faces: lower training.batch_size."
     [
         (f"components.errors.DataError: {SENTENCE}", SENTENCE),
         (json.dumps({"severity": "CRITICAL", "message": f"DataError: {SENTENCE}", "stage": "train"}), SENTENCE),
-        ("MemoryError: no \x1b[31mroom", "MemoryError: no [31mroom."),
+        ("MemoryError: no \x1b[31mroom", r"there is not enough memory (MemoryError: no \x1b[31mroom)"),
         (None, "read its log at http://"),
     ],
 )
