@@ -73,6 +73,8 @@ def run_locally(
     _check_temporary_folder()
     # Every stage's process inherits these: TensorFlow's start-up notices would drown the log.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Python would look for `components` in the folder that the user is in first, and many a pipeline project has one.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     state, artifacts = folder.state.resolve(), folder.artifacts.resolve()
     # A Docker engine that has to create the folder does so as root.
     artifacts.mkdir(parents=True, exist_ok=True)
