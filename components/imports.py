@@ -1,6 +1,9 @@
-"""Importing libraries that fill the memory with objects."""
+"""Importing libraries that fill the memory with objects, and the console with notices."""
 
 import gc
+import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,3 +26,27 @@ def lasting_imports() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def without_notices() -> Iterator[None]:
+    """Keep what the block writes to standard error to itself, unless it raises.
+
+    TensorFlow's start-up notices come from C++, before it has read the variable that would silence them.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            kept.seek(0)
+            os.write(2, kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)

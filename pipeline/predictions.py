@@ -113,14 +113,18 @@ def predict_pictures(model: Path, pictures: Iterable[str], labels: "Labels") -> 
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from components.batched import batched
-    from components.model.serving import ServedModel
+    from components.imports import without_notices
+
+    with without_notices():
+        from components.model.serving import ServedModel
 
     served: ServedModel | None = None
     for batch in batched(pictures, BATCH_SIZE):
         read = [_read_sound(path) for path in batch]
         sound = [content for content in read if isinstance(content, bytes)]
         if sound:
-            served = served or ServedModel(model)
+            with without_notices():
+                served = served or ServedModel(model)
         scores = served.predict(sound, BATCH_SIZE) if served is not None and sound else {}
         row = 0
         for path, content in zip(batch, read, strict=True):

@@ -59,11 +59,14 @@ def promote(
     images_path = images or _find_images(recommended, test_path)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from components.promote.promote import promote as decide
-    from components.promote.serving import TestSetScorer
+    from components.imports import without_notices
 
-    scorer = TestSetScorer(str(images_path), str(test_path), settings.evaluate.batch_size)
-    record = decide(opened, recommended, scorer, settings.promotion, dry_run=dry_run)
+    with without_notices():
+        from components.promote.promote import promote as decide
+        from components.promote.serving import TestSetScorer
+
+        scorer = TestSetScorer(str(images_path), str(test_path), settings.evaluate.batch_size)
+        record = decide(opened, recommended, scorer, settings.promotion, dry_run=dry_run)
     show_decision(record, dry_run=dry_run)
     if record.is_switch and not dry_run:
         notify(settings.hooks, promotion_event(record, opened.place))

@@ -35,7 +35,7 @@ def test_on_a_cluster_each_line_is_an_object_that_collectors_read():
     assert finished.stderr == ""
     entries = [json.loads(line) for line in finished.stdout.splitlines()]
     assert [(entry["severity"], entry["message"]) for entry in entries] == [
-        ("INFO", "Epoch 1:\n14,428 faces"),
+        ("INFO", "Epoch 1:\\n14,428 faces"),
         ("WARNING", "few faces"),
         ("CRITICAL", "DataError: The source holds no file: fill it."),
     ]
@@ -46,5 +46,5 @@ def test_on_a_cluster_each_line_is_an_object_that_collectors_read():
 
 def test_on_one_machine_a_line_is_a_line():
     finished = run(EVENFACE_LOG="")
-    assert finished.stdout == "evenface | Epoch 1:\n14,428 faces\nevenface | few faces\n"
+    assert finished.stdout == "evenface | Epoch 1:\\n14,428 faces\nevenface | few faces\n"
     assert finished.stderr.endswith("DataError: The source holds no file: fill it.\n")
