@@ -308,6 +308,8 @@ def show_results(comparison: "Comparison", folder: RunFolder, seconds: float, de
         )
         console.print(_results_table(comparison), "")
         console.print(_recall_table(comparison), "")
+    for finding in comparison.gates.failed if comparison.gates else ():
+        console.print(f"Warning, {finding.gate}: {finding.told}.", highlight=False, markup=False)
     standing = recommended.standing.capitalize()
     name = f": [bold]{recommended.variant}[/bold]" if recommended.variant else ""
     console.print(f"{standing}{name}. {recommended.because}", highlight=False)

@@ -54,8 +54,8 @@ def test_a_newcomer_sees_few_lines_that_name_the_run_and_none_of_a_library(demo_
     lines = demo_run.printed.splitlines()
     assert len(lines) < 60
     assert re.match(r"[\d,]+ files; expect .+ on \d+ cores?", lines[0])
-    ends = [line for line in lines if re.search(r", \d+ of 15 stages$", line)]
-    assert [line.split(", ")[-1] for line in ends] == [f"{number} of 15 stages" for number in range(1, 16)]
+    ends = [line for line in lines if re.search(r", \d+ of 16 stages$", line)]
+    assert [line.split(", ")[-1] for line in ends] == [f"{number} of 16 stages" for number in range(1, 17)]
     for variant in VARIANTS:
         assert any(line.startswith(f"✓ train {variant}, seed 42 (") for line in ends)
     own, everything = demo_run.folder.log.read_text(), demo_run.folder.kfp_log.read_text()
@@ -225,7 +225,7 @@ def test_the_same_run_again_repeats_no_stage(demo_run, run_cli):
     runs = [f"{stage} {variant}, seed 42" for stage in ("train", "evaluate") for variant in VARIANTS]
     for task in ("preprocess", "build_test_set", "split", "tune baseline", *runs, "compare", "recommend"):
         assert f"✓ {task} (unchanged since an earlier run), " in again.stdout
-    assert "15 of 15 stages" in again.stdout
+    assert "15 of 16 stages" in again.stdout
     assert {stage["outcome"] for stage in json.loads(demo_run.folder.record.read_text())["stages"]} == {"reused"}
     assert json.loads(demo_run.folder.comparison.read_text()) == demo_run.comparison
 

@@ -112,6 +112,7 @@ def test_a_failed_local_run_is_told_by_its_folders_name(command, receiver, tmp_p
     failed = command(
         "run", "--preset", "demo", "--output", tmp_path / "nightly", "--source", tmp_path / "faces",
         "--set", f"hooks.url={receiver.url}", "--set", "hooks.secret_env=HOOK_SECRET",
+        "--set", "build_test_set.allow_shortfall=true",
     )  # fmt: skip
     assert failed.code == 1
     ((_, body),) = receiver.taken

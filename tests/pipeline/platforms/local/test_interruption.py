@@ -139,7 +139,7 @@ def test_a_source_that_changes_after_the_run_began_fails_it_and_is_cached_by_nob
         return fingerprint
 
     monkeypatch.setattr(FolderSource, "fingerprint", fingerprint_and_change)
-    settings = ("preprocess.min_side=16", f"preprocess.parts={parts}")
+    settings = ("preprocess.min_side=16", f"preprocess.parts={parts}", "build_test_set.allow_shortfall=true")
     options = [option for setting in settings for option in ("--set", setting)]
     failed = command("run", "--output", folder.path, "--source", faces, *options)
     assert failed.code == 1
