@@ -17,6 +17,7 @@ RECORD_FILE = "promotion.json"
 """The decision, as an artifact of its run."""
 
 _MODEL = "model"
+_AGAIN_SECONDS = 0.2
 _SETTLE_SECONDS = 2
 _TURN = "evenface.turn"
 """Tag of the registered model: the decision that changes, or last changed, the champion."""
@@ -101,7 +102,7 @@ class MlflowRegistry:
         """Move the alias if the champion is still the expected one, and see that it stays."""
         with explained(self._uri):
             self._check(record, expected)
-            self._client.set_registered_model_tag(self._name, _TURN, record.id)
+            self._take_turn(record)
             self._check(record, Version(expected.number if expected else "", record.id))
             self._client.set_registered_model_alias(self._name, CHAMPION, str(record.version))
             try:
@@ -113,6 +114,17 @@ class MlflowRegistry:
                 if champion is None or champion.number != record.version:
                     raise
         self.keep(record)
+
+    def _take_turn(self, record: PromotionRecord) -> None:
+        """Write the promotion's name into the tag, in place of any other's."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.set_registered_model_tag(self._name, _TURN, record.id)
+        except MlflowException:
+            # Two that create the tag at the same moment: the server's database refuses the second, once.
+            time.sleep(_AGAIN_SECONDS)
+            self._client.set_registered_model_tag(self._name, _TURN, record.id)
 
     def _check(self, record: PromotionRecord, expected: Version | None) -> None:
         model = self._model()
