@@ -120,6 +120,9 @@ def compare(
     first: Annotated[str, typer.Argument(help="Folder of a finished run, or its name below --in.")],
     second: Annotated[str, typer.Argument(help="Another one, whose differences from the first are told.")],
     below: Below = Path("runs"),
+    output: Annotated[
+        Path | None, typer.Option(help="HTML file for both runs' numbers side by side, unpaired.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Put two runs side by side: differences with intervals where both were judged on the same test faces."""
     from rich import box
@@ -132,6 +135,16 @@ def compare(
 
     folders = [finished_run(below / name if (below / name).is_dir() else Path(name)) for name in (first, second)]
     pair = compare_runs(folders[0], folders[1])
+    if output is not None:
+        from components.compare.contract import Comparison
+        from components.compare.report.render import render_runs
+        from components.files import atomic_path
+
+        named = {f"{place}. {folder.path.name}": folder for place, folder in enumerate(folders, 1)}
+        page = render_runs({name: Comparison.read(folder.comparison) for name, folder in named.items()})
+        with atomic_path(output) as draft:
+            draft.write_text(page, encoding="utf-8")
+        typer.echo(f"Written to {output}")
     from components.evaluation.catalogue import CATALOGUE
 
     title = f"{folders[1].path} against {folders[0].path}"

@@ -45,10 +45,14 @@ def test_ages_that_are_all_right_differ_by_the_whole_error_and_nothing_else_does
     assert [key for key, row in rows.items() if row.differs] == [("baseline", "age_mae")]
 
 
-def test_other_test_faces_are_said_and_stand_unpaired(demo_run, other, command):
+def test_other_test_faces_are_said_and_stand_unpaired(demo_run, other, command, tmp_path):
     folder = other(lambda faces: faces.iloc[1:].reset_index(drop=True))
     shown = command("runs", "compare", demo_run.folder.path, folder.path)
     assert shown.code == 0
     assert "judged on different test faces" in shown.out
     assert "difference" not in shown.out.splitlines()[1]
     assert command("runs", "compare", demo_run.folder.path, demo_run.folder.path).out.count("+0.000 (") > 4
+    page = tmp_path / "two.html"
+    assert f"Written to {page}" in command("runs", "compare", demo_run.folder.path, folder.path, "--output", page).out
+    for place, run in enumerate((demo_run.folder, folder), 1):
+        assert f"{place}. {run.path.name}" in page.read_text()

@@ -76,7 +76,7 @@ def test_each_variant_and_seed_is_a_run_below_one_parent(told, mlflow_url):
 
 
 def test_a_server_that_cannot_be_told_fails_the_run_only_where_it_must(told, monkeypatch):
-    pytest.importorskip("mlflow")
+    pytest.importorskip("mlflow", reason="MLflow's client is not installed: install evenface[mlflow]")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     nobody = "http://127.0.0.1:9"
     record = told(nobody)[1]
