@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +31,7 @@ from components.compare.measures import deviation, interval, measure
 from components.compare.provenance import describe_provenance, describe_tuning, reading_notes
 from components.compare.recommendation import recommend
 from components.compare.rows import RowBuilder
-from components.compare.runs import POSTHOC, Networks, Run, find_networks
+from components.compare.runs import POSTHOC, Answers, Networks, Run, find_networks
 from components.compare.settings import CompareSettings
 from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.bootstrap import Weighting
@@ -39,8 +39,8 @@ from components.evaluation.catalogue import TESTED
 from components.evaluation.dummy import dummy_predictions
 from components.evaluation.natural import natural_population
 from components.evaluation.paired import PairedTest, Pairing, holm, paired_tests
-from components.evaluation.predictions import Predictions
-from components.evaluation.scoring import Change, Scored, View, common_seeds, score_seeds
+from components.evaluation.predictions import Predictions, average
+from components.evaluation.scoring import Change, Scored, View, common_seeds, score_ensemble, score_seeds
 from components.training.search import SearchResult
 
 _log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ _ONE_THREAD = partial(threadpool_limits, limits=1, user_api="blas")
 other ten times as long as they work."""
 
 
-Score = Callable[[Sequence[Predictions], str], Scored]
-"""From a row's predictions by seed, and the name of the networks that made them, to its scores."""
+Score = Callable[[Answers, str], Scored]
+"""From what a row's networks answer, and their name, to the row's scores."""
 
 
 def build_comparison(
@@ -81,7 +81,7 @@ def build_comparison(
         DataError: If there are no runs, a run appears twice, or the runs are not on those faces.
     """
     started = time.monotonic()
-    networks = find_networks(runs, data.test, data.validation, settings.posthoc)
+    networks = find_networks(runs, data.test, data.validation, settings)
     first = next(iter(networks.values())).first
     population = natural_population(data.manifest, first.predictions.cells())
     missing = [(name, seed) for name, seed in expected if name not in networks or seed not in networks[name].runs]
@@ -89,15 +89,15 @@ def build_comparison(
     with _ONE_THREAD():
         with _scoring(first.predictions, population.shares, settings) as score:
             _log.info("test faces resampled in %.1f s", time.monotonic() - started)
-            dummy = score([dummy_predictions(data.train, first.predictions)], "")
+            dummy = score(Answers("", [dummy_predictions(data.train, first.predictions)], []), "")
             builder = RowBuilder(first.predictions.labels, dummy, population.shares, settings)
-            variants, posthoc, scored = _build_rows(networks, missing, score, builder, settings.reference)
+            rows, scored = _build_rows(networks, missing, score, builder, settings.reference)
         paired = paired_facts(scored, settings)
         if settings.reference in networks:
             tested = find_grounds(scored, settings, View.OVERALL, len(data.test))
             validation = _validate(networks, data, settings)
     recommended = recommend(
-        variants | posthoc,
+        rows,
         paired,
         settings.reference,
         settings.recommendation,
@@ -106,20 +106,21 @@ def build_comparison(
     )
     comparison = Comparison(
         dataset=describe_dataset(data, population),
-        variants=variants,
-        posthoc=posthoc,
+        variants={name: row for name, row in rows.items() if row.is_trained},
+        posthoc={name: row for name, row in rows.items() if row.kind == "posthoc"},
+        ensembles={name: row for name, row in rows.items() if row.is_ensemble},
         dummy=_dummy_row(dummy),
         paired=paired,
         missing=[RunKey(variant=name, seed=seed) for name, seed in missing],
         recommended=recommended,
         tuning=describe_tuning(searches, trials),
         notes=reading_notes(
-            settings, population, missing, {len(row.seeds) for row in variants.values()}, data.manifest.labels.age_unit
+            settings, population, missing, {len(row.seeds) for row in rows.values()}, data.manifest.labels.age_unit
         ),
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
         run=run or RunFacts(),
-        galleries=_galleries(networks, variants | posthoc, recommended, settings),
+        galleries=_galleries(networks, rows, recommended, settings),
     )
     _log.info("%d rows compared in %.1f s", len(scored), time.monotonic() - started)
     return comparison
@@ -131,8 +132,9 @@ def _scoring(faces: Predictions, shares: npt.NDArray[np.float64], settings: Comp
     observed = Weighting.observed(faces)
     with Weighting.bootstrap(faces, settings.resamples, settings.seed) as resampled:
 
-        def score(predictions: Sequence[Predictions], networks: str) -> Scored:
-            return score_seeds(predictions, observed, resampled, shares, settings.confidence, networks)
+        def score(answers: Answers, networks: str) -> Scored:
+            score_row = score_seeds if answers.averaged is None else score_ensemble
+            return score_row(answers.predictions, observed, resampled, shares, settings.confidence, networks)
 
         yield score
 
@@ -143,26 +145,30 @@ def _build_rows(
     score: Score,
     builder: RowBuilder,
     reference_name: str,
-) -> tuple[dict[str, Row], dict[str, Row], dict[str, Scored]]:
-    """Return the trained rows, the post-hoc rows, and what is left of all their scores to test them.
+) -> tuple[dict[str, Row], dict[str, Scored]]:
+    """Return the rows, trained ones first, then post-hoc ones, and what is left of their scores to test them.
 
     Only the reference and the row being built have all their replicates in memory.
     """
     reference = None
     if reference_name in networks:
-        reference = score(networks[reference_name].predictions, reference_name)
-    variants, posthoc, trained_scores, posthoc_scores = {}, {}, {}, {}
-    for name, group in networks.items():
-        scored = reference if reference and name == reference_name else score(group.predictions, name)
-        variants[name] = builder.trained(group, scored, reference, [seed for each, seed in missing if each == name])
-        trained_scores[name] = scored.with_tested_replicates()
-        adjusted = group.adjusted
-        if adjusted is not None:
-            scored = score(adjusted.predictions, name)
-            posthoc[f"{name}{POSTHOC}"] = builder.posthoc(variants[name], adjusted, scored, reference)
-            posthoc_scores[f"{name}{POSTHOC}"] = scored.with_tested_replicates()
-        _log.info("%s scored, with %d of %d variants", name, len(variants), len(networks))
-    return variants, posthoc, trained_scores | posthoc_scores
+        reference = score(networks[reference_name].rows[0], reference_name)
+    rows: dict[str, Row] = {}
+    scores: dict[str, Scored] = {}
+    for done, (name, group) in enumerate(networks.items(), 1):
+        for answers in group.rows:
+            scored = reference if reference and answers.row == reference_name else score(answers, name)
+            scores[answers.row] = scored.with_tested_replicates()
+            if answers.averaged is not None:
+                row = builder.ensemble(name, rows[answers.averaged], answers, scored, reference)
+            elif answers.row == name:
+                row = builder.trained(group, scored, reference, [seed for each, seed in missing if each == name])
+            elif group.adjusted is not None:
+                row = builder.posthoc(rows[name], group.adjusted, scored, reference)
+            rows[answers.row] = row
+        _log.info("%s scored, with %d of %d variants", name, done, len(networks))
+    ordered = sorted(rows, key=lambda name: ("trained", "posthoc", "ensemble").index(rows[name].kind))
+    return {name: rows[name] for name in ordered}, {name: scores[name] for name in ordered}
 
 
 def _validate(networks: Mapping[str, Networks], data: Dataset, settings: CompareSettings) -> Grounds:
@@ -171,13 +177,11 @@ def _validate(networks: Mapping[str, Networks], data: Dataset, settings: Compare
     cells = faces.labels.cell_count
     shares, effective = balanced_shares(faces.cells(), data.test.cells(), cells)
     with _scoring(faces, shares, settings) as score:
-        trained = {name: score(group.validation, name) for name, group in networks.items()}
-        adjusted = {
-            f"{name}{POSTHOC}": score(group.adjusted.validation, name)
+        rows = {
+            answers.row: score(replace(answers, predictions=answers.validation), name).with_tested_replicates()
             for name, group in networks.items()
-            if group.adjusted is not None
+            for answers in group.rows
         }
-    rows = {name: scored.with_tested_replicates() for name, scored in (trained | adjusted).items()}
     return find_grounds(rows, settings, View.NATURAL, effective)
 
 
@@ -196,7 +200,8 @@ def paired_facts(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
         seeds = common_seeds(row, reference)
         if name == settings.reference or not seeds:
             continue
-        ours, theirs = ([side.predictions[seed] for seed in seeds] for side in (row, reference))
+        # Of an ensemble there is one answer, whatever the seed of the network beside it.
+        ours, theirs = ([side.predictions.get(seed, side.first) for seed in seeds] for side in (row, reference))
         changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
         pairings += [(name, Pairing(metric, ours, theirs)) for metric in changed]
     changes = [Change.of(scored[name], reference, {pairing.metric.name: 1.0}) for name, pairing in pairings]
@@ -226,7 +231,7 @@ def _describe_test(
         b=settings.reference,
         metric=metric.name,
         better=metric.better,
-        seeds=[run.seed for run in pairing.a],
+        seeds=[run.seed for run in pairing.b],
         faces=len(pairing.a[0]),
         difference=estimate.value,
         low=estimate.low,
@@ -245,13 +250,19 @@ def _galleries(
     """Return the galleries of the network to ship, or of the reference where nothing is recommended."""
     name = recommended.variant or (settings.reference if settings.reference in rows else next(iter(rows)))
     row = rows[name]
-    group = networks[row.derived_from or name]
-    of_row = group.predictions if row.derived_from is None or group.adjusted is None else group.adjusted.predictions
-    chosen = next((run for run in of_row if run.seed == recommended.seed), of_row[0])
+    of_row = next(answers for answers in networks[row.derived_from or name].rows if answers.row == name)
+    is_ensemble = of_row.averaged is not None
+    chosen = next((run for run in of_row.predictions if run.seed == recommended.seed), of_row.predictions[0])
+    if is_ensemble:
+        chosen = average(of_row.predictions)
     reference = None
     if name != settings.reference and settings.reference in networks:
-        reference = next((run for run in networks[settings.reference].predictions if run.seed == chosen.seed), None)
-    return list(find_galleries(chosen, reference, row.worst_errors.name, settings.examples, settings.seed))
+        reference = next(
+            (run for run in networks[settings.reference].rows[0].predictions if run.seed == chosen.seed), None
+        )
+    shown = find_galleries(chosen, reference, row.worst_errors.name, settings.examples, settings.seed)
+    of_ensemble = {"variant": name, "seed": None}
+    return [gallery.model_copy(update=of_ensemble) if is_ensemble else gallery for gallery in shown]
 
 
 def _dummy_row(dummy: Scored) -> DummyRow:

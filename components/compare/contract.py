@@ -198,10 +198,12 @@ class Gallery(Contract):
     where the reference is wrong; ``lost``: the reverse."""
     variant: str
     """The row whose predictions these are."""
-    seed: int
+    seed: int | None
+    """Null for an ensemble."""
     faces: list[Face]
     reference: list[Face]
-    """The same faces as the reference sees them; empty if it is the row, or has no such seed."""
+    """The same faces as the reference sees them, with that seed or, beside an ensemble, its first; empty if it is the
+    row, or has no such seed."""
 
 
 class ReliabilityBin(Contract):
@@ -236,23 +238,27 @@ class Adjustment(Contract):
 
 
 class Row(RowMetrics):
-    """One variant, trained, or adjusted post hoc: its numbers and how they came about."""
+    """One variant, trained, adjusted post hoc or averaged: its numbers and how they came about."""
 
     title: str
-    kind: Literal["trained", "posthoc"]
+    kind: Literal["trained", "posthoc", "ensemble"]
+    """``ensemble``: one model that averages the answers of the variant's networks, whose numbers are its own and not
+    means over seeds."""
     source: str
     cures: dict[str, str]
     status: Literal["complete", "incomplete"]
     seeds: list[int]
     missing_seeds: list[int]
     derived_from: str | None = None
-    """For a post-hoc row, the variant that was trained."""
+    """For a post-hoc row or an ensemble, the variant that was trained."""
+    averaged: str | None = None
+    """For an ensemble, the row whose networks are averaged."""
     tau: float | None = None
-    """For a post-hoc row, the strength of the adjustment."""
+    """For a row that is adjusted post hoc, the strength of the adjustment."""
     temperature: Number = None
-    """For a post-hoc row, what its logits were divided by first; the mean over the seeds."""
+    """For a row that is adjusted post hoc, what its logits were divided by first; the mean over the seeds."""
     adjustments: dict[str, Adjustment] = Field(default_factory=dict)
-    """For a post-hoc row, what was done to each seed's network."""
+    """For a row that is adjusted post hoc, what was done to each seed's network."""
     calibration: dict[str, CalibrationFacts]
     """By classified output."""
     learned: dict[str, bool]
@@ -276,19 +282,30 @@ class Row(RowMetrics):
     parameters: int
     hyperparameters: Hyperparameters
     class_priors: dict[str, Number]
-    """Shares of the classes in training; for a post-hoc row, those that were divided out, means over the seeds."""
+    """Shares of the classes in training; for a row that is adjusted post hoc, those that were divided out, means over
+    the seeds."""
     statistics: dict[str, Statistics]
     history: dict[str, dict[str, list[Number]]]
     """By seed and column, one value per epoch."""
 
     @property
-    def is_posthoc(self) -> bool:
-        """Whether nothing was trained for this row."""
-        return self.kind == "posthoc"
+    def is_trained(self) -> bool:
+        """Whether networks were trained for this row, and not for another that it derives from."""
+        return self.kind == "trained"
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether its networks are adjusted post hoc."""
+        return bool(self.adjustments)
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is one model that averages networks."""
+        return self.kind == "ensemble"
 
     def changes(self, metric: Metric) -> bool:
-        """Return whether the row has a value of its own: post-hoc adjustment changes only one output."""
-        return not self.is_posthoc or metric.output == FOCUS.name
+        """Return whether the row has a value of its own: post-hoc adjustment alone changes only one output."""
+        return self.kind != "posthoc" or metric.output == FOCUS.name
 
 
 class DummyRow(RowMetrics):
@@ -422,7 +439,7 @@ class Candidate(Contract):
     all comparisons."""
     significant: bool
     consistent_over_seeds: bool | None
-    """Null if there is only one common seed."""
+    """Null if there is only one common seed, and for an ensemble."""
     better: bool
     guards: list[Guard]
     safe: bool
@@ -474,11 +491,14 @@ class Recommendation(Contract):
     """The variant whose trained network to ship."""
     seed: int | None
     """Seed of that network: its score on the validation faces is the median of the row's seeds, of an even number the
-    worse of the two in the middle."""
+    worse of the two in the middle. Null for an ensemble."""
     validation_scores: dict[str, Number]
-    """By seed of the row, its primary metric on the validation faces, re-weighted to the cells of the test set."""
+    """By seed of the row, its primary metric on the validation faces, re-weighted to the cells of the test set; for an
+    ensemble, that of each of its networks alone."""
     adjustment: Adjustment | None
     """For a post-hoc row, what to do to the probabilities of that network."""
+    members: dict[str, Adjustment | None] = Field(default_factory=dict)
+    """For an ensemble, the seeds whose networks to average, and what to do to the probabilities of each before."""
     rule: Rule
     choice: Choice | None
     candidates: list[Candidate]
@@ -544,6 +564,8 @@ class Comparison(Contract):
     dataset: DatasetFacts
     variants: dict[str, Row]
     posthoc: dict[str, Row]
+    ensembles: dict[str, Row] = Field(default_factory=dict)
+    """By name, the one model that averages the networks of a row; empty unless the settings ask for them."""
     dummy: DummyRow
     paired: list[PairedTestFacts]
     """Every test against the reference, Holm-adjusted for all of them."""
@@ -566,11 +588,11 @@ class Comparison(Contract):
 
     @property
     def rows(self) -> dict[str, Row]:
-        """All rows by name: each variant in its order, its post-hoc row below it."""
-        ordered = {}
+        """All rows by name: each variant in its order, below it those that derive from it."""
+        derived, ordered = self.posthoc | self.ensembles, {}
         for name, row in self.variants.items():
             ordered[name] = row
-            ordered |= {key: adjusted for key, adjusted in self.posthoc.items() if adjusted.derived_from == name}
+            ordered |= {key: other for key, other in derived.items() if other.derived_from == name}
         return ordered
 
     @property

@@ -24,7 +24,7 @@ class Grounds:
     Attributes:
         faces: Number of faces.
         effective_faces: Faces of equal weight that would tell as much.
-        scores: Primary metric of each seed, by row.
+        scores: Primary metric of each seed, by row; without ensembles.
         gains: Gain over the reference in the primary metric, by row; the reference's is 0. Rows that have no seed in
             common with the reference are left out.
         utilities: Gain over the reference in utility, by row.
@@ -74,6 +74,7 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
         scores={
             name: {seed: number(float(row.mean(primary.name, view, [seed]))) for seed in row.seeds}
             for name, row in rows.items()
+            if not row.is_ensemble
         },
         gains={name: gain(row, primary.name) for name, row in rows.items()},
         utilities={name: interval(Change.of(row, reference, worths, view).estimate()) for name, row in rows.items()},

@@ -57,12 +57,15 @@ def deviation(by_seed: Sequence[float]) -> Number:
 
 
 def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, Any]:
-    """Return the :class:`~components.compare.contract.Metrics` of a row; with ``seeds``, each seed's values too."""
+    """Return the :class:`~components.compare.contract.Metrics` of a row; with ``seeds``, each seed's values too.
+
+    An ensemble has none of a single seed.
+    """
     intervals = {
         name: named_intervals(scored.estimate(name), labels.names(str(metric.per))) for name, metric in NAMED.items()
     }
     return {
-        **{name: _scalar(scored, name, seeds=seeds) for name in SCALARS},
+        **{name: _scalar(scored, name, seeds=seeds and not scored.is_ensemble) for name in SCALARS},
         **{name: {key: entry.value for key, entry in named.items()} for name, named in intervals.items()},
         **_confusions(scored, labels),
         "intervals": intervals,
@@ -72,15 +75,15 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
 
 
 def _scalar(scored: Scored, name: str, *, seeds: bool) -> Scalar:
-    values = [float(scored.estimates[seed].overall[name]) for seed in scored.seeds]
-    by_seed = {str(seed): number(value) for seed, value in zip(scored.seeds, values, strict=True)}
+    values = [float(estimates.overall[name]) for estimates in scored.estimates.values()]
+    by_seed = {str(seed): number(value) for seed, value in zip(scored.estimates, values, strict=True)}
     by_seed_facts = {"std": deviation(values), "by_seed": by_seed} if seeds else {}
     return Scalar(**dict(interval(scored.estimate(name))), **by_seed_facts)
 
 
 def _confusions(scored: Scored, labels: Labels) -> dict[str, Any]:
     """Confusion counts summed over the seeds, as whole numbers, and as shares of the true class."""
-    frames = [scored.estimates[seed] for seed in scored.seeds]
+    frames = list(scored.estimates.values())
     confusions: dict[str, Any] = {}
     for output in frames[0].confusion:
         counts = np.rint(np.sum([frame.confusion[output] for frame in frames], axis=0)).astype(np.int64)

@@ -135,7 +135,12 @@ def why_the_best(
         sentences += [f"{candidate.variant} gained too, but {_failure(candidate)}." for candidate in refused]
         sentences.append("Its gain is somewhat optimistic, because the same faces chose it.")
     sentences += _costs(row.difference_to_reference) if row.difference_to_reference else []
-    if row.is_posthoc:
+    if row.is_ensemble:
+        sentences.append(
+            f"It is one model that averages the answers of the {len(row.seeds)} networks of {row.averaged}, and takes "
+            f"{len(row.seeds)} times their time and room."
+        )
+    if row.is_adjusted:
         sentences.append(
             f"It is the model of {row.derived_from} with its {FOCUS.name} probabilities adjusted afterwards "
             f"(tau = {row.tau:g})."

@@ -55,7 +55,7 @@ def recommend(
     """Apply the rule.
 
     Args:
-        rows: Rows of the comparison by name, trained and post-hoc.
+        rows: Rows of the comparison by name.
         paired: The report's tests.
         reference: Name of the variant that the others are compared with.
         settings: The rule's settings.
@@ -93,8 +93,8 @@ def recommend(
     ]
     seeds = len(tests[variant, reference].seeds) if won else len(row.seeds)
     standing: Standing = "kept" if not won else "recommended" if seeds >= settings.min_seeds else "indicated"
-    scores = validation.scores[variant]
-    seed = median_seed(scores, CATALOGUE[settings.primary_metric].better)
+    scores = validation.scores[row.averaged or variant]
+    seed = None if row.is_ensemble else median_seed(scores, CATALOGUE[settings.primary_metric].better)
     natural = row.difference_to_reference.natural.get(NATURAL) if row.difference_to_reference else None
     if won:
         [judged] = [candidate for candidate in candidates if candidate.variant == variant]
@@ -110,6 +110,7 @@ def recommend(
         seed=seed,
         validation_scores={str(each): score for each, score in scores.items()},
         adjustment=row.adjustments.get(str(seed)),
+        members={str(each): row.adjustments.get(str(each)) for each in row.seeds} if row.is_ensemble else {},
         choice=choice,
         candidates=candidates,
         indistinguishable=similar,
@@ -219,7 +220,7 @@ class _Judge:
 
     def _enters(self, name: str) -> bool:
         row, losses = self.rows[name], self.validation.losses.get(name)
-        if losses is None or (row.is_posthoc and not self.settings.posthoc):
+        if losses is None or (row.is_adjusted and not self.settings.posthoc):
             return False
         within = all(
             _tolerates(guard, losses[guard.metric], self.settings)
@@ -250,7 +251,7 @@ class _Judge:
         significant = p is not None and p <= settings.significance
         ours, theirs = row.scalar(metric).by_seed, self.rows[self.reference].scalar(metric).by_seed
         gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
-        # One seed can't contradict itself.
+        # One seed can't contradict itself, and an ensemble has no result of one seed.
         consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
         guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
         better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
@@ -271,7 +272,7 @@ class _Judge:
             eligible=(judged is None or name in judged)
             and better
             and safe
-            and (settings.posthoc or not row.is_posthoc),
+            and (settings.posthoc or not row.is_adjusted),
             utility=self.tested.utilities.get(name, Interval(value=None, low=None, high=None)),
             dominated_by=self.dominators[name],
         )

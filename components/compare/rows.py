@@ -14,11 +14,11 @@ from components.compare.contract import Adjustment, Number, Row
 from components.compare.galleries import describe_faces, example_rows, worst_errors
 from components.compare.grounds import find_learned
 from components.compare.measures import differences, error_boxes, error_by_age, measure, number, numbers
-from components.compare.runs import Adjusted, Networks, Run
+from components.compare.runs import Adjusted, Answers, Networks, Run
 from components.compare.settings import CompareSettings
 from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
-from components.evaluation.predictions import Predictions
+from components.evaluation.predictions import Predictions, average
 from components.evaluation.scoring import Scored
 
 
@@ -51,7 +51,7 @@ class RowBuilder:
             status="incomplete" if missing_seeds else "complete",
             seeds=scored.seeds,
             missing_seeds=list(missing_seeds),
-            **self._numbers(scored, reference, networks.validation),
+            **self._numbers(scored, reference, networks.rows[0].validation),
             **_training(networks.runs, self.labels),
         )
 
@@ -74,13 +74,30 @@ class RowBuilder:
                 for seed, calibration in adjusted.calibrations.items()
             },
             **self._numbers(scored, reference, adjusted.validation),
-            # Nothing was trained for this row.
-            "train_seconds": 0.0,
-            "train_seconds_by_seed": dict.fromkeys(trained.train_seconds_by_seed, 0.0),
-            "history": {},
+            **_nothing_trained(trained),
             "class_priors": dict(zip(self.labels.names(FOCUS.name), numbers(shares), strict=True)),
         }
         return trained.model_copy(update=changes)
+
+    def ensemble(self, name: str, averaged: Row, answers: Answers, scored: Scored, reference: Scored | None) -> Row:
+        """Return the row of the one model that averages the networks of a row.
+
+        Args:
+            name: The variant's name.
+            averaged: The row whose networks are averaged.
+            answers: What its networks answer.
+            scored: The ensemble's scores.
+            reference: Those of the reference.
+        """
+        changes = {
+            "title": f"{averaged.title}, mean of {len(scored.seeds)} networks",
+            "kind": "ensemble",
+            "derived_from": name,
+            "averaged": answers.averaged,
+            **self._numbers(scored, reference, [average(answers.validation)]),
+            **_nothing_trained(averaged),
+        }
+        return averaged.model_copy(update=changes)
 
     def _numbers(self, scored: Scored, reference: Scored | None, validation: Sequence[Predictions]) -> dict[str, Any]:
         shown = example_rows(scored.first, self.settings.examples, self.settings.seed)
@@ -96,6 +113,12 @@ class RowBuilder:
             "worst_errors": worst_errors(scored, self.settings.examples),
             "cells": measure_cells(list(scored.predictions.values())),
         }
+
+
+def _nothing_trained(trained: Row) -> dict[str, Any]:
+    """Return what a row has that derives from a trained one."""
+    seconds = dict.fromkeys(trained.train_seconds_by_seed, 0.0)
+    return {"train_seconds": 0.0, "train_seconds_by_seed": seconds, "history": {}}
 
 
 def _training(group: Mapping[int, Run], labels: Labels) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.compare.settings import PosthocSettings
+from components.compare.settings import CompareSettings, PosthocSettings
 from components.dataset.manifest import Manifest
 from components.dataset.outputs import FOCUS
 from components.errors import DataError
@@ -18,6 +18,9 @@ from components.training.record import TrainingRecord
 
 POSTHOC = "+posthoc"
 """Suffix of a post-hoc row, after the name of its variant."""
+
+ENSEMBLE = "+ensemble"
+"""Suffix of the row of an ensemble, after the name of the row whose networks it averages."""
 
 _EQUAL = 1e-6
 """Shares that differ by less are equal."""
@@ -56,16 +59,36 @@ class Adjusted:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What the networks behind one row answer.
+
+    Attributes:
+        row: Name of the row.
+        predictions: On the test faces, one per seed, ascending.
+        validation: On the validation faces, likewise.
+        averaged: Name of the row whose networks are averaged, if the row is one model that averages them; otherwise
+            the row's numbers are means over its networks.
+    """
+
+    row: str
+    predictions: Sequence[Predictions]
+    validation: Sequence[Predictions]
+    averaged: str | None = None
+
+
+@dataclass(frozen=True)
 class Networks:
     """The networks of one variant.
 
     Attributes:
         runs: By seed, ascending.
         adjusted: The same networks with post-hoc adjustment; None where it is switched off, pointless or impossible.
+        has_ensembles: Whether their average is a row of its own, adjusted and not.
     """
 
     runs: Mapping[int, Run]
     adjusted: Adjusted | None
+    has_ensembles: bool
 
     @property
     def first(self) -> Run:
@@ -73,18 +96,24 @@ class Networks:
         return next(iter(self.runs.values()))
 
     @property
-    def predictions(self) -> list[Predictions]:
-        """Predictions on the test faces, one per seed."""
-        return [run.predictions for run in self.runs.values()]
+    def variant(self) -> str:
+        """Name of the variant."""
+        return self.first.predictions.variant
 
     @property
-    def validation(self) -> list[Predictions]:
-        """Predictions on the validation faces, one per seed."""
-        return [run.validation for run in self.runs.values()]
+    def rows(self) -> list[Answers]:
+        """The variant's rows: trained, adjusted post hoc, and the ensembles of both."""
+        runs = self.runs.values()
+        rows = [Answers(self.variant, [run.predictions for run in runs], [run.validation for run in runs])]
+        if self.adjusted is not None:
+            rows.append(Answers(f"{self.variant}{POSTHOC}", self.adjusted.predictions, self.adjusted.validation))
+        if self.has_ensembles:
+            rows += [Answers(f"{each.row}{ENSEMBLE}", each.predictions, each.validation, each.row) for each in rows]
+        return rows
 
 
 def find_networks(
-    runs: Sequence[Run], test: Manifest, validation: Manifest, settings: PosthocSettings
+    runs: Sequence[Run], test: Manifest, validation: Manifest, settings: CompareSettings
 ) -> dict[str, Networks]:
     """Return the networks by variant, in order of first appearance, all predictions aligned by face.
 
@@ -105,7 +134,8 @@ def find_networks(
     networks = {}
     for variant, by_seed in grouped.items():
         ordered = dict(sorted(by_seed.items()))
-        networks[variant] = Networks(ordered, _adjust(ordered, settings) if settings.enabled else None)
+        adjusted = _adjust(ordered, settings.posthoc) if settings.posthoc.enabled else None
+        networks[variant] = Networks(ordered, adjusted, settings.ensembles and len(ordered) > 1)
     return networks
 
 

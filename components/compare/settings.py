@@ -134,6 +134,12 @@ class CompareSettings(Section):
     examples: int = Field(8, ge=0, description="Faces shown in each gallery, of examples and of worst errors.")
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report.")
     posthoc: PosthocSettings = Field(default_factory=PosthocSettings, description="Post-hoc adjusted rows.")
+    ensembles: bool = Field(
+        False,
+        description="Whether every variant with two seeds or more gets rows for the one model that averages the "
+        "answers of its networks. Such a row may be recommended, and is then packaged; it takes as much time and room "
+        "as its networks together.",
+    )
     recommendation: RecommendationSettings = Field(
         default_factory=RecommendationSettings, description="The rule that recommends a variant."
     )

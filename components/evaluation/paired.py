@@ -165,7 +165,7 @@ class Pairing:
 
     Attributes:
         metric: One of :data:`~components.evaluation.catalogue.TESTED`.
-        a: One variant's predictions, one per common seed, aligned by face.
+        a: One variant's predictions, one per common seed, aligned by face; for an ensemble, its own once for each.
         b: The other's, in the same order of seeds.
     """
 
@@ -213,7 +213,7 @@ def _exchange(pair: Pairing) -> Exchange:
 
 def _mcnemar_by_seed(pair: Pairing) -> dict[str, McNemar]:
     truth, a_predicted, b_predicted = _classes(pair)
-    right = zip(pair.a, a_predicted == truth, b_predicted == truth, strict=True)
+    right = zip(pair.b, a_predicted == truth, b_predicted == truth, strict=True)
     return {str(run.seed): mcnemar_exact(*each) for run, *each in right}
 
 

@@ -98,6 +98,14 @@ class Predictions:
         probabilities: npt.NDArray[np.float64] = numbers.to_numpy(np.float64).reshape(len(self), -1)
         return probabilities
 
+    def scores(self, output: Output) -> npt.NDArray[np.float64]:
+        """Return what the network answers for one output, in the shapes of :meth:`from_scores`."""
+        if output.kind is Kind.CATEGORICAL:
+            return self.probabilities(output)
+        return self.faces[output.predicted if output.kind is Kind.REGRESSION else output.probability].to_numpy(
+            np.float64
+        )
+
     def with_probabilities(
         self, output: Output, probabilities: npt.NDArray[np.floating], variant: str
     ) -> "Predictions":
@@ -184,6 +192,22 @@ def _lists(table: npt.NDArray[Any]) -> pd.arrays.ArrowExtensionArray:
     ends = pa.array(np.arange(0, (rows + 1) * width, width, dtype=np.int32))
     lists = pa.ListArray.from_arrays(ends, pa.array(table.astype(np.float32).ravel()))
     return pd.arrays.ArrowExtensionArray(lists)
+
+
+def average(predictions: Sequence[Predictions]) -> Predictions:
+    """Return what a model answers that averages the answers of several networks: ages, and probabilities.
+
+    Args:
+        predictions: One per network, at least one, aligned by face. The result carries the variant and the seed of the
+            first.
+    """
+    first = predictions[0]
+    faces = first.faces
+    for output in OUTPUTS.values():
+        # As the packaged model does it: in double precision, rounded once, so that ties are decided alike.
+        mean = np.mean([run.scores(output) for run in predictions], axis=0, dtype=np.float64).astype(np.float32)
+        faces = faces.assign(**_predicted_columns(output, np.asarray(mean)))
+    return replace(first, faces=faces)
 
 
 def align(predictions: Sequence[Predictions]) -> list[Predictions]:

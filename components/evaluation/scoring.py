@@ -6,7 +6,7 @@ Intervals and tests are over other test faces and, with several seeds, over othe
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
@@ -17,7 +17,7 @@ from components.dataset.outputs import FOCUS
 from components.evaluation.bootstrap import Weighting, percentile_interval
 from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED, Better
 from components.evaluation.frame import MetricFrame
-from components.evaluation.predictions import Predictions
+from components.evaluation.predictions import Predictions, average
 from components.evaluation.seeds import SeedSpread
 from components.evaluation.shares import at_least_wilson, exact_limit, paired_score_interval
 
@@ -63,6 +63,9 @@ class Scored:
             without the confusion counts.
         confidence: Share that the intervals cover.
         networks: Name of the trained networks behind the row; rows of the same networks are paired by seed.
+        left_out: For an ensemble, by each seed, the estimates and the replicates of the ensemble without that seed's
+            network. The ensemble itself is then the only entry of the mappings above, under its first seed. Empty
+            for a row whose numbers are means over its networks.
     """
 
     predictions: Mapping[int, Predictions]
@@ -70,32 +73,52 @@ class Scored:
     replicates: Mapping[int, MetricFrame]
     confidence: float
     networks: str
+    left_out: Mapping[int, tuple[MetricFrame, MetricFrame]] = field(default_factory=dict)
 
     @property
     def seeds(self) -> list[int]:
-        """Seeds, ascending."""
-        return list(self.predictions)
+        """Seeds of the networks, ascending."""
+        return list(self.left_out or self.predictions)
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the row is one model that averages its networks' answers."""
+        return bool(self.left_out)
 
     @property
     def first(self) -> Predictions:
-        """Predictions of the first seed."""
-        return self.predictions[self.seeds[0]]
+        """Predictions of the first seed; of an ensemble, its own."""
+        return next(iter(self.predictions.values()))
 
-    def mean(self, metric: str, view: View = View.OVERALL, seeds: Iterable[int] | None = None) -> Floats:
+    def mean(self, metric: str, view: View = View.OVERALL, seeds: Sequence[int] | None = None) -> Floats:
         """Return a metric averaged over seeds (default: all of the row's), in the metric's own shape.
 
-        The worst group and the gap are found *after* averaging over the seeds, from the averages shown.
+        The worst group and the gap are found *after* averaging over the seeds, from the averages shown. Of an
+        ensemble, it is the metric of the averaged answers: of all networks, or of all but one.
         """
-        return _mean(self.estimates, metric, view, self.seeds if seeds is None else seeds)
+        return _mean([estimates for estimates, _ in self._frames(seeds)], metric, view)
 
-    def mean_replicates(self, metric: str, view: View = View.OVERALL) -> Floats:
-        """Return the :meth:`mean` over all seeds of each resample, the axis of resamples first."""
-        return _mean(self.replicates, metric, view, self.seeds)
+    def mean_replicates(self, metric: str, view: View = View.OVERALL, seeds: Sequence[int] | None = None) -> Floats:
+        """Return the :meth:`mean` of each resample, the axis of resamples first."""
+        return _mean([replicates for _, replicates in self._frames(seeds)], metric, view)
 
     def spread(self, metric: str, view: View = View.OVERALL) -> SeedSpread:
         """Return the error that the seeds bring to a :meth:`mean`."""
-        value, replicates = (partial(_mean, by_seed, metric, view) for by_seed in (self.estimates, self.replicates))
-        return SeedSpread.of(value, replicates, self.seeds)
+        return SeedSpread.of(
+            lambda seeds: self.mean(metric, view, seeds),
+            lambda seeds: self.mean_replicates(metric, view, seeds),
+            self.seeds,
+        )
+
+    def _frames(self, seeds: Sequence[int] | None) -> list[tuple[MetricFrame, MetricFrame]]:
+        """Return the estimates and replicates whose average the row's numbers are, for some of its networks."""
+        if self.is_ensemble:
+            absent = [] if seeds is None else [seed for seed in self.seeds if seed not in seeds]
+            if absent:
+                [seed] = absent
+                return [self.left_out[seed]]
+            seeds = None
+        return [(self.estimates[seed], self.replicates[seed]) for seed in seeds or self.predictions]
 
     def estimate(self, metric: str, view: View = View.OVERALL) -> Estimate:
         """Return a metric averaged over the seeds, with its interval.
@@ -159,14 +182,18 @@ class Scored:
 
     def with_tested_replicates(self) -> "Scored":
         """Return the row with no replicates but those of the tested metrics, a few percent of all."""
-        kept = {
-            seed: MetricFrame(
+
+        def tested(frame: MetricFrame) -> MetricFrame:
+            return MetricFrame(
                 {metric: frame.overall[metric] for metric in TESTED},
                 natural={metric: frame.natural[metric] for metric in TESTED},
             )
-            for seed, frame in self.replicates.items()
-        }
-        return replace(self, replicates=kept)
+
+        return replace(
+            self,
+            replicates={seed: tested(frame) for seed, frame in self.replicates.items()},
+            left_out={seed: (estimates, tested(frame)) for seed, (estimates, frame) in self.left_out.items()},
+        )
 
     def faces_behind(self, metric: str, view: View) -> npt.NDArray[np.int64]:
         """Return the number of test faces behind each value of a share, in the share's shape."""
@@ -179,10 +206,10 @@ class Scored:
         return np.bincount(codes, minlength=math.prod(sizes))
 
 
-def _mean(by_seed: Mapping[int, MetricFrame], metric: str, view: View, seeds: Iterable[int]) -> Floats:
+def _mean(frames: Sequence[MetricFrame], metric: str, view: View) -> Floats:
     if view in (View.OVERALL, View.BY_GROUP, View.NATURAL):
-        return np.asarray(np.mean([getattr(by_seed[seed], view)[metric] for seed in seeds], axis=0), np.float64)
-    averages = MetricFrame({}, by_group={metric: _mean(by_seed, metric, View.BY_GROUP, seeds)})
+        return np.asarray(np.mean([getattr(frame, view)[metric] for frame in frames], axis=0), np.float64)
+    averages = MetricFrame({}, by_group={metric: _mean(frames, metric, View.BY_GROUP)})
     return averages.worst_group(metric) if view is View.WORST_GROUP else averages.group_gap(metric)
 
 
@@ -194,7 +221,7 @@ def score_seeds(
     confidence: float,
     networks: str | None = None,
 ) -> Scored:
-    """Score one variant.
+    """Score a row whose numbers are means over its networks.
 
     Args:
         predictions: One per seed, aligned by face with the weightings.
@@ -205,17 +232,54 @@ def score_seeds(
         networks: Name of the trained networks. Default: the variant of the predictions.
     """
     by_seed = {run.seed: run for run in sorted(predictions, key=lambda run: run.seed)}
-    estimates = {seed: next(observed.score(run, shares)).at(0) for seed, run in by_seed.items()}
-    replicates = {
-        seed: MetricFrame.joined(frame.without_confusions() for frame in resampled.score(run, shares))
-        for seed, run in by_seed.items()
-    }
+    estimates = {seed: _observe(run, observed, shares) for seed, run in by_seed.items()}
+    replicates = {seed: _resample(run, resampled, shares) for seed, run in by_seed.items()}
     return Scored(by_seed, estimates, replicates, confidence, networks or predictions[0].variant)
+
+
+def score_ensemble(
+    predictions: Sequence[Predictions],
+    observed: Weighting,
+    resampled: Weighting,
+    shares: Floats,
+    confidence: float,
+    networks: str,
+) -> Scored:
+    """Score the one model that averages the answers of several networks.
+
+    How much its numbers depend on the seeds is found by leaving out one network after the other, so that the row takes
+    one score more than it has networks.
+
+    Args:
+        predictions: One per seed, of two seeds or more, aligned by face with the weightings.
+        observed: As in :func:`score_seeds`.
+        resampled: Likewise.
+        shares: Likewise.
+        confidence: Likewise.
+        networks: Name of the trained networks.
+    """
+    members = sorted(predictions, key=lambda run: run.seed)
+    whole = average(members)
+    left_out = {}
+    for member in members:
+        others = average([other for other in members if other is not member])
+        left_out[member.seed] = (_observe(others, observed, shares), _resample(others, resampled, shares))
+    estimates, replicates = _observe(whole, observed, shares), _resample(whole, resampled, shares)
+    key = whole.seed
+    return Scored({key: whole}, {key: estimates}, {key: replicates}, confidence, networks, left_out)
+
+
+def _observe(predictions: Predictions, observed: Weighting, shares: Floats) -> MetricFrame:
+    return next(observed.score(predictions, shares)).at(0)
+
+
+def _resample(predictions: Predictions, resampled: Weighting, shares: Floats) -> MetricFrame:
+    return MetricFrame.joined(frame.without_confusions() for frame in resampled.score(predictions, shares))
 
 
 def common_seeds(a: Scored, b: Scored) -> list[int]:
     """Return the seeds that both rows were trained with, ascending."""
-    return [seed for seed in a.seeds if seed in b.predictions]
+    return [seed for seed in a.seeds if seed in b.seeds]
 
 
 def difference(a: Scored, b: Scored, metric: str, view: View = View.OVERALL) -> Estimate:
@@ -237,7 +301,7 @@ class Change:
         replicates: The difference in every resample of the faces, the axis of resamples first.
         spread: The error that the seeds bring.
         confidence: Share that the interval covers.
-        by_seed: The difference of each common seed, the axis of seeds first.
+        by_seed: The difference of each common seed, the axis of seeds first; empty where a row is an ensemble.
         faces: Faces behind a difference of shares, in its shape; None for what is not a share.
     """
 
@@ -260,32 +324,39 @@ class Change:
             view: Which view of them.
         """
         seeds = common_seeds(a, b)
+        # An ensemble is one model, and keeps all its networks.
+        ours, theirs = (row.seeds if row.is_ensemble else seeds for row in (a, b))
 
-        def total(by_seed: Mapping[int, MetricFrame], chosen: Iterable[int]) -> Floats:
-            parts = [worth * _mean(by_seed, metric, view, chosen) for metric, worth in worths.items()]
-            return np.asarray(sum(parts[1:], parts[0]), np.float64)
+        def total(row: Scored, chosen: Sequence[int]) -> Floats:
+            return _sum(worth * row.mean(metric, view, chosen) for metric, worth in worths.items())
+
+        def total_replicates(row: Scored, chosen: Sequence[int]) -> Floats:
+            return _sum(worth * row.mean_replicates(metric, view, chosen) for metric, worth in worths.items())
 
         if a.networks == b.networks:
             spread = SeedSpread.of(
-                lambda chosen: total(a.estimates, chosen) - total(b.estimates, chosen),
-                lambda chosen: total(a.replicates, chosen) - total(b.replicates, chosen),
+                lambda chosen: total(a, chosen) - total(b, chosen),
+                lambda chosen: total_replicates(a, chosen) - total_replicates(b, chosen),
                 seeds,
             )
         else:
-            ours, theirs = (
-                SeedSpread.of(partial(total, row.estimates), partial(total, row.replicates), seeds) for row in (a, b)
+            spread = SeedSpread.of(partial(total, a), partial(total_replicates, a), ours) + SeedSpread.of(
+                partial(total, b), partial(total_replicates, b), theirs
             )
-            spread = ours + theirs
         [only, *more] = worths
         is_share = not more and CATALOGUE[only].is_share and view in (View.OVERALL, View.BY_GROUP)
-        # Rows of the same networks differ in nothing but the output that post-hoc adjustment changes.
-        is_share &= a.networks != b.networks or CATALOGUE[only].output == FOCUS.name
+        has_ensemble = a.is_ensemble or b.is_ensemble
+        # Rows of the same networks differ in nothing but the output that post-hoc adjustment changes, unless one is
+        # an ensemble.
+        is_share &= a.networks != b.networks or has_ensemble or CATALOGUE[only].output == FOCUS.name
+        value = total(a, ours) - total(b, theirs)
+        by_seed = [] if has_ensemble else [total(a, [seed]) - total(b, [seed]) for seed in seeds]
         return cls(
-            value=total(a.estimates, seeds) - total(b.estimates, seeds),
-            replicates=total(a.replicates, seeds) - total(b.replicates, seeds),
+            value=value,
+            replicates=total_replicates(a, ours) - total_replicates(b, theirs),
             spread=spread,
             confidence=a.confidence,
-            by_seed=np.stack([total(a.estimates, [seed]) - total(b.estimates, [seed]) for seed in seeds]),
+            by_seed=np.reshape(by_seed, (len(by_seed), *value.shape)),
             faces=a.faces_behind(only, view) if is_share else None,
         )
 
@@ -305,3 +376,8 @@ class Change:
     def p_value(self) -> float:
         """Return the two-sided p-value of a single number, over other faces and other seeds."""
         return self.spread.p_value(float(self.value), self.replicates)
+
+
+def _sum(parts: Iterable[Floats]) -> Floats:
+    first, *others = parts
+    return np.asarray(sum(others, first), np.float64)

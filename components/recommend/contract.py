@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
+from pydantic import Field
+
 from components.compare.contract import Adjustment, Number, Standing
 from components.contract import Contract
 from components.dataset.labels import Labels
@@ -16,7 +18,7 @@ RECOMMENDED_FILE = "recommended.json"
 
 
 class PackagedNetwork(Contract):
-    """One network, with everything that its row does in its graph."""
+    """One network, or an ensemble of several, with everything that its row does in its graph."""
 
     row: str
     """Name of the row of the comparison whose numbers the model has."""
@@ -24,16 +26,20 @@ class PackagedNetwork(Contract):
     """The row's display name."""
     variant: str
     """The variant that was trained."""
-    seed: int
-    """Seed of the training."""
+    seed: int | None
+    """Seed of the training; null for an ensemble."""
     adjustment: Adjustment | None
     """What the graph does to the probabilities after the network; null for nothing."""
+    members: dict[str, Adjustment | None] = Field(default_factory=dict)
+    """For an ensemble, the seeds whose networks the graph averages, and what it does to the probabilities of each
+    before."""
     metrics: dict[str, Number]
     """Single-number metrics on the test set, measured on this very model."""
     validation_metric: str
     """The metric by which the network was taken from the row's seeds, on the validation faces."""
     validation_scores: dict[str, Number]
-    """That metric of each seed, the faces re-weighted to the cells of the test set; the network's is the median."""
+    """That metric of each seed, the faces re-weighted to the cells of the test set; the network's is the median, and an
+    ensemble averages them all."""
     image_size: int
     """Side of the network's input, in pixels; the model resizes by itself."""
     files: dict[str, str]

@@ -5,6 +5,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from components.compare.contract import Adjustment, Comparison, Number, Row
 from components.dataset.images import read_encoded
@@ -17,7 +18,7 @@ from components.evaluation.catalogue import MAIN, SCALARS
 from components.evaluation.frame import score
 from components.evaluation.predictions import Predictions
 from components.files import atomic_path
-from components.model.adjusting import export_adjusted
+from components.model.combining import PosthocAdjustment, export_combined
 from components.model.serving import ServedModel
 from components.recommend.card import CARD_FILE, render_card
 from components.recommend.contract import PackagedNetwork, RecommendedModel
@@ -67,20 +68,23 @@ def recommend(
     )
     with atomic_path(recommended_path) as draft:
         draft.mkdir()
-        if choice.variant is None or choice.model is None or choice.seed is None:
+        if choice.variant is None or choice.model is None:
             _log.info("no model is packaged: %s", choice.standing)
         else:
-            source, record = _find_network(model_paths, choice.model, choice.seed)
-            _package(source, record, choice.adjustment, draft)
+            members = choice.members or {str(choice.seed): choice.adjustment}
+            networks = [_find_network(model_paths, choice.model, int(seed)) for seed in members]
+            _package(networks, list(members.values()), draft)
+            record = networks[0].record
             row = comparison.rows[choice.variant]
             metrics = _measure(draft, images_path, Manifest.read(test_path), record, batch_size)
-            _check(metrics, choice.variant, row, record.seed)
+            _check(metrics, choice.variant, row, choice.seed)
             network = PackagedNetwork(
                 row=choice.variant,
                 title=row.title,
                 variant=record.variant,
-                seed=record.seed,
+                seed=choice.seed,
                 adjustment=choice.adjustment,
+                members=choice.members,
                 metrics=metrics,
                 validation_metric=choice.rule.primary_metric,
                 validation_scores=choice.validation_scores,
@@ -90,7 +94,8 @@ def recommend(
             facts = facts.model_copy(update={"network": network})
             (draft / CARD_FILE).write_text(render_card(comparison, record, network), encoding="utf-8")
             shown = ", ".join(f"{metric.phrase} {metrics[name]:.{metric.decimals}f}" for name, metric in MAIN.items())
-            _log.info("%s: %s, seed %d, packaged; %s", choice.standing, choice.variant, record.seed, shown)
+            seeds = f"seed{'s' if len(members) > 1 else ''} {', '.join(members)}"
+            _log.info("%s: %s, %s, packaged; %s", choice.standing, choice.variant, seeds, shown)
         facts.write(draft)
         if comparison.dataset.preprocess.profile is not None:
             comparison.dataset.preprocess.profile.write(draft / PROFILE_FILE)
@@ -98,11 +103,18 @@ def recommend(
     return facts
 
 
-def _find_network(paths: Sequence[str], variant: str, seed: int) -> tuple[Path, TrainingRecord]:
+class _Network(NamedTuple):
+    """A trained network."""
+
+    path: Path
+    record: TrainingRecord
+
+
+def _find_network(paths: Sequence[str], variant: str, seed: int) -> _Network:
     for path in paths:
         record = TrainingRecord.read(path)
         if (record.variant, record.seed) == (variant, seed):
-            return Path(path), record
+            return _Network(Path(path), record)
     raise ArtifactError(
         f"The comparison recommends the network of {variant} with seed {seed}, which is not among the "
         f"{len(paths)} models",
@@ -110,16 +122,32 @@ def _find_network(paths: Sequence[str], variant: str, seed: int) -> tuple[Path, 
     )
 
 
-def _package(source: Path, record: TrainingRecord, adjustment: Adjustment | None, draft: Path) -> None:
-    """Put a network into a directory, with its adjustment in the graph, and the record of its training beside it."""
-    if adjustment is None:
+def _package(networks: Sequence[_Network], adjustments: Sequence[Adjustment | None], draft: Path) -> None:
+    """Put networks into a directory as one model, their adjustments in the graph, and beside it how they were trained.
+
+    The first network's record stands where that of a single one does, the others' in ``members/<seed>``.
+    """
+    [first, *others] = networks
+    if not others and adjustments[0] is None:
         # The very files that were evaluated.
-        shutil.copytree(source, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        shutil.copytree(first.path, draft, copy_function=shutil.copyfile, dirs_exist_ok=True)
         return
+    parts = [
+        (network.path, _adjustment(network.record, each)) for network, each in zip(networks, adjustments, strict=True)
+    ]
+    export_combined(parts, draft)
+    for network in networks:
+        folder = draft if network is first else draft / "members" / str(network.record.seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (VARIANT_FILE, HISTORY_FILE):
+            shutil.copyfile(network.path / name, folder / name)
+
+
+def _adjustment(record: TrainingRecord, adjustment: Adjustment | None) -> PosthocAdjustment | None:
+    if adjustment is None:
+        return None
     priors = [adjustment.class_priors[name] for name in record.labels.names(FOCUS.name)]
-    export_adjusted(source, FOCUS, priors, adjustment.tau, adjustment.temperature, draft)
-    for name in (VARIANT_FILE, HISTORY_FILE):
-        shutil.copyfile(source / name, draft / name)
+    return PosthocAdjustment(FOCUS, priors, adjustment.tau, adjustment.temperature)
 
 
 def _measure(
@@ -133,15 +161,17 @@ def _measure(
     return {name: round(value, 6) if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _check(metrics: Mapping[str, Number], name: str, row: Row, seed: int) -> None:
-    """Refuse a package that does not do what its row says."""
+def _check(metrics: Mapping[str, Number], name: str, row: Row, seed: int | None) -> None:
+    """Refuse a package that does not do what its row says: with the seed, or of an ensemble the row itself."""
     for metric in SCALARS.values():
-        found, stated = metrics[metric.name], row.scalar(metric).by_seed.get(str(seed))
+        scalar = row.scalar(metric)
+        found, stated = metrics[metric.name], scalar.value if seed is None else scalar.by_seed.get(str(seed))
         if found is None and stated is None:
             continue
         if found is None or stated is None or abs(found - stated) > _TOLERANCE:
+            where = "" if seed is None else f" with seed {seed}"
             raise ArtifactError(
                 f"The packaged model has {metric.phrase} {found} on the test set, but the comparison's row {name} has "
-                f"{stated} with seed {seed}",
+                f"{stated}{where}",
                 remedy="run evaluate and compare again, on machines of the same kind as this one",
             )

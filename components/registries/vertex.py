@@ -81,7 +81,8 @@ class VertexRegistry:
     def add(self, folder: Path, record: PromotionRecord) -> str:
         """Copy the files into the bucket and upload a version that names them."""
         number = self._files.add(folder, record)
-        facts = record.challenger.model_dump(include={"row", "variant", "seed"}) if record.challenger else {}
+        challenger = record.challenger
+        facts = challenger.model_dump(include={"row", "variant", "seed"}, exclude_none=True) if challenger else {}
         labels = {f"evenface-{key}": _LABEL.sub("_", str(value).lower())[:63] for key, value in facts.items()}
         model = aiplatform_v1.Model(
             display_name=self._name,

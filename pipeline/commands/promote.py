@@ -85,8 +85,9 @@ def champion(registry: Place = None, *, options: SettingsOptions) -> None:
         if named is not None:
             typer.echo(f"            since {named.time}, by {named.who}: {named.decision}")
             if (facts := _about(history, current.number)) is not None:
+                seed = "" if facts.seed is None else f", seed {facts.seed}"
                 typer.echo(
-                    f"            {facts.row}, seed {facts.seed}; {facts.standing}, on {facts.seeds} seed(s); data "
+                    f"            {facts.row}{seed}; {facts.standing}, on {facts.seeds} seed(s); data "
                     f"{(facts.fingerprint or '')[:12]}"
                 )
         _show_alias(opened, current.number)

@@ -358,7 +358,7 @@ def _results_table(comparison: "Comparison") -> "Table":
     names = [f"{metric.phrase}{f', {unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in MAIN.values()]
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
-    for name, row in (comparison.variants | comparison.posthoc).items():
+    for name, row in (comparison.variants | comparison.posthoc | comparison.ensembles).items():
         table.add_row(name, *(_interval(row.scalar(metric), metric) for metric in MAIN.values()))
     dummy = (_interval(comparison.dummy.scalar(metric), metric) for metric in MAIN.values())
     table.add_row("constant", *dummy, style="dim")
@@ -373,9 +373,9 @@ def _recall_table(comparison: "Comparison") -> "Table":
     recall = CATALOGUE[f"{FOCUS.name}_recall"]
     classes = comparison.dataset.labels.names(FOCUS.name)
     table = _table(f"Recall by {FOCUS.name}, and training", "variant", *classes, "seeds", "seconds")
-    for name, row in (comparison.variants | comparison.posthoc).items():
+    for name, row in (comparison.variants | comparison.posthoc | comparison.ensembles).items():
         recalls = (_number(row.named(recall, label).value, 2) for label in classes)
-        seconds = "–" if row.is_posthoc else _number(row.train_seconds, 0)
+        seconds = "–" if not row.is_trained else _number(row.train_seconds, 0)
         table.add_row(name, *recalls, str(len(row.seeds)), seconds)
     return table
 

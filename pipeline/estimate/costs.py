@@ -195,20 +195,30 @@ class _Planner:
         return Work("evaluate", tasks, ZERO, images, alone, seconds, side=self.side, memory_gb=memory)
 
     def compare(self) -> Work:
-        pairs = len(self.settings.runs()) * (self.faces.test + self.faces.validation)
+        scored = len(self.settings.runs())
+        if self._averages:
+            # The whole ensemble, and the ensemble without each network.
+            scored += len(self.settings.variants) * (len(self.settings.seeds) + 1)
+        pairs = scored * (self.faces.test + self.faces.validation)
         seconds = self.constants.comparison.seconds + pairs * self.constants.comparison.per_run_and_face
         alone = self.constants.start_seconds["compare"] + seconds * self.settings.compare.resamples / 2000
         memory = self.sizes.table_memory_gb + pairs / 1e6 * self.sizes.comparison_memory_gb
         return Work("compare", 1, ZERO, Range(pairs, pairs), alone, ZERO, memory_gb=memory)
 
+    @property
+    def _averages(self) -> bool:
+        """Whether ensembles are compared, and may be what is packaged."""
+        return self.settings.compare.ensembles and len(self.settings.seeds) > 1
+
     def recommend(self) -> Work:
-        images = Range(self.faces.test, self.faces.test)
+        networks = len(self.settings.seeds) if self._averages else 1
+        images = Range(self.faces.test, networks * self.faces.test)
         # A plain row's model is only copied; which row it will be, nobody knows.
         fixed = self.constants.start_seconds["recommend"] + self.constants.repackage_seconds
         fixed += self.constants.load_seconds
         seconds = images * self.constants.evaluation.at(self.side)
         memory = self._batch_memory(self.settings.evaluate.batch_size)
-        kept = 2 * self.sizes.model_megabytes / 1e3
+        kept = 2 * networks * self.sizes.model_megabytes / 1e3
         return Work("recommend", 1, ZERO, images, fixed, seconds, side=self.side, memory_gb=memory, kept_gb=kept)
 
     def _network_stage(self, stage: str, fits: list["_Fit"], alone: float, kept_gb: float, parts: int = 1) -> Work:

@@ -181,10 +181,11 @@ def networks(folder):
 def repackaging(model, classes):
     """Return the seconds that loading a model and exporting it with an adjustment takes."""
     from components.dataset.outputs import FOCUS
-    from components.model.adjusting import export_adjusted
+    from components.model.combining import PosthocAdjustment, export_combined
 
     started = time.process_time()
-    export_adjusted(model, FOCUS, [1 / classes] * classes, 1.0, 1.0, model.with_name(f"{model.name}-adjusted"))
+    adjustment = PosthocAdjustment(FOCUS, [1 / classes] * classes, tau=1.0, temperature=1.0)
+    export_combined([(model, adjustment)], model.with_name(f"{model.name}-adjusted"))
     return time.process_time() - started
 
 

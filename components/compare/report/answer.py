@@ -54,7 +54,9 @@ def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> Hea
     row = rows[recommended.variant]
     trained = rows.get(row.facts.derived_from or "", row)
     name = f"{in_sentence(trained.title)} model"
-    adjusted = ", adjusted after training" if row.facts.is_posthoc else ""
+    adjusted = ", adjusted after training" if row.facts.is_adjusted else ""
+    if row.facts.is_ensemble:
+        adjusted += f", {len(row.facts.seeds)} networks averaged"
     if recommended.standing == "kept":
         return Headline("Keep the", name, adjusted)
     if recommended.standing == "indicated":
@@ -169,6 +171,15 @@ def _natural(row: ReportRow, metric: Metric) -> str | None:
 
 def _shipped(recommended: Recommendation) -> list[str]:
     """Return sentences about the network in the folder ``recommended/``."""
+    if recommended.members:
+        seeds = ", ".join(recommended.members)
+        adjusted = ", each adjusted," if any(recommended.members.values()) else ""
+        times = len(recommended.members)
+        return [
+            f"The folder recommended/ of this run: one model that averages the answers of the {times} networks of "
+            f"{recommended.model} with seeds {seeds}{adjusted} in its graph.",
+            f"It takes {times} times the time and the room of one network.",
+        ]
     added = ", and its adjustment in the same graph" if recommended.adjustment else ""
     sentences = [
         f"The folder recommended/ of this run: the network of {recommended.model} with seed {recommended.seed}{added}."

@@ -126,7 +126,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "reference": comparison.reference,
         "confidence": f"{100 * comparison.confidence:g}\u202f%",
         "rows": rows,
-        "trained": [row for row in rows.values() if not row.facts.is_posthoc],
+        "trained": [row for row in rows.values() if row.facts.is_trained],
         "absent": absent_variants(comparison),
         "results": results_table(comparison, rows),
         "notes": reading_notes(comparison),

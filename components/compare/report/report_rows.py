@@ -27,12 +27,22 @@ class ReportRow:
     @property
     def label(self) -> str:
         """Name in charts, where the row stands below that of its variant."""
-        return _short("↳ post-hoc adjusted" if self.facts.is_posthoc else self.title)
+        return _short(self.title if self.facts.is_trained else f"↳ {self.change}")
 
     @property
     def own_label(self) -> str:
         """Name in charts, where its variant may not stand above it."""
-        return _short(f"{self.facts.derived_from}, adjusted" if self.facts.is_posthoc else self.title)
+        if self.facts.is_trained:
+            return _short(self.title)
+        adjusted = ", adjusted" if self.facts.is_adjusted else ""
+        return _short(f"{self.facts.derived_from}{adjusted}{', averaged' if self.facts.is_ensemble else ''}")
+
+    @property
+    def change(self) -> str:
+        """What was done to the networks of the variant that the row derives from; empty for a trained row."""
+        adjusted = "post-hoc adjusted" if self.facts.is_adjusted else ""
+        averaged = f"mean of {len(self.facts.seeds)} networks" if self.facts.is_ensemble else ""
+        return ", ".join(filter(None, (adjusted, averaged)))
 
 
 def _short(text: str) -> str:
@@ -70,7 +80,7 @@ def closest_look(rows: Sequence[ReportRow]) -> list[ReportRow]:
     names = {row.name for row in rows if row.role != "other"}
     if chosen is not None and chosen.facts.derived_from:
         names.add(chosen.facts.derived_from)
-    trained = [row for row in rows if not row.facts.is_posthoc]
+    trained = [row for row in rows if row.facts.is_trained]
     return [row for row in trained if row.name in names] or trained[:1]
 
 

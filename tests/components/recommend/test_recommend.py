@@ -81,12 +81,22 @@ def package(models, scores, small_data, tmp_path):
 
     def run(row="baseline", *, stated=None, paths=models, **changes):
         content = make_comparison({"baseline": 0.6}, seeds=SEEDS).to_json()
-        for kind in ("variants", "posthoc"):
+        content["ensembles"] = {
+            f"{name}+ensemble": content["posthoc"][name] | {"kind": "ensemble", "averaged": name}
+            for name in content["posthoc"]
+        }
+        for kind in ("variants", "posthoc", "ensembles"):
             for name, facts in content[kind].items():
                 for metric in SCALARS:
-                    value = (stated or {}).get(metric, scores[name][metric])
+                    value = (stated or {}).get(metric, scores[name.removesuffix("+ensemble")][metric])
                     value = round(value, 6) if np.isfinite(value) else None
-                    facts[metric]["by_seed"] = dict.fromkeys(map(str, SEEDS), value)
+                    # Of an ensemble, only the number itself counts.
+                    told = (
+                        {"value": value, "by_seed": {}}
+                        if kind == "ensembles"
+                        else {"by_seed": dict.fromkeys(map(str, SEEDS), value)}
+                    )
+                    facts[metric] = facts[metric] | told
         facts = {
             "variant": row, "kind": "posthoc" if "+" in row else "trained", "model": "baseline", "seed": 2,
             "standing": "kept", "adjustment": ADJUSTMENT if "+" in row else None,
@@ -111,6 +121,40 @@ def test_a_posthoc_rows_model_does_its_adjustment_itself_and_its_numbers_are_the
         assert value == pytest.approx(stated, abs=1e-6) or (value is None and np.isnan(stated))
     assert RecommendedModel.read(folder) == made
     assert TrainingRecord.read(folder).seed == 2
+
+
+def test_an_ensembles_model_averages_its_networks_each_adjusted_first(package, predictions, scores):
+    temperatures = {"1": 1.3, "2": 0.4, "3": 2.5}
+    members = {seed: ADJUSTMENT | {"temperature": each} for seed, each in temperatures.items()}
+    priors = list(ADJUSTMENT["class_priors"].values())
+    answers = [
+        adjust_probabilities(predictions.probabilities(FOCUS), priors, 1.0, each) for each in temperatures.values()
+    ]
+    averaged = predictions.with_probabilities(FOCUS, np.float32(answers).mean(axis=0, dtype=np.float64), "ensemble")
+    wanted = score(averaged).overall
+    assert abs(wanted["ethnicity_macro_f1"] - scores["baseline+posthoc"]["ethnicity_macro_f1"]) > 1e-3
+    stated = {name: float(wanted[name]) for name in SCALARS}
+    made, folder = package(
+        "baseline+posthoc+ensemble", kind="ensemble", seed=None, adjustment=None, members=members, stated=stated
+    )
+    assert (made.network.variant, made.network.seed, list(made.network.members)) == ("baseline", None, ["1", "2", "3"])
+    for name, value in made.network.metrics.items():
+        assert value == pytest.approx(stated[name], abs=1e-6) or (value is None and np.isnan(stated[name]))
+    assert TrainingRecord.read(folder).seed == 1
+    assert {TrainingRecord.read(path).seed for path in (folder / "members").iterdir()} == {2, 3}
+    card = (folder / "model_card.md").read_text()
+    for told in (
+        "baseline, the mean of the answers of seeds 1, 2, 3",
+        "After the network of seed 2, in the same graph | ethnicity probabilities raised to 1 / 0.400",
+        "takes 3 times the time and the room of one",
+        "It averages 3 networks.",
+    ):
+        assert told in card
+    with pytest.raises(ArtifactError, match=r"but the comparison's row baseline\+posthoc\+ensemble has 0.99:"):
+        package(
+            "baseline+posthoc+ensemble", kind="ensemble", seed=None, adjustment=None, members=members,
+            stated=stated | {"gender_accuracy": 0.99},
+        )  # fmt: skip
 
 
 def test_a_trained_rows_model_is_the_one_that_was_evaluated_byte_by_byte(package, models):

@@ -1,4 +1,4 @@
-"""The adjusted SavedModel: the same signature, and the numbers that the comparison computes."""
+"""The SavedModel made of others: the same signature, and the numbers that the comparison computes."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from components.dataset.outputs import FOCUS
 from components.imbalance.posthoc import adjust_probabilities
-from components.model.adjusting import export_adjusted
+from components.model.combining import PosthocAdjustment, export_combined
 from components.model.serving import ServedModel
 
 PRIORS = (0.55, 0.24, 1e-5, 0.20999)
@@ -19,7 +19,7 @@ PRIORS = (0.55, 0.24, 1e-5, 0.20999)
 @pytest.fixture(scope="module")
 def adjusted(exported, tmp_path_factory):
     path = tmp_path_factory.mktemp("adjusted") / "model"
-    export_adjusted(exported, FOCUS, PRIORS, tau=0.8, temperature=1.7, path=path)
+    export_combined([(exported, PosthocAdjustment(FOCUS, PRIORS, tau=0.8, temperature=1.7))], path)
     return path
 
 
@@ -31,6 +31,18 @@ def test_it_does_what_the_comparison_computes_and_changes_nothing_else(adjusted,
     assert np.abs(wanted - before[FOCUS.name]).max() > 0.1
     for name in set(before) - {FOCUS.name}:
         np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_an_ensemble_answers_the_mean_of_its_networks_each_adjusted_first(adjusted, exported, picture, tmp_path):
+    images = [picture(seed) for seed in range(5)]
+    export_combined([(exported, None), (adjusted, None), (exported, None)], tmp_path / "ensemble")
+    plain, changed, ensemble = (
+        ServedModel(path).predict(images, batch_size=2) for path in (exported, adjusted, tmp_path / "ensemble")
+    )
+    for name, answers in ensemble.items():
+        wanted = (2 * plain[name].astype(np.float64) + changed[name]) / 3
+        np.testing.assert_allclose(answers, wanted, rtol=1e-6)
+    assert np.abs(ensemble[FOCUS.name] - plain[FOCUS.name]).max() > 0.05
 
 
 def test_it_loads_with_tensorflow_alone_wherever_it_is_copied(adjusted, picture, tmp_path):
