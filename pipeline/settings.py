@@ -106,6 +106,11 @@ class Settings(Section):
                 f"{', '.join(self.variants)}",
                 remedy="add it to variants or name another reference",
             )
+        if self.compare.ensembles and len(self.seeds) < 2:
+            raise SettingError(
+                "compare.ensembles averages the networks of several seeds, but the setting seeds has one",
+                remedy="name more seeds, or leave compare.ensembles out",
+            )
         if self.tune.fixed is None and self.tune.epochs <= self.training.warmup_epochs:
             raise SettingError(
                 f"training.warmup_epochs is {self.training.warmup_epochs}, which leaves none of the {self.tune.epochs} "

@@ -6,6 +6,7 @@ very networks that were tested, which is all that intervals of one seed claim. :
 
     python -m tests.evidence.coverage --per-cell 10 --seeds 3
     python -m tests.evidence.coverage --per-cell 10 --seeds 1 --own
+    python -m tests.evidence.coverage --per-cell 10 --seeds 3 --ensemble
 """
 
 import argparse
@@ -19,14 +20,19 @@ import pandas as pd
 from components.dataset.labels import Labels
 from components.evaluation.bootstrap import Weighting
 from components.evaluation.predictions import Predictions
-from components.evaluation.scoring import Scored, View, difference, score_seeds
+from components.evaluation.scoring import Scored, View, difference, score_ensemble, score_seeds
 
 Answers = dict[str, npt.NDArray[np.float64]]
 Skills = npt.NDArray[np.float64]
+Score = Callable[[pd.DataFrame, list[Answers], str, int], Scored]
+"""From faces, the answers of a row's networks, the row's name and a number of resamples to the row's scores."""
 
 _LABELS = Labels()
 _CELLS = _LABELS.cell_count
 _SHARES = np.random.default_rng(1).dirichlet(np.ones(_CELLS))
+_TRUTH_NETWORKS = 30
+"""Networks that are simulated at once for the truth."""
+
 _SEED_DEVIATION = 0.35
 """Of a network's signal, in standard deviations of its noise: macro F1 then moves by about .03 from seed to seed."""
 
@@ -53,16 +59,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="networks of each row")
     parser.add_argument("--sets", type=int, default=300, help="test sets simulated")
     parser.add_argument("--own", action="store_true", help="the truth is that of the networks themselves")
+    parser.add_argument("--ensemble", action="store_true", help="a row is one model that averages its networks")
     arguments = parser.parse_args()
     generator = np.random.default_rng(2)
     # Both rows are the same recipe: the true difference of everything is 0.
-    recipe, many = _truth(generator), _faces(600)
+    score, size = (_score_ensemble, arguments.seeds) if arguments.ensemble else (_score, _TRUTH_NETWORKS)
+    recipe, many = _truth(generator, score, size), _faces(600)
     covered: dict[str, list[bool]] = defaultdict(list)
     for _ in range(arguments.sets):
         faces = _faces(arguments.per_cell)
         skills = _skills(generator, 2 * arguments.seeds)
-        rows = _pair(faces, _networks(generator, faces, skills), 400)
-        own = [_means([row]) for row in _pair(many, _networks(generator, many, skills), 4)] if arguments.own else []
+        rows = _pair(faces, _networks(generator, faces, skills), 400, score)
+        many_rows = _pair(many, _networks(generator, many, skills), 4, score) if arguments.own else []
+        own = [_means([row]) for row in many_rows]
         for kind, (metric, view, place) in _KINDS.items():
             apart = own[0][kind] - own[1][kind] if own else 0.0
             for name, estimate, true in (
@@ -122,28 +131,40 @@ def _networks(generator: np.random.Generator, faces: pd.DataFrame, skills: Skill
     return answers
 
 
-def _pair(faces: pd.DataFrame, answers: list[Answers], resamples: int) -> list[Scored]:
+def _pair(faces: pd.DataFrame, answers: list[Answers], resamples: int, score: Score) -> list[Scored]:
     """Return the scores of two rows that have half of the networks each."""
     half = len(answers) // 2
     return [
-        _score(faces, answers[:half], "ours", resamples),
-        _score(faces, answers[half:], "theirs", resamples),
+        score(faces, answers[:half], "ours", resamples),
+        score(faces, answers[half:], "theirs", resamples),
     ]
 
 
 def _score(faces: pd.DataFrame, answers: list[Answers], name: str, resamples: int) -> Scored:
-    predictions = [
-        Predictions.from_scores(faces, _LABELS, scores, name, seed) for seed, scores in enumerate(answers, 1)
-    ]
+    predictions = _predictions(faces, answers, name)
     observed = Weighting.observed(predictions[0])
     with Weighting.bootstrap(predictions[0], resamples, 7) as resampled:
         return score_seeds(predictions, observed, resampled, _SHARES, 0.95)
 
 
-def _truth(generator: np.random.Generator) -> dict[str, float]:
-    """Return the mean over 300 networks on 12,800 faces each."""
-    faces = _faces(200)
-    return _means([_score(faces, _networks(generator, faces, _skills(generator, 30)), "truth", 4) for _ in range(10)])
+def _score_ensemble(faces: pd.DataFrame, answers: list[Answers], name: str, resamples: int) -> Scored:
+    predictions = _predictions(faces, answers, name)
+    observed = Weighting.observed(predictions[0])
+    with Weighting.bootstrap(predictions[0], resamples, 7) as resampled:
+        return score_ensemble(predictions, observed, resampled, _SHARES, 0.95, name)
+
+
+def _predictions(faces: pd.DataFrame, answers: list[Answers], name: str) -> list[Predictions]:
+    return [Predictions.from_scores(faces, _LABELS, scores, name, seed) for seed, scores in enumerate(answers, 1)]
+
+
+def _truth(generator: np.random.Generator, score: Score, size: int) -> dict[str, float]:
+    """Return the mean over 300 networks on 12,800 faces each, or over ensembles of as many of them."""
+    faces, parts = _faces(200), []
+    for _ in range(300 // _TRUTH_NETWORKS):
+        answers = _networks(generator, faces, _skills(generator, _TRUTH_NETWORKS))
+        parts += [score(faces, answers[start : start + size], "truth", 4) for start in range(0, _TRUTH_NETWORKS, size)]
+    return _means(parts)
 
 
 def _means(parts: list[Scored]) -> dict[str, float]:
