@@ -132,13 +132,14 @@ class Scored:
         value = self.mean(metric, view)
         widened = self.spread(metric, view).widen(self.mean_replicates(metric, view))
         low, high = percentile_interval(widened, self.confidence)
-        if CATALOGUE[metric].is_share:
+        if not CATALOGUE[metric].unit:
+            # The seeds' error knows no bounds; a share, a precision and an F1 have them.
             low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
-            if view is not View.NATURAL:
-                faces = self.faces_behind(metric, view)
-                low, high = at_least_wilson(value, faces, low, high, self.confidence)
-                limit = exact_limit(faces, self.confidence)
-                low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
+        if CATALOGUE[metric].is_share and view is not View.NATURAL:
+            faces = self.faces_behind(metric, view)
+            low, high = at_least_wilson(value, faces, low, high, self.confidence)
+            limit = exact_limit(faces, self.confidence)
+            low, high = np.where(value == 1, limit, low), np.where(value == 0, 1 - limit, high)
         return Estimate(value, low, high)
 
     def _extreme(self, metric: str, view: View) -> Estimate:

@@ -41,8 +41,10 @@ class ReportRow:
     def change(self) -> str:
         """What was done to the networks of the variant that the row derives from; empty for a trained row."""
         adjusted = "post-hoc adjusted" if self.facts.is_adjusted else ""
-        averaged = f"mean of {len(self.facts.seeds)} networks" if self.facts.is_ensemble else ""
-        return ", ".join(filter(None, (adjusted, averaged)))
+        if not self.facts.is_ensemble:
+            return adjusted
+        averaged = f"mean of {len(self.facts.seeds)}"
+        return f"{averaged}, adjusted" if adjusted else f"{averaged} networks"
 
 
 def _short(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from components.compare.comparison import build_comparison
 from components.compare.settings import CompareSettings
 from components.dataset.outputs import FOCUS, OUTPUTS
-from components.evaluation.catalogue import MAIN, SCALARS
+from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS
 from components.evaluation.frame import score
 from components.evaluation.predictions import average
 from tests.components.simulation import PRIORS, simulate_dataset, simulate_predictions, simulate_run
@@ -107,6 +107,13 @@ def test_one_that_wins_is_shipped_with_all_its_networks(comparison, runs):
     assert {(gallery.variant, gallery.seed) for gallery in comparison.galleries} == {(chosen.variant, None)}
     without = compare(runs, ensembles=True, recommendation={"posthoc": False}).recommended
     assert not any(each.eligible for each in without.candidates if "+posthoc" in each.variant)
+
+
+def test_no_interval_of_a_bounded_metric_leaves_its_bounds(comparison):
+    for row in comparison.rows.values():
+        for name, named in row.intervals.items():
+            ends = [end for each in named.values() for end in (each.low, each.high) if end is not None]
+            assert CATALOGUE[name].unit or (min(ends) >= 0 and max(ends) <= 1)
 
 
 def test_one_seed_makes_no_ensemble(runs):
