@@ -92,7 +92,7 @@ audit: build/tools/installed ## Look for known vulnerabilities in the image's pa
 	docker/audit.py build/tools/bin/pip-audit $(TARGET)
 
 sbom: build/tools/installed ## Write build/sbom-cpu.json: the image's packages and their hashes, as CycloneDX
-	build/tools/bin/cyclonedx-py requirements docker/requirements-$(TARGET).txt --pyproject pyproject.toml --output-reproducible --validate --output-format JSON --output-file build/sbom-$(TARGET).json
+	build/tools/bin/python -W ignore -m cyclonedx_py requirements docker/requirements-$(TARGET).txt --pyproject pyproject.toml --output-reproducible --validate --output-format JSON --output-file build/sbom-$(TARGET).json
 
 clean: ## Remove .venv and what runs and tools left behind
 	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,9 @@ from components.errors import EvenfaceError, RequestError
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+"""Environment variables from which MLflow's client takes what it shows to a server."""
+
 _SECRETS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD")
 
 
@@ -34,10 +37,16 @@ def check_uri(uri: str) -> None:
             "The address of the MLflow server holds credentials", remedy=f"set {_SECRETS[0]} in the environment instead"
         )
     secret = next((name for name in _SECRETS if os.environ.get(name)), None)
-    if parts.scheme == "http" and secret is not None and not _is_loopback(parts.hostname):
+    if secret is not None and is_in_the_clear(uri):
         raise RequestError(
             f"{secret} would be sent to {parts.hostname} over plain HTTP", remedy="write https:// in the address"
         )
+
+
+def is_in_the_clear(uri: str) -> bool:
+    """Return whether credentials for a server would cross a network unencrypted."""
+    parts = urlsplit(uri)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
 def connect(uri: str) -> "MlflowClient":

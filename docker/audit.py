@@ -12,7 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-_UNREACHABLE = "audit: nothing was audited, because PyPI's database of vulnerabilities can't be reached from here\n"
+_UNREACHABLE = (
+    "audit: nothing was audited, because PyPI's database of vulnerabilities can't be reached from here{reason}: "
+    "run it again where https://pypi.org answers\n"
+)
 
 
 def main() -> int:
@@ -29,7 +32,9 @@ def main() -> int:
     found = [package for package in packages if package.get("vulns")]
     skipped = [package for package in packages if package.get("skip_reason")]
     if len(skipped) == len(packages):
-        sys.stderr.write(_UNREACHABLE)
+        said = audit.stderr.strip().splitlines()
+        # Without a list of packages it was something else, perhaps, that stopped it.
+        sys.stderr.write(_UNREACHABLE.format(reason=f" ({said[-1][:200]})" if said and not packages else ""))
         return 3
     for package in found:
         for known in package["vulns"]:

@@ -11,7 +11,8 @@ from components.errors import RequestError
 from components.files import atomic_path
 from components.gs_uri import is_gs_uri
 from components.registries.registry import is_local
-from pipeline.definition import build_pipeline
+from pipeline.definition import build_pipeline, sections_of
+from pipeline.package_numbers import restore_integers
 from pipeline.platforms.resources import ACCELERATOR_COUNTS
 from pipeline.platforms.submission import Platform, Submission
 from pipeline.platforms.targets import Target, ignored_settings, load_platform
@@ -56,7 +57,7 @@ def compile_pipeline(settings: Settings, target: Target, output: Path, *, schedu
         )
     _check_parallel_trials(settings)
     _check_registry(settings)
-    platform = load_platform(target, settings.resources, settings.platform)
+    platform = load_platform(target, settings.resources, settings.platform, settings.mlflow_uris())
     notes = platform.notes()
     if ignored := ignored_settings(target, settings.platform):
         notes.insert(0, f"{target.capitalize()} ignores {', '.join(ignored)}.")
@@ -66,7 +67,15 @@ def compile_pipeline(settings: Settings, target: Target, output: Path, *, schedu
     pipeline = build_pipeline(settings, image, platform.configure, scheduled=scheduled)
     with atomic_path(output) as draft:
         Compiler().compile(pipeline, str(draft))
+        restore_integers(draft, _given(settings))
     return Compiled(output, platform, pinned, notes)
+
+
+def _given(settings: Settings) -> list[Any]:
+    """Return the values with whole numbers that a package repeats."""
+    factors = [stage.retry_backoff_factor for _, stage in settings.resources.stages()]
+    sections = sections_of(settings)
+    return [*sections.values(), sections["preprocess"]["table"], settings.runs(), settings.preprocess.parts, *factors]
 
 
 def _check_parallel_trials(settings: Settings) -> None:

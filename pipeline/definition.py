@@ -12,6 +12,7 @@ from components.gates.component import gates, look_for_news
 from components.preprocess.component import merge_parts, preprocess, read_part
 from components.promote.component import promote
 from components.recommend.component import recommend
+from components.section import Section
 from components.split.component import split
 from components.track.component import track
 from components.train.component import train
@@ -65,6 +66,15 @@ _STAGE_SECTIONS = (
 """Settings that the stages are given."""
 
 
+def sections_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return every section of the settings as a stage is given it, by name.
+
+    They are values, not references: a compiled pipeline stands alone.
+    """
+    sections = {**dict(settings), "recipe": settings.recipe}
+    return {name: section.to_parameter() for name, section in sections.items() if isinstance(section, Section)}
+
+
 def build_pipeline(
     settings: Settings, image: str, configure: Configure = lambda task, stage: None, *, scheduled: bool = False
 ) -> Any:
@@ -81,26 +91,19 @@ def build_pipeline(
         A KFP pipeline: compile it, or call it to run it locally.
     """
 
-    def outputs_of(
-        stage: Callable[..., Any], title: str, resources_of: str | None = None, **arguments: Any
-    ) -> dict[str, Any]:
-        outputs: dict[str, Any] = task_of(stage, title, resources_of, **arguments).outputs
+    def outputs_of(stage: Callable[..., Any], title: str, **arguments: Any) -> dict[str, Any]:
+        outputs: dict[str, Any] = task_of(stage, title, **arguments).outputs
         return outputs
 
-    def task_of(
-        stage: Callable[..., Any], title: str, resources_of: str | None = None, **arguments: Any
-    ) -> dsl.PipelineTask:
+    def task_of(stage: Callable[..., Any], title: str, **arguments: Any) -> dsl.PipelineTask:
         component = dsl.component(stage, base_image=image, install_kfp_package=False)
         task = component(**arguments).set_display_name(title)
-        configure(task, resources_of or stage.__name__)
+        configure(task, stage.__name__)
         if stage in _ACTING:
             task.set_caching_options(False)
         return task
 
-    # Every default is a value, not a reference: a compiled pipeline stands alone.
-    sections = {**dict(settings), "recipe": settings.recipe}
-    default = {name: section.to_parameter() for name, section in sections.items() if hasattr(section, "to_parameter")}
-
+    default = sections_of(settings)
     promotes, tracks = settings.promotion.registry is not None, settings.tracking.mlflow_uri is not None
     outputs_type = _outputs_type(promotion=promotes, tracking=tracks)
 
@@ -170,9 +173,7 @@ def build_pipeline(
             faces = outputs_of(preprocess, "Preprocess faces", **origin)
         else:
             with dsl.ParallelFor(list(range(part_count)), name="read-parts", parallelism=at_once) as part:
-                read = outputs_of(
-                    read_part, "Read a part of the source", "preprocess", part=part, parts=part_count, **origin
-                )
+                read = outputs_of(read_part, "Read a part of the source", part=part, parts=part_count, **origin)
             faces = outputs_of(merge_parts, "Preprocess faces", parts=dsl.Collected(read["faces"]), **origin)
         checked = task_of(
             gates,
@@ -309,7 +310,6 @@ def build_pipeline(
         looked = task_of(
             look_for_news,
             "Look for news",
-            "preprocess",
             source=source,
             table=default["preprocess"]["table"],
             champion=champion,

@@ -24,6 +24,7 @@ from components.imbalance.settings import ImbalanceSettings
 from components.model.settings import ModelSettings
 from components.preprocess.settings import PreprocessSettings
 from components.promote.settings import PromotionSettings
+from components.registries.registry import mlflow_uri_of
 from components.section import Section, SettingError
 from components.split.settings import SplitSettings
 from components.suggestion import did_you_mean
@@ -158,6 +159,12 @@ class Settings(Section):
     def runs(self) -> list[dict[str, Any]]:
         """Return one dict of ``variant`` and ``seed`` for every training run."""
         return [{"variant": variant, "seed": seed} for variant in self.variants for seed in self.seeds]
+
+    def mlflow_uris(self) -> dict[str, str]:
+        """Return the stages that ask an MLflow server, each with its address."""
+        registry = mlflow_uri_of(self.promotion.registry)
+        asked = {"promote": registry, "look_for_news": registry, "track": self.tracking.mlflow_uri}
+        return {stage: uri for stage, uri in asked.items() if uri is not None}
 
     def tuned_variants(self) -> list[str]:
         """Return the variants whose hyperparameters are searched."""

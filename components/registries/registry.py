@@ -110,6 +110,12 @@ def check_place(place: str) -> None:
         check_uri(match["uri"])
 
 
+def mlflow_uri_of(place: str | None) -> str | None:
+    """Return the address of the MLflow server that a registry is on; None for any other registry, or for none."""
+    match = _MLFLOW.fullmatch(place or "")
+    return match["uri"] if match else None
+
+
 def open_registry(place: str, name: str, vertex: VertexRegistrySettings) -> Registry:
     """Return the registry at a place; only its own libraries are imported.
 

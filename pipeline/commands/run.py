@@ -218,7 +218,8 @@ def _executor(runner: Runner, image: str | None, settings: "Settings", folder: R
     if runner is Runner.DOCKER:
         from pipeline.platforms.local.docker_executor import DockerExecutor
 
-        return DockerExecutor.open(image or settings.platform.docker.image, settings.platform.docker, folder.lock)
+        docker = settings.platform.docker
+        return DockerExecutor.open(image or docker.image, docker, folder.lock, settings.mlflow_uris())
     from pipeline.platforms.local.executor import SubprocessExecutor
 
     if image is not None:
@@ -244,8 +245,7 @@ def _with_absolute_paths(settings: "Settings") -> "Settings":
 
 def _check_mlflow(runner: Runner, settings: "Settings") -> None:
     """Refuse, before anything is trained, stages that this Python could not run."""
-    wanted = settings.tracking.mlflow_uri is not None or (settings.promotion.registry or "").startswith("mlflow+")
-    if wanted and runner is Runner.SUBPROCESS and find_spec("mlflow") is None:
+    if settings.mlflow_uris() and runner is Runner.SUBPROCESS and find_spec("mlflow") is None:
         raise RequestError("MLflow is not installed here", remedy="install evenface[mlflow]")
 
 

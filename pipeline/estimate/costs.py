@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.imbalance.registry import find_variant
 from pipeline.estimate.constants import Constants
@@ -53,6 +53,7 @@ class Work:
         disk_gb: What one task writes and removes again.
         kept_gb: What stays of all tasks.
         parts: Processes with a GPU each that share one task, at most.
+        parallelism: Tasks that the settings let run at once; None for as many as the platform runs.
     """
 
     stage: str
@@ -67,15 +68,20 @@ class Work:
     disk_gb: float = 0
     kept_gb: float = 0
     parts: int = 1
+    parallelism: int | None = None
 
     @property
     def cpu_seconds(self) -> Range:
         """Processor seconds of all tasks without a GPU."""
         return self.shared + Range(self.alone, self.alone)
 
+    def tasks_at_once(self, most: int) -> int:
+        """Return how many of its tasks run at once where a platform runs at most so many."""
+        return min(self.tasks, self.parallelism or most, most)
+
     def local_seconds(self, cores: int) -> Range:
         """Return the time that the stage takes on one machine without a GPU."""
-        at_once = min(self.tasks * self.parts, SIDE_BY_SIDE * self.parts, cores)
+        at_once = min(self.tasks_at_once(SIDE_BY_SIDE) * self.parts, cores)
         return self.shared * (1 / cores) + Range(self.alone / at_once, self.alone / at_once)
 
     def pod_seconds(self, resources: StageResources, constants: Constants) -> Range:
@@ -95,9 +101,10 @@ class Work:
 def plan_work(settings: Settings, faces: Faces, constants: Constants) -> list[Work]:
     """Return what each stage has to do, in the pipeline's order."""
     planner = _Planner(settings, faces, constants)
-    return [
+    works = [
         planner.preprocess(),
         *([planner.merge_parts()] if settings.preprocess.parts > 1 else []),
+        planner.table_stage("gates"),
         planner.table_stage("build_test_set"),
         planner.table_stage("split"),
         planner.tune(),
@@ -106,7 +113,10 @@ def plan_work(settings: Settings, faces: Faces, constants: Constants) -> list[Wo
         planner.evaluate(),
         planner.compare(),
         planner.recommend(),
+        *([planner.promote()] if settings.promotion.registry is not None else []),
+        *([planner.track()] if settings.tracking.mlflow_uri is not None else []),
     ]
+    return [replace(work, parallelism=settings.platform.parallelism) for work in works]
 
 
 @dataclass(frozen=True)
@@ -221,6 +231,21 @@ class _Planner:
         kept = 2 * networks * self.sizes.model_megabytes / 1e3
         return Work("recommend", 1, ZERO, images, fixed, seconds, side=self.side, memory_gb=memory, kept_gb=kept)
 
+    def promote(self) -> Work:
+        # The champion is scored too, if there is one.
+        models = Range(1, 2)
+        images = models * self.faces.test
+        fixed = self.constants.start_seconds["promote"] + models.high * self.constants.load_seconds
+        fixed += self.constants.comparison.seconds
+        seconds = images * self.constants.evaluation.at(self.side)
+        memory = self._batch_memory(self.settings.evaluate.batch_size)
+        fetched = models.high * self.sizes.model_megabytes / 1e3
+        return Work("promote", 1, ZERO, images, fixed, seconds, side=self.side, memory_gb=memory, disk_gb=fetched)
+
+    def track(self) -> Work:
+        alone = self.constants.start_seconds["track"]
+        return Work("track", 1, ZERO, ZERO, alone, ZERO, memory_gb=self.sizes.table_memory_gb)
+
     def _network_stage(self, stage: str, fits: list["_Fit"], alone: float, kept_gb: float, parts: int = 1) -> Work:
         """Return a stage whose tasks each decode the faces once and fit networks."""
         largest = max(fit.faces for fit in fits) + self.faces.validation
@@ -298,6 +323,16 @@ class PodCost:
     def pod_hours(self) -> Range:
         """Hours of all tasks together."""
         return self.seconds * (self.work.tasks / 3600)
+
+    @property
+    def at_once(self) -> int:
+        """Pods that run at once."""
+        return self.work.tasks_at_once(self.work.tasks)
+
+    @property
+    def elapsed(self) -> Range:
+        """Seconds from the first task's start to the last one's end."""
+        return self.seconds * math.ceil(self.work.tasks / self.at_once)
 
 
 def plan_pods(settings: Settings, works: list[Work], constants: Constants, prices: Prices | None) -> list[PodCost]:

@@ -21,14 +21,14 @@ def show_local(faces: Faces, works: list[Work], machine: Machine, constants: Con
         table.add_column(column, justify="right", no_wrap=True)
     for work in works:
         seconds, memory_text = work.local_seconds(machine.cores), f"{work.memory_gb:.1f} GB"
-        disk = work.kept_gb + work.disk_gb * _branches(work)
+        disk = work.kept_gb + work.disk_gb * work.tasks_at_once(SIDE_BY_SIDE)
         row = (str(work.tasks), _count(work.steps), _count(work.images), show_time(seconds), memory_text, _size(disk))
         table.add_row(work.stage, *row)
     command = Range(constants.run_seconds, constants.run_seconds)
     total = add_up(works, lambda work: work.local_seconds(machine.cores)) + command
     table.add_section()
-    peak = max(work.memory_gb * _branches(work) for work in works)
-    disk = sum(work.kept_gb for work in works) + max(work.disk_gb * _branches(work) for work in works)
+    peak = max(work.memory_gb * work.tasks_at_once(SIDE_BY_SIDE) for work in works)
+    disk = sum(work.kept_gb for work in works) + max(work.disk_gb * work.tasks_at_once(SIDE_BY_SIDE) for work in works)
     steps, images = (add_up(works, amount) for amount in (lambda work: work.steps, lambda work: work.images))
     table.add_row("all", "", _count(steps), _count(images), show_time(total), f"{peak:.1f} GB", _size(disk))
     console.print(table)
@@ -54,13 +54,17 @@ def show_pods(faces: Faces, costs: list[PodCost], target: str, constants: Consta
         table.add_row(cost.work.stage, *row)
     table.add_section()
     hours = sum((cost.pod_hours for cost in costs), ZERO)
-    # Every task of a stage has a pod of its own, and all start at once.
-    seconds = sum((cost.seconds for cost in costs), ZERO)
+    # Every task of a stage has a pod of its own.
+    seconds = sum((cost.elapsed for cost in costs), ZERO)
     known = [cost.price for cost in costs if cost.price is not None]
     total = [] if prices is None else [_money(sum(known, ZERO) if len(known) == len(costs) else None)]
     table.add_row("all, in turn", "", "", show_time(seconds), _hours(hours), *total)
     console.print(table)
-    console.print(f"Waiting for machines and pulling the image come on top. {_origin(constants)}", highlight=False)
+    told = f"Waiting for machines, pulling the image and uploads come on top. {_origin(constants)}"
+    console.print(told, highlight=False)
+    most = max(cost.at_once for cost in costs)
+    if any(cost.at_once < cost.work.tasks for cost in costs):
+        console.print(f"platform.parallelism lets {most} of a stage's pods run at once.", highlight=False)
     if any(cost.resources.accelerator for cost in costs):
         console.print("The speed of GPUs is not measured but derived from their memory's.", highlight=False)
     if prices is not None and len(known) < len(costs):
@@ -90,10 +94,6 @@ def _table(title: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("stage", no_wrap=True)
     return table
-
-
-def _branches(work: Work) -> int:
-    return min(work.tasks, SIDE_BY_SIDE)
 
 
 def _machine(cost: PodCost) -> str:

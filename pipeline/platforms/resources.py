@@ -10,6 +10,8 @@ from components.section import Section, SettingError
 GPU_STAGES = ("tune", "train")
 """The stages that a GPU makes faster."""
 
+_READING = ("read_part", "look_for_news")
+
 _LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600
 _LONGEST_PAUSES_SECONDS = 7 * 24 * 3600
 
@@ -134,8 +136,8 @@ class ResourcesSettings(Section):
         return self
 
     def of(self, stage: str) -> StageResources:
-        """Return one stage's resources."""
-        resources: StageResources = getattr(self, stage)
+        """Return one stage's resources; what reads the source, in part or to look for news, has those of preprocess."""
+        resources: StageResources = getattr(self, "preprocess" if stage in _READING else stage)
         return resources
 
     def stages(self) -> Iterator[tuple[str, StageResources]]:

@@ -1,6 +1,8 @@
 """All platforms at once: their settings composed, and each one found by its name."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -27,15 +29,27 @@ class PlatformSettings(SharedSettings):
     vertex: VertexSettings = Field(default_factory=VertexSettings, description="Vertex AI Pipelines.")
 
 
-def load_platform(target: Target, resources: ResourcesSettings, settings: PlatformSettings) -> Platform:
-    """Return a target's platform; only its own libraries are imported."""
+def load_platform(
+    target: Target,
+    resources: ResourcesSettings,
+    settings: PlatformSettings,
+    mlflow_uris: Mapping[str, str] = MappingProxyType({}),
+) -> Platform:
+    """Return a target's platform; only its own libraries are imported.
+
+    Args:
+        target: Which one.
+        resources: What each stage is given.
+        settings: Those of every platform.
+        mlflow_uris: The stages that ask an MLflow server, each with its address.
+    """
     if target is Target.KUBEFLOW:
         from pipeline.platforms.kubeflow.platform import KubeflowPlatform
 
-        return KubeflowPlatform(resources, settings, settings.kubeflow)
+        return KubeflowPlatform(resources, settings, settings.kubeflow, mlflow_uris)
     from pipeline.platforms.vertex.platform import VertexPlatform
 
-    return VertexPlatform(resources, settings, settings.vertex)
+    return VertexPlatform(resources, settings, settings.vertex, mlflow_uris)
 
 
 def ignored_settings(target: Target, settings: PlatformSettings) -> list[str]:

@@ -19,6 +19,7 @@ import yaml
 
 STAGES = (
     "preprocess",
+    "gates",
     "build_test_set",
     "split",
     "tune",
@@ -27,8 +28,10 @@ STAGES = (
     "evaluate",
     "compare",
     "recommend",
+    "promote",
+    "track",
 )
-MODULES = {"gather_hyperparameters": "components.tune.gather"}
+MODULES = {"gather_hyperparameters": "components.tune.gather", "promote": "components.promote.serving"}
 SIDES = (32, 64, 224)
 _LIKE_A_STAGE = """
 import kfp.dsl.executor_main

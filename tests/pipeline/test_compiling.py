@@ -1,5 +1,6 @@
 """`evenface compile`: what the compiled pipeline means on each platform."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -7,8 +8,15 @@ import sys
 import kfp.components
 import kfp.local
 import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
+from pipeline.compiling import compile_pipeline
+from pipeline.definition import sections_of
 from pipeline.platforms.submission import Submission
+from pipeline.platforms.targets import Target
+from pipeline.settings import load_settings
 from tests.pipeline.compiled_pipeline import CompiledPipeline
 
 DIGEST = f"registry.example.org/team/evenface@sha256:{'0123456789abcdef' * 4}"
@@ -168,6 +176,87 @@ def test_vertex_gets_one_document_and_kubeflow_two(compile_for):
     assert compile_for("kubeflow")[0].documents == 2
 
 
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+def test_the_package_holds_integers_where_the_settings_do_and_means_what_kfp_wrote(
+    compile_for, tmp_path, monkeypatch, target
+):
+    changes = {"preprocess__parts": 3, "seeds": "[3, 4]"}
+    compile_for(target, **changes)
+    package = (tmp_path / f"{target}.yaml").read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.compiling.restore_integers", lambda package, given: None)
+        compile_for(target, **changes)
+    plain = (tmp_path / f"{target}.yaml").read_text()
+    written, meant = (list(yaml.safe_load_all(text)) for text in (package, plain))
+
+    settings = load_settings("demo", overrides=["preprocess.parts=3", "seeds=[3, 4]", "compare.report.preset=demo"])
+    given = {f"{name}_settings": section for name, section in sections_of(settings).items()} | {"runs": settings.runs()}
+    defaults = {
+        name: parameter["defaultValue"]
+        for name, parameter in written[0]["root"]["inputDefinitions"]["parameters"].items()
+        if name in given
+    }
+    assert len(defaults) == 11
+    # Written as JSON, 1 and 1.0 differ.
+    assert {name: json.dumps(value, sort_keys=True) for name, value in defaults.items()} == {
+        name: json.dumps(given[name], sort_keys=True) for name in defaults
+    }
+    assert '"tau": 1.0' in json.dumps(defaults["compare_settings"])
+    assert '"resamples": 2000' in json.dumps(defaults["compare_settings"])
+    assert "constant: 3\n" in package
+    assert "backoffFactor: 2\n" in package
+
+    # Line by line nothing else differs, and a back end reads the same.
+    lines = list(zip(_lines(package), _lines(plain), strict=True))
+    assert all(before in {after, f"{after}.0"} for after, before in lines)
+    specs = [json_format.ParseDict(documents[0], PipelineSpec()) for documents in (written, meant)]
+    assert specs[0] == specs[1]
+    assert written[1:] == meant[1:]
+
+
+def _lines(package):
+    """Leave out the comments, whose order differs from one compilation to the next."""
+    return [line for line in package.split("\n") if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_only_the_stages_that_ask_an_mlflow_server_see_the_secret_and_the_package_names_it_alone(
+    tmp_path, monkeypatch, scheduled
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hunter2")
+    asked = ["promotion.registry=mlflow+https://mlflow.example.org", "tracking.mlflow_uri=https://mlflow.example.org"]
+    settings = load_settings("demo", overrides=[*asked, "platform.kubeflow.mlflow_secret=mlflow-login"])
+    package = tmp_path / "evenface.yaml"
+    compiled = compile_pipeline(settings, Target.KUBEFLOW, package, scheduled=scheduled)
+    assert not any("MLflow" in note for note in compiled.notes)
+    assert "hunter2" not in package.read_text()
+    executors = list(yaml.safe_load_all(package.read_text()))[1]["platforms"]["kubernetes"]["deploymentSpec"]
+    secrets = {
+        name.removeprefix("exec-"): executor["secretAsEnv"]
+        for name, executor in executors["executors"].items()
+        if "secretAsEnv" in executor
+    }
+    assert set(secrets) == {"promote", "track"} | ({"look-for-news"} if scheduled else set())
+    for (secret,) in secrets.values():
+        # A secret with a token alone does as well as one with a name and a password.
+        assert (secret["secretName"], secret["optional"]) == ("mlflow-login", True)
+        assert {key["secretKey"]: key["envVar"] for key in secret["keyToEnv"]} == {
+            f"MLFLOW_TRACKING_{part}": f"MLFLOW_TRACKING_{part}" for part in ("TOKEN", "USERNAME", "PASSWORD")
+        }
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "note"),
+    [
+        ("kubeflow", {"tracking__mlflow_uri": "https://m.example.org"}, "platform.kubeflow.mlflow_secret is not set"),
+        ("vertex", {"promotion__registry": "mlflow+https://m.example.org"}, "Vertex AI puts no secret into a stage's"),
+        ("kubeflow", {"platform__kubeflow__mlflow_secret": "login"}, "mlflow_secret is given to no stage"),
+    ],
+)
+def test_credentials_that_no_stage_will_have_are_pointed_out(compile_for, target, settings, note):
+    assert note in compile_for(target, **settings)[1].err
+
+
 def test_the_same_settings_are_the_same_version_in_every_process(run_cli, tmp_path):
     packages = [tmp_path / f"{name}.yaml" for name in ("one", "two", "other")]
     for package, image in zip(packages, ("evenface:1", "evenface:1", "evenface:2"), strict=True):
@@ -233,6 +322,13 @@ def test_settings_of_another_platform_are_named_where_they_are_changed(compile_f
         (["--set", "platform.kubeflow.host=https://me:secret@kubeflow.example.org"], "EVENFACE_KUBEFLOW_TOKEN"),
         (["--set", "platform.kubeflow.host=kubeflow.example.org"], "write one such as https://"),
         (["--set", "platform.image_pull_policy=Sometimes"], "platform.image_pull_policy"),
+        (
+            [
+                *("--set", "platform.kubeflow.mlflow_secret=login"),
+                *("--set", "tracking.mlflow_uri=http://mlflow.example.org"),
+            ],
+            "in the secret login would be sent to http://mlflow.example.org over plain HTTP: write https://",
+        ),
         (["-o", "pipeline.json"], "is not the name of a YAML file"),
         (
             ["--set", "tune.parallel_trials=3"],
@@ -301,3 +397,13 @@ def test_a_source_is_read_in_parts_where_asked_each_with_the_resources_of_prepro
     assert set(pipeline.stages) == (STAGES - {"preprocess"}) | {"read_part", "merge_parts"}
     memory = {name: stage.resources["memory limit"] for name, stage in pipeline.stages.items()}
     assert (memory["read_part"], memory["merge_parts"]) == (f"12{unit}", f"6{unit}")
+
+
+def test_a_stage_that_reads_the_source_has_its_own_name_in_its_log(tmp_path):
+    settings = load_settings("demo", overrides=["preprocess.parts=2", "resources.preprocess.cpu=3"])
+    compile_pipeline(settings, Target.VERTEX, tmp_path / "a.yaml", scheduled=True)
+    executors = yaml.safe_load((tmp_path / "a.yaml").read_text())["deploymentSpec"]["executors"]
+    for stage in ("read-part", "look-for-news"):
+        container = executors[f"exec-{stage}"]["container"]
+        assert {"name": "EVENFACE_STAGE", "value": stage.replace("-", "_")} in container["env"]
+        assert container["resources"]["resourceCpuLimit"] == "3"

@@ -1,11 +1,14 @@
 """Kubeflow Pipelines: its terms for resources, and runs through its API."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from kfp import dsl, kubernetes
 
+from components.errors import RequestError
+from components.mlflow_server import CREDENTIALS, is_in_the_clear
 from pipeline.platforms.checks import Check
 from pipeline.platforms.kubeflow.client import KubeflowApi, UnavailableError, find_host, named, token_source
 from pipeline.platforms.kubeflow.follow import follow
@@ -24,10 +27,15 @@ class KubeflowPlatform:
     resources: ResourcesSettings
     shared: SharedSettings
     settings: KubeflowSettings
+    mlflow_uris: Mapping[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
-        """Return a sentence for each setting that Kubeflow can't promise."""
-        notes = []
+        """Return a sentence for each setting that Kubeflow can't promise.
+
+        Raises:
+            RequestError: If credentials would be sent to an MLflow server in the clear.
+        """
+        notes = self._mlflow_notes()
         models = {stage.accelerator for _, stage in self.resources.stages() if stage.accelerator}
         if self.settings.gpu_nodes == "any" and models:
             notes.append(
@@ -50,6 +58,26 @@ class KubeflowPlatform:
                 "keeps using it after the tag has moved."
             )
         return notes
+
+    def _mlflow_notes(self) -> list[str]:
+        secret = self.settings.mlflow_secret
+        if secret is None and self.mlflow_uris:
+            return [
+                "platform.kubeflow.mlflow_secret is not set, so the stages show the MLflow server no credentials, and "
+                "it has to do without."
+            ]
+        if secret is not None and not self.mlflow_uris:
+            return [
+                "platform.kubeflow.mlflow_secret is given to no stage: neither tracking.mlflow_uri nor "
+                "promotion.registry names an MLflow server."
+            ]
+        clear = next(filter(is_in_the_clear, self.mlflow_uris.values()), None)
+        if secret is not None and clear is not None:
+            raise RequestError(
+                f"The credentials in the secret {secret} would be sent to {clear} over plain HTTP",
+                remedy="write https:// in the address",
+            )
+        return []
 
     def checks(self) -> list[Check]:
         """Return which GPUs are asked for, and whether the platform's API answers."""
@@ -80,6 +108,10 @@ class KubeflowPlatform:
             kubernetes.set_timeout(task, resources.timeout_seconds)
         if resources.accelerator:
             self._add_gpus(task, resources.accelerator, resources.accelerator_count)
+        if self.settings.mlflow_secret is not None and stage in self.mlflow_uris:
+            # Optional: who has a token has no password.
+            keys = {name: name for name in CREDENTIALS}
+            kubernetes.use_secret_as_env(task, self.settings.mlflow_secret, keys, optional=True)
         if resources.spot:
             label = self.settings.spot_label
             kubernetes.add_node_selector(task, label, "true")

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from components.mlflow_server import CREDENTIALS
 from components.section import Section, SettingError
 
 
@@ -22,6 +23,12 @@ class KubeflowSettings(Section):
     ssl_ca_cert: str | None = Field(None, description="File with the certificate authority of the host.")
     pipeline_name: str = Field("evenface", min_length=1, description="Name that versions are uploaded under.")
     service_account: str | None = Field(None, description="Kubernetes service account of the runs' pods.")
+    mlflow_secret: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+        description=f"Kubernetes secret whose keys {', '.join(CREDENTIALS)}, as far as it has them, are variables of "
+        "the stages that ask an MLflow server.",
+    )
     gpu_resource: str = Field("nvidia.com/gpu", description="Resource name that the nodes offer GPUs under.")
     gpu_nodes: Literal["gke", "nvidia", "any"] = Field(
         "gke",

@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import kfp.local
 from docker.client import DockerClient
 from docker.types import DeviceRequest, Mount
 
+from components.mlflow_server import CREDENTIALS
 from pipeline.platforms.local.docker_image import DockerImage, check_current, connect, find_image
 from pipeline.platforms.local.lock import take_lock
 from pipeline.platforms.local.settings import DockerSettings
@@ -40,14 +41,27 @@ class DockerExecutor:
         image: The image's ID, not its name: KFP's cache keys hold it, and a rebuilt image has another one.
     """
 
-    def __init__(self, image: DockerImage, settings: DockerSettings, lock: Path | None = None) -> None:
+    def __init__(
+        self,
+        image: DockerImage,
+        settings: DockerSettings,
+        lock: Path | None = None,
+        mlflow_stages: Collection[str] = (),
+    ) -> None:
         self.image = image.id
         self._settings = settings
         self._lock = lock
+        self._mlflow_stages = mlflow_stages
         self._stages: StageContainers | None = None
 
     @classmethod
-    def open(cls, reference: str, settings: DockerSettings, lock: Path | None = None) -> "DockerExecutor":
+    def open(
+        cls,
+        reference: str,
+        settings: DockerSettings,
+        lock: Path | None = None,
+        mlflow_stages: Collection[str] = (),
+    ) -> "DockerExecutor":
         """Check that the engine answers and that the image holds this checkout's sources.
 
         Args:
@@ -55,13 +69,15 @@ class DockerExecutor:
             settings: What a container may use.
             lock: File whose lock the run holds: by it, a later run knows whether its containers are still wanted.
 
+            mlflow_stages: Stages that ask an MLflow server: they alone see the caller's credentials for it.
+
         Raises:
             RequestError: If no engine answers, or the image is missing or stale.
         """
         with closing(connect()) as client:
             image = find_image(client, reference)
         check_current(image)
-        return cls(image, settings, lock)
+        return cls(image, settings, lock, mlflow_stages)
 
     @contextmanager
     def runner(self, reads: list[Path], writes: list[Path]) -> Iterator[kfp.local.DockerRunner]:
@@ -77,7 +93,7 @@ class DockerExecutor:
         labels = {_RUN_LABEL: uuid.uuid4().hex}
         if self._lock is not None:
             labels[_LOCK_LABEL] = str(self._lock.resolve())
-        with closing(connect()) as client, guarded_stages() as stages:
+        with closing(connect()) as client, guarded_stages(self._secrets()) as stages:
             _remove_abandoned(client, labels.get(_LOCK_LABEL))
             self._stages = stages
             arguments = self._arguments(client.info(), reads, writes)
@@ -90,6 +106,11 @@ class DockerExecutor:
         """End the containers that run, and start no more."""
         if self._stages is not None:
             self._stages.stop()
+
+    def _secrets(self) -> dict[str, dict[str, str]]:
+        """Return the variables that single stages see; KFP's own way gives one to all, and its cache key holds it."""
+        credentials = {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
+        return dict.fromkeys(self._mlflow_stages, credentials)
 
     def _arguments(self, engine: dict[str, Any], reads: list[Path], writes: list[Path]) -> dict[str, Any]:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

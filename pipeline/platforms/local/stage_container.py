@@ -8,10 +8,11 @@ stays until its logs and its exit code are read and its declared outputs are see
 import codecs
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
 from docker.client import DockerClient
@@ -24,14 +25,20 @@ from pipeline.platforms.submission import RunFailedError
 
 _TAIL_LINES = 20
 _SHOWN_LINES = 3
+_FUNCTION = "--function_to_execute"
 _NO_FILE = {"system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics"}
 """Artifacts that consist only of metadata: KFP writes no file for them."""
 
 
 class StageContainers:
-    """The containers of a run's stages."""
+    """The containers of a run's stages.
 
-    def __init__(self) -> None:
+    Args:
+        secrets: For each stage that has some, the variables that its container alone sees.
+    """
+
+    def __init__(self, secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> None:
+        self._secrets = secrets
         self._running: list[Container] = []
         self._stopped = False
         # A signal's handler runs in the main thread, in the middle of whatever that does.
@@ -63,14 +70,20 @@ class StageContainers:
         self, client: DockerClient, image: str, command: Sequence[str], volumes: dict[str, Any], **arguments: Any
     ) -> int:
         """Run a command in a container; see :func:`run_stage_container`."""
+        if secrets := self._secrets.get(_stage_of(command)):
+            arguments["environment"] = {**(arguments.get("environment") or {}), **secrets}
         return run_stage_container(client, image, command, volumes, start=self.start, **arguments)
 
 
 @contextmanager
-def guarded_stages() -> Iterator[StageContainers]:
-    """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts."""
+def guarded_stages(secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> Iterator[StageContainers]:
+    """Make KFP's DockerRunner run its containers with `run_stage_container` while the block lasts.
+
+    Args:
+        secrets: As for :class:`StageContainers`.
+    """
     original = docker_task_handler.run_docker_container
-    stages = StageContainers()
+    stages = StageContainers(secrets)
     docker_task_handler.run_docker_container = stages.run
     try:
         yield stages
@@ -127,6 +140,12 @@ def run_stage_container(
         _explain(f"its container succeeded but left no output {', '.join(missing)}: see its log")
         return 1
     return 0
+
+
+def _stage_of(command: Sequence[str]) -> str:
+    """Return the name of the stage that a KFP command runs, or an empty text."""
+    place = list(command).index(_FUNCTION) + 1 if _FUNCTION in command else len(command)
+    return command[place] if place < len(command) else ""
 
 
 def missing_outputs(command: Sequence[str]) -> list[str]:

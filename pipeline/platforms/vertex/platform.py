@@ -1,7 +1,8 @@
 """Vertex AI Pipelines: the pipeline in its terms."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
@@ -31,6 +32,7 @@ class VertexPlatform:
     resources: ResourcesSettings
     shared: SharedSettings
     settings: VertexSettings
+    mlflow_uris: Mapping[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
         """Return a sentence for each setting that Vertex AI ignores or translates.
@@ -65,6 +67,11 @@ class VertexPlatform:
             sentences.append(
                 f"platform.image {self.shared.image} names no registry: push it to Artifact Registry and pass its "
                 "full name, or Vertex AI will not find it."
+            )
+        if self.mlflow_uris:
+            sentences.append(
+                "Vertex AI puts no secret into a stage's environment, so the stages show the MLflow server no "
+                "credentials, and it has to do without."
             )
         if self.shared.experiment != SharedSettings().experiment:
             label = f"{EXPERIMENT_LABEL}={label_value(self.shared.experiment)}"

@@ -1,5 +1,6 @@
 """The estimate: exact counts, sums that add up, prices, and polite refusals."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -164,6 +165,35 @@ def test_a_platform_is_estimated_and_sent_nothing(command):
     assert "nvidia-t4" in printed.out
     assert "pod-hours" in printed.out
     assert "Prices in the section prices" in printed.out
+
+
+def test_on_a_cluster_every_stage_is_counted_and_so_many_branches_run_at_once_as_the_settings_say(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def estimate(*settings):
+        asked = [option for setting in ("tune.scope=per_variant", *settings) for option in ("--set", setting)]
+        printed = command("submit", "--target", "kubeflow", "--preset", "demo", "--estimate", *asked)
+        assert printed.code == 0, printed.err
+        rows = {cells[0]: cells for line in printed.out.splitlines() if (cells := re.split(r"  +", line.strip()))[1:]}
+        ends = {stage: cells[-2].split("–")[-1].split() for stage, cells in rows.items() if cells[-1][:1].isdigit()}
+        return {stage: float(end[0]) * {"s": 1, "min": 60}[end[1]] for stage, end in ends.items()}, printed.out
+
+    seconds, out = estimate()
+    stages = [work.stage for work in plan_work(load_settings("demo"), FACES, CONSTANTS)]
+    assert list(seconds) == [*stages, "all, in turn"]
+    assert "at once" not in out
+    # The demo trains and tunes four variants: three at once take two rounds of each, one at a time takes four.
+    looped = seconds["tune"] + seconds["train"] + seconds["evaluate"]
+    for parallelism, rounds in ((1, 4), (3, 2), (4, 1)):
+        limited, out = estimate(f"platform.parallelism={parallelism}")
+        assert limited["all, in turn"] - seconds["all, in turn"] == pytest.approx((rounds - 1) * looped, abs=6)
+        assert (f"platform.parallelism lets {parallelism} of" in out) == (rounds > 1)
+
+    # What a run does only where it is asked to.
+    asked = ["promotion.registry=gs://models/faces", "tracking.mlflow_uri=https://mlflow.example.org"]
+    more, _ = estimate(*asked)
+    assert set(more) - set(seconds) == {"promote", "track"}
+    assert more["all, in turn"] >= seconds["all, in turn"] + 3
 
 
 def test_a_source_that_cannot_be_seen_or_filled_is_said_to_be_so(command, folder):

@@ -64,9 +64,14 @@ class Tab:
         while self.run("document.readyState") != "complete" or self.run("location.href") == "about:blank":
             pass
 
-    def run(self, expression):
-        """Return the value of an expression of JavaScript, or of what it promises."""
-        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+    def run(self, expression, *, inside=False):
+        """Return the value of an expression of JavaScript, or of what it promises; inside the page's frame if asked."""
+        where = {}
+        if inside:
+            [frame] = self.send("Page.getFrameTree")["frameTree"]["childFrames"]
+            world = self.send("Page.createIsolatedWorld", frameId=frame["frame"]["id"])
+            where = {"contextId": world["executionContextId"]}
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, **where)
         if "exceptionDetails" in answer:
             raise AssertionError(answer["exceptionDetails"])
         return answer["result"].get("value")
@@ -88,6 +93,8 @@ def chromium(profile):
         pytest.skip("no Chromium on this machine")
     command = [binary, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
                "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-port=0",
+               # A sandboxed frame in a process of its own would be another target of the protocol.
+               "--disable-features=IsolateSandboxedIframes",
                f"--user-data-dir={profile}", "about:blank"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as browser:
         try:

@@ -1,5 +1,6 @@
 """The report as a reader sees and uses it, in a browser that reaches no network."""
 
+import json
 import shutil
 import subprocess
 import tarfile
@@ -182,3 +183,31 @@ def test_dark_is_dark(tab, address):
     tab.open(address, dark=True)
     image = np.asarray(Image.open(BytesIO(tab.picture())).convert("L"))
     assert image.mean() < 80
+
+
+def test_in_the_sandboxed_frame_of_the_pipelines_ui_the_report_fits_sorts_and_follows_its_links(tab, tmp_path):
+    # kubeflow/pipelines, frontend/src/components/viewers/HTMLViewer.tsx: the text of the page becomes ``srcdoc`` of an
+    # iframe that may run scripts and nothing else, in a card that is 250 pixels wide until it is popped out.
+    report = json.dumps(render(make_comparison({"baseline": 0.6, "ins": 0.72}))).replace("</", "<\\/")
+    page = tmp_path / "ui.html"
+    page.write_text(
+        "<!doctype html><meta charset='utf-8'><div style='width: 250px'>"
+        "<iframe src='about:blank' sandbox='allow-scripts' style='width: 100%; min-height: 600px'></iframe></div>"
+        f"<script>document.querySelector('iframe').srcdoc = {report};</script>",
+        encoding="utf-8",
+    )
+    tab.faults.clear()
+    tab.requests.clear()
+    tab.open(page.as_uri())
+    assert tab.run("document.readyState", inside=True) == "complete"
+    assert tab.run("document.documentElement.scrollWidth <= innerWidth", inside=True)
+    # Neither the page's policy nor the sandbox stops its script and its style.
+    heads = "document.querySelectorAll('table.sortable th button')"
+    assert tab.run(f"{heads}[1].click(), {heads}[1].parentElement.ariaSort", inside=True) == "descending"
+    assert tab.run("document.styleSheets[0].cssRules.length > 9", inside=True)
+    link = "[...document.querySelectorAll('a[href^=\"#\"]')].at(-1)"
+    scrolled = "new Promise((done) => document.addEventListener('scrollend', () => done(scrollY), {once: true}))"
+    assert tab.run(f"{link}.click(), {scrolled}", inside=True) > 600
+    assert tab.run("location.href", inside=True) == "about:srcdoc"
+    assert tab.faults == []
+    assert [address for address in tab.requests if not address.startswith(("data:", "file:", "about:"))] == []
