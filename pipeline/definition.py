@@ -311,7 +311,7 @@ def build_pipeline(
             "Look for news",
             "preprocess",
             source=source,
-            table=default["preprocess"]["table"],
+            table=settings.preprocess.columns.to_parameter(),
             champion=champion,
             settings_digest=settings.digest(),
             code=image,

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from components.dataset.labels import ALL_OUTPUTS
 from components.dataset.reasons import Fault
 from components.errors import DataError
 
@@ -19,11 +20,21 @@ class Vocabulary:
         genders: Name of each gender code.
         ethnicities: Name of each class code, those included that are dropped later.
         max_age: Highest age that is accepted; the lowest is 1.
+        outputs: Names of the outputs whose labels are read. What is said of another one is ignored, and each face has
+            age :data:`UNREAD_AGE` or gender :data:`UNREAD_GENDER`.
     """
 
     genders: tuple[str, ...]
     ethnicities: tuple[str, ...]
     max_age: int
+    outputs: tuple[str, ...] = ALL_OUTPUTS
+
+
+UNREAD_AGE = 1
+"""The age of every face where the ages are not read."""
+
+UNREAD_GENDER = 0
+"""The gender code of every face where the genders are not read."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from components.dataset.reasons import Fault
 from components.errors import RequestError
 from components.preprocess.settings import PreprocessSettings
 from components.sources.archive import is_archive_name
-from components.sources.face_labels import FaceLabels
+from components.sources.face_labels import UNREAD_AGE, UNREAD_GENDER, FaceLabels
 from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source, TableSource
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.synthetic_settings import SyntheticSettings
@@ -81,13 +81,13 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
             size = files[0][1]
             count = max(1, round(size / sizes.file_bytes))
             notes.append(f"{source.name} is not read for an estimate: about {count:,} files, by its size.")
-            table, total = _drawn(SyntheticSettings(faces=max(count, 400))), size
+            table, total = _drawn(SyntheticSettings(faces=max(count, 400)), settings.preprocess), size
         else:
             table = _labelled(files, settings.preprocess)
             count, total = len(files), sum(size for _, size in files)
     else:
         synthetic = settings.preprocess.synthetic
-        table = _drawn(synthetic)
+        table = _drawn(synthetic, settings.preprocess)
         count = len(table) + 5 * synthetic.broken_files
         total = round(count * sizes.picture_bytes.at(synthetic.image_side))
     return _divide(table, settings, count, total / 1e6, notes)
@@ -111,7 +111,9 @@ def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator
 
 def _labelled(files: list[File], section: PreprocessSettings) -> "pd.DataFrame":
     oldest, classes = section.max_plausible_age, len(section.ethnicities)
-    return _frame(parse_name(name, oldest, classes) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES))
+    return _frame(
+        parse_name(name, oldest, classes, section.outputs) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES)
+    )
 
 
 def _frame(read: Iterable[FaceLabels | Fault]) -> "pd.DataFrame":
@@ -121,12 +123,14 @@ def _frame(read: Iterable[FaceLabels | Fault]) -> "pd.DataFrame":
     return pd.DataFrame(labels, columns=["age", "gender", "race"])
 
 
-def _drawn(settings: SyntheticSettings) -> "pd.DataFrame":
+def _drawn(settings: SyntheticSettings, section: PreprocessSettings) -> "pd.DataFrame":
     import pandas as pd
 
     from components.sources.synthetic import draw_labels
 
-    return pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
+    unread = {"age": UNREAD_AGE, "gender": UNREAD_GENDER}
+    drawn = pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
+    return drawn.assign(**{name: value for name, value in unread.items() if name not in section.outputs})
 
 
 def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: float, notes: list[str]) -> Faces:
@@ -138,7 +142,8 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     section = settings.preprocess
     faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
     faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities, section.ethnicities).index)
-    faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
+    if "age" in section.outputs:
+        faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
     # Undersampling is random: only what is missing before it is certain to be missing.
     certain = _counts(faces, settings)
     drawing = section.floor_per_cell, section.labels, section.seed, section.ethnicities
