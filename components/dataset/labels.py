@@ -55,9 +55,14 @@ class Labels:
     output_names: Annotated[tuple[str, ...], Field(exclude_if=_are_all)] = ALL_OUTPUTS
 
     def __post_init__(self) -> None:
-        """Give a gender that is switched off its only name."""
+        """Make labels equal that differ only in what is switched off."""
+        unread: dict[str, Any] = {}
         if "gender" not in self.output_names:
-            object.__setattr__(self, "genders", (_ANY,))
+            unread["genders"] = (_ANY,)
+        if "age" not in self.output_names:
+            unread |= {"max_age": 1, "age_bin_width": 1, "age_unit": "years"}
+        for name, value in unread.items():
+            object.__setattr__(self, name, value)
 
     @property
     def outputs(self) -> Mapping[str, Output]:

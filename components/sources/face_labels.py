@@ -21,7 +21,7 @@ class Vocabulary:
         ethnicities: Name of each class code, those included that are dropped later.
         max_age: Highest age that is accepted; the lowest is 1.
         outputs: Names of the outputs whose labels are read. What is said of another one is ignored, and each face has
-            age :data:`UNREAD_AGE` or gender :data:`UNREAD_GENDER`.
+            the label of :data:`UNREAD`.
     """
 
     genders: tuple[str, ...]
@@ -30,11 +30,8 @@ class Vocabulary:
     outputs: tuple[str, ...] = ALL_OUTPUTS
 
 
-UNREAD_AGE = 1
-"""The age of every face where the ages are not read."""
-
-UNREAD_GENDER = 0
-"""The gender code of every face where the genders are not read."""
+UNREAD = {"age": 1, "gender": 0}
+"""The outputs that can be switched off, and the label that every face then has."""
 
 
 @dataclass(frozen=True)

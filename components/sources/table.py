@@ -22,6 +22,7 @@ from components.dataset.reasons import Fault, Reason
 from components.errors import DataError, RequestError
 from components.gs_uri import GsUri, is_gs_uri
 from components.printable import printable
+from components.sources.face_labels import UNREAD
 from components.sources.limits import SourceLimits
 from components.sources.source_file import ListedFile, SourceFile, too_large_fault
 from components.sources.table_labels import Stated
@@ -37,7 +38,7 @@ _BATCH_ROWS = 4096
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
-_SWITCH = {key: f"; without one, take {key} out of preprocess.outputs" for key in ("age", "gender")}
+_SWITCH = {key: f"; without one, take {key} out of preprocess.outputs" for key in UNREAD}
 
 Place = Path | GsUri
 """Where a table is."""
@@ -75,6 +76,22 @@ def read_rows(place: Place, columns: TableSettings, limits: SourceLimits) -> Ite
                 )
             image, *stated = (value.strip() for value in values)
             yield Row(image, Stated(*stated))
+
+
+def read_columns(place: Place, limits: SourceLimits, separator: str) -> list[str]:
+    """Return the names of a table's columns.
+
+    Raises:
+        RequestError: If the table can't be read.
+        DataError: If it is damaged or too large.
+    """
+    import pyarrow.parquet as pq
+
+    name = str(place)
+    with _open(place, limits) as stream, _damage_explained(name):
+        if name.lower().endswith(".parquet"):
+            return list(pq.ParquetFile(stream).schema_arrow.names)
+        return next(csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), delimiter=separator), [])
 
 
 def digest_table(place: Place, limits: SourceLimits) -> str:

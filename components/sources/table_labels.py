@@ -7,7 +7,7 @@ from typing import NamedTuple
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.printable import printable
-from components.sources.face_labels import UNREAD_AGE, UNREAD_GENDER, FaceLabels, LabelReader, Vocabulary
+from components.sources.face_labels import UNREAD, FaceLabels, LabelReader, Vocabulary
 from components.sources.source_file import ListedFile
 
 # A column with a gap becomes one of floats in pandas and many a spreadsheet.
@@ -56,7 +56,7 @@ class TableLabels(LabelReader):
 
 def _only(stated: Stated, vocabulary: Vocabulary) -> Stated:
     """Return what a row states, with the same for every row where it is not read."""
-    unread = {"age": str(UNREAD_AGE), "gender": vocabulary.genders[UNREAD_GENDER]}
+    unread = {"age": str(UNREAD["age"]), "gender": vocabulary.genders[UNREAD["gender"]]}
     return stated._replace(**{name: text for name, text in unread.items() if name not in vocabulary.outputs})
 
 

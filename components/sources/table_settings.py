@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from components.section import Section, SettingError
+from components.sources.face_labels import UNREAD
 
 
 class TableSettings(Section):
@@ -35,5 +36,5 @@ class TableSettings(Section):
 
     def only(self, outputs: Collection[str]) -> "TableSettings":
         """Return the columns of some outputs alone; those of the others are not read and need not exist."""
-        unread = [name for name in ("age", "gender") if name not in outputs]
+        unread = [name for name in UNREAD if name not in outputs]
         return self.model_copy(update=dict.fromkeys(unread, "")) if unread else self

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from components.dataset.labels import ALL_OUTPUTS, ETHNICITIES, GENDERS
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
-from components.sources.face_labels import UNREAD_AGE, UNREAD_GENDER, FaceLabels, LabelReader, Vocabulary
+from components.sources.face_labels import UNREAD, FaceLabels, LabelReader, Vocabulary
 from components.sources.source_file import ListedFile
 
 NAME_PATTERN = "[age]_[gender]_[race]_[timestamp].jpg"
@@ -56,9 +56,8 @@ def parse_name(
     fields = file_name.rpartition("/")[2].partition(".")[0].split("_")
     if len(fields) > len(_FIELDS):
         return Fault(Reason.EXTRA_FIELD, f"{len(fields)} fields, {NAME_PATTERN} has {len(_FIELDS)}")
-    unread = {"age": str(UNREAD_AGE), "gender": str(UNREAD_GENDER)}
     fields = [
-        unread[name] if name in unread and name not in outputs else field
+        str(UNREAD[name]) if name in UNREAD and name not in outputs else field
         for name, field in zip(_FIELDS, fields, strict=False)
     ]
     if len(fields) < len(_FIELDS) or not all(fields):

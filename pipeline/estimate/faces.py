@@ -12,7 +12,7 @@ from components.dataset.reasons import Fault
 from components.errors import RequestError
 from components.preprocess.settings import PreprocessSettings
 from components.sources.archive import is_archive_name
-from components.sources.face_labels import UNREAD_AGE, UNREAD_GENDER, FaceLabels
+from components.sources.face_labels import UNREAD, FaceLabels
 from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source, TableSource
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.synthetic_settings import SyntheticSettings
@@ -128,9 +128,8 @@ def _drawn(settings: SyntheticSettings, section: PreprocessSettings) -> "pd.Data
 
     from components.sources.synthetic import draw_labels
 
-    unread = {"age": UNREAD_AGE, "gender": UNREAD_GENDER}
     drawn = pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
-    return drawn.assign(**{name: value for name, value in unread.items() if name not in section.outputs})
+    return drawn.assign(**{name: value for name, value in UNREAD.items() if name not in section.outputs})
 
 
 def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: float, notes: list[str]) -> Faces:
