@@ -341,8 +341,9 @@ def _find_columns(header: list[str], name: str, columns: TableSettings) -> list[
                 remedy='set preprocess.table.separator=";"',
             )
         shown = ", ".join(header)[:200] or "none"
+        free = [name for name in header if name not in columns.columns]
         raise RequestError(
-            f"The table {name} has no column '{column}'{did_you_mean(column, header)}",
+            f"The table {name} has no column '{column}'{did_you_mean(column, free)}",
             remedy=f"name the column with preprocess.table.{key}; its columns are {shown}{_SWITCH.get(key, '')}",
         )
     return [header.index(column) if column else None for column in columns.columns]

@@ -92,13 +92,14 @@ def outputs_with_columns(source: Source, section: PreprocessSettings) -> tuple[t
 
     source.check()
     header = read_columns(source.place, section.limits, section.table.separator)
+    free = [column for column in header if column not in section.table.columns]
     absent = [
         name
         for name in UNREAD
         if name in section.outputs
         and getattr(section.table, name) == name
         and name not in header
-        and not did_you_mean(name, header)
+        and not did_you_mean(name, free)
     ]
     notes = [
         f"There is no column '{name}', so the {name} is switched off; preprocess.table.{name} names another one."
