@@ -8,6 +8,7 @@ is :meth:`Comparison.model_json_schema`.
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import Field, create_model, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from components.compare.settings import CompareSettings
 from components.contract import Contract
@@ -99,13 +100,20 @@ def _is_absent(value: object) -> bool:
     return value is None
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 def _is_empty(value: dict[str, Any]) -> bool:
     return not value
 
 
 def _field(kind: Any, *outputs: str) -> Any:
     """Return the field of what is said of some outputs: it is absent where one of them is switched off."""
-    return (kind, ...) if set(outputs) == {FOCUS.name} else (kind | None, Field(None, exclude_if=_is_absent))
+    if set(outputs) == {FOCUS.name}:
+        return kind, ...
+    # In JSON it is absent, never null.
+    return kind | SkipJsonSchema[None], Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
 
 
 def _catalogue_fields(scalar: Any, named: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from components.dataset.outputs import OUTPUTS, Output
+from components.dataset.outputs import ALL_OUTPUTS, OUTPUTS, Output
 
 GENDERS = ("Male", "Female")
 """UTKFace's gender codes 0 and 1."""
@@ -19,9 +19,6 @@ ETHNICITIES = ("White", "Black", "Asian", "Indian", "Other")
 
 CELL_COLUMNS = ("gender", "ethnicity", "age_bin")
 """Columns of a manifest whose codes together make a cell; the test set is balanced over the cells."""
-
-ALL_OUTPUTS = tuple(OUTPUTS)
-"""Names of all outputs."""
 
 _ANY = "any"
 """The only class, or age bin, of an output that is switched off."""
@@ -43,8 +40,8 @@ class Labels:
         age_bin_width: Width of an age bin, in years. The last bin may be narrower.
         age_unit: What an age counts, in the plural. Wherever the code says years, it means these.
         output_names: The outputs that there are, in the order of :data:`~components.dataset.outputs.OUTPUTS`. Of one
-            that is switched off, every face has code 0, which stands for ``"any"``. Left out where they are all
-            written, as in files from before there was a choice.
+            that is switched off, every face has code 0, which stands for ``"any"``. A file that does not name them
+            has them all.
     """
 
     genders: tuple[str, ...] = GENDERS

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from components.dataset.labels import ALL_OUTPUTS, ETHNICITIES, GENDERS, Labels
-from components.dataset.outputs import FOCUS
+from components.dataset.labels import ETHNICITIES, GENDERS, Labels
+from components.dataset.outputs import ALL_OUTPUTS, FOCUS
 from components.section import Section, SettingError
 from components.sources.face_labels import Vocabulary
 from components.sources.limits import SourceLimits

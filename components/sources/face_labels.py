@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from components.dataset.labels import ALL_OUTPUTS
+from components.dataset.outputs import ALL_OUTPUTS
 from components.dataset.reasons import Fault
 from components.errors import DataError
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Collection
 
-from components.dataset.labels import ALL_OUTPUTS, ETHNICITIES, GENDERS
+from components.dataset.labels import ETHNICITIES, GENDERS
+from components.dataset.outputs import ALL_OUTPUTS
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.sources.face_labels import UNREAD, FaceLabels, LabelReader, Vocabulary

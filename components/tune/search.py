@@ -9,8 +9,8 @@ import keras_tuner
 import numpy as np
 import tensorflow as tf
 
-from components.dataset.labels import ALL_OUTPUTS
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import ALL_OUTPUTS
 from components.errors import EvenfaceError
 from components.imbalance.registry import find_variant
 from components.model.settings import Hyperparameters
