@@ -4,7 +4,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class Faces:
         notes: What the user should know about these numbers.
         short: Cells of the test set that can't be filled whatever the files hold, where the settings don't allow that.
         cells: Number of the test set's cells.
+        unlabelled: Rows of a table without a label, by each output that can be switched off and is not.
     """
 
     files: int
@@ -52,6 +53,7 @@ class Faces:
     notes: list[str] = field(default_factory=list)
     short: int = 0
     cells: int = 0
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
 
 def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
@@ -69,12 +71,16 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
             remedy="check --source, or estimate where it can be seen",
         )
     notes: list[str] = []
+    unlabelled: dict[str, int] = {}
     if isinstance(source, TableSource):
         limits, vocabulary = settings.preprocess.limits, settings.preprocess.vocabulary
         listed = list(source.list_files(limits, settings.preprocess.synthetic))
         # What is not there has no size; whether a picture is sound is not looked at.
         table = _frame(source.reader.read(file, vocabulary) for file in listed if file.size)
         count, total = len(listed), sum(file.size for file in listed)
+        stated = [file.stated for file in listed if file.stated is not None]
+        learned = [name for name in UNREAD if name in settings.preprocess.outputs]
+        unlabelled = {name: sum(not getattr(row, name) for row in stated) for name in learned}
     elif isinstance(source, (FolderSource, ArchiveSource, BucketSource)):
         files = list(_list_files(source))
         if isinstance(source, BucketSource) and is_archive_name(source.uri.path):
@@ -90,7 +96,7 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
         table = _drawn(synthetic, settings.preprocess)
         count = len(table) + 5 * synthetic.broken_files
         total = round(count * sizes.picture_bytes.at(synthetic.image_side))
-    return _divide(table, settings, count, total / 1e6, notes)
+    return replace(_divide(table, settings, count, total / 1e6, notes), unlabelled=unlabelled)
 
 
 def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator[File]:

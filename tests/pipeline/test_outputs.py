@@ -162,10 +162,20 @@ def test_the_order_and_the_default_of_the_outputs_change_nothing():
     assert load_settings("demo", overrides=[WITHOUT_AGE]).digest() != plain.digest()
 
 
-def test_rows_that_lack_a_gender_are_rejects_and_many_of_them_name_the_setting(tmp_path):
+def test_rows_that_lack_a_gender_are_rejects_and_many_of_them_name_the_setting(command, tmp_path):
     (tmp_path / "a.png").write_bytes(encode_picture(file_format="PNG"))
     rows = "".join(f"a.png,{age},,White\n" for age in range(1, 40))
-    (tmp_path / "faces.csv").write_text(f"image,age,gender,ethnicity\n{rows}")
+    table = tmp_path / "faces.csv"
+    table.write_text(f"image,age,gender,ethnicity\n{rows}")
     outputs = (str(tmp_path / name) for name in ("images", "manifest", "rejects", "summary"))
     with pytest.raises(DataError, match=r"the gender stands empty.*or take gender out of preprocess\.outputs"):
-        preprocess(str(tmp_path / "faces.csv"), load_settings("demo").preprocess, *outputs)
+        preprocess(str(table), load_settings("demo").preprocess, *outputs)
+    refused = command("run", "--preset", "demo", "--source", table, "--output", tmp_path / "out")
+    assert refused.code == 2
+    assert "39 of the 39 rows" in refused.sentence
+    assert "take gender out of preprocess.outputs" in refused.sentence
+    table.write_text("image,ethnicity\na.png,White\n")
+    refused = command("run", "--preset", "demo", "--source", table, "--output", tmp_path / "out")
+    assert refused.code == 2
+    assert "has no column 'age': " in refused.sentence
+    assert "without one, take age out of preprocess.outputs" in refused.sentence
