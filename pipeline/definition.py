@@ -311,7 +311,7 @@ def build_pipeline(
             look_for_news,
             "Look for news",
             source=source,
-            table=default["preprocess"]["table"],
+            table=settings.preprocess.columns.to_parameter(),
             champion=champion,
             settings_digest=settings.digest(),
             code=image,

@@ -46,12 +46,12 @@ class Run:
         """Return one row for each variant (post-hoc rows too) and metric: value, low and high on the test faces."""
         import pandas as pd
 
-        from components.evaluation.catalogue import SCALARS
+        from components.evaluation.catalogue import SCALARS, switched_on
 
         rows = [
             {"variant": name, "metric": metric.name, "value": scalar.value, "low": scalar.low, "high": scalar.high}
             for name, row in self.comparison.rows.items()
-            for metric in SCALARS.values()
+            for metric in switched_on(SCALARS, self.comparison.dataset.labels).values()
             for scalar in [row.scalar(metric)]
         ]
         return pd.DataFrame(rows).set_index(["variant", "metric"])

@@ -72,7 +72,7 @@ def compare_runs(first: RunFolder, second: RunFolder, resamples: int = RESAMPLES
         ArtifactError: If a run's files are missing or damaged.
     """
     from components.errors import DataError
-    from components.evaluation.catalogue import MAIN
+    from components.evaluation.catalogue import MAIN, switched_on
     from components.evaluation.predictions import Predictions, align
 
     a, b = Comparison.read(first.comparison), Comparison.read(second.comparison)
@@ -109,6 +109,7 @@ def compare_runs(first: RunFolder, second: RunFolder, resamples: int = RESAMPLES
         )
         for name in dict.fromkeys([*a.variants, *b.variants])
         for metric in MAIN
+        if any(metric in switched_on(MAIN, run.dataset.labels) for run in (a, b))
     ]
     return RunPair(rows, paired, a.confidence, notes)
 
@@ -120,7 +121,7 @@ def _changes(
     import numpy as np
 
     from components.evaluation.bootstrap import Weighting
-    from components.evaluation.catalogue import MAIN
+    from components.evaluation.catalogue import MAIN, switched_on
     from components.evaluation.scoring import difference, score_seeds
 
     faces = next(iter(ours.values()))[0]
@@ -135,17 +136,18 @@ def _changes(
 
         for name, predictions in ours.items():
             before, after = score(predictions, "first"), score(theirs[name], "second")
-            for metric in MAIN:
+            for metric in switched_on(MAIN, faces.labels):
                 estimate = difference(after, before, metric)
                 found[name, metric] = (float(estimate.value), float(estimate.low), float(estimate.high))
     return found
 
 
 def _value(comparison: Comparison, name: str, metric: str) -> float | None:
-    from components.evaluation.catalogue import CATALOGUE
+    from components.evaluation.catalogue import CATALOGUE, switched_on
 
     row = comparison.variants.get(name)
-    value = None if row is None else row.scalar(CATALOGUE[metric]).value
+    is_known = metric in switched_on(CATALOGUE, comparison.dataset.labels)
+    value = row.scalar(CATALOGUE[metric]).value if row is not None and is_known else None
     return None if value is None or math.isnan(value) else value
 
 

@@ -17,7 +17,7 @@ from components.compare.settings import CompareSettings, ReportSettings
 from components.dataset.outputs import FOCUS
 from components.errors import RequestError
 from components.evaluate.settings import EvaluateSettings
-from components.evaluation.catalogue import TESTED
+from components.evaluation.catalogue import CATALOGUE, TESTED, switched_on
 from components.gates.settings import GatesSettings, RetrainSettings
 from components.imbalance.registry import VARIANTS
 from components.imbalance.settings import ImbalanceSettings
@@ -121,12 +121,39 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _outputs_are_there(self) -> Self:
+        """Refuse what asks for an output that is switched off; what a default says of one means nothing."""
+        outputs, policy = self.preprocess.outputs, self.promotion.policy
+        for name in self.variants:
+            variant = VARIANTS[name]
+            if variant.cures and not variant.treating(outputs).cures:
+                cures = ", ".join(f"{cure} for the {slot}" for slot, cure in variant.cures.items())
+                raise SettingError(
+                    f"The variant '{name}' has no cure but {cures}, which preprocess.outputs leaves out",
+                    remedy=f"take {name} out of variants, or add {' and '.join(variant.cures)} to preprocess.outputs",
+                )
+        asked = {
+            "compare.recommendation.primary_metric": self.compare.recommendation.primary_metric,
+            "promotion.policy.primary_metric": policy.primary_metric,
+        }
+        if policy.floor.age_mae is not None:
+            asked["promotion.policy.floor.age_mae"] = "age_mae"
+        for key, metric in asked.items():
+            if (output := CATALOGUE[metric].output) not in outputs:
+                raise SettingError(
+                    f"The setting {key} needs the {output}, which preprocess.outputs leaves out",
+                    remedy=f"change it, or add {output} to preprocess.outputs",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _permutations_can_pass(self) -> Self:
         """Refuse so few permutations that no p-value survives the adjustment; several seeds need none."""
         if len(self.seeds) > 1:
             return self
-        changed = sum(metric.output == FOCUS.name for metric in TESTED.values())
-        tests = (len(self.variants) - 1) * len(TESTED) + self.compare.posthoc.enabled * len(self.variants) * changed
+        tested = switched_on(TESTED, self.preprocess.labels)
+        changed = sum(metric.output == FOCUS.name for metric in tested.values())
+        tests = (len(self.variants) - 1) * len(tested) + self.compare.posthoc.enabled * len(self.variants) * changed
         needed = math.ceil(tests / self.compare.recommendation.significance) - 1
         if self.compare.permutations < needed:
             raise SettingError(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from components.compare.contract import CalibrationFacts, Number, ReliabilityBin
 from components.compare.measures import number
-from components.dataset.outputs import CLASSIFIED, Kind, Output
+from components.dataset.outputs import Kind, Output
 from components.evaluation.calibration import Reliability, confidences, fit_temperature, reliability
 from components.evaluation.predictions import Predictions
 
@@ -30,7 +30,7 @@ def describe_calibration(
     weights = (shares / np.maximum(np.bincount(cells, minlength=labels.cell_count), 1))[cells]
     equal, groups = np.ones(len(cells)), cells // len(labels.age_bins)
     facts = {}
-    for name, output in CLASSIFIED.items():
+    for name, output in labels.classified.items():
         answers = [confidences(run, output) for run in tested]
 
         def error(

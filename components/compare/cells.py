@@ -8,6 +8,7 @@ import numpy.typing as npt
 from components.compare.contract import Number
 from components.compare.measures import numbers
 from components.dataset.outputs import CLASSIFIED, OUTPUTS
+from components.evaluation.catalogue import CATALOGUE
 from components.evaluation.predictions import Predictions
 
 _AGE = OUTPUTS["age"]
@@ -43,4 +44,5 @@ def measure_cells(by_seed: Sequence[Predictions]) -> dict[str, list[Number]]:
         means: list[Number] = numbers(np.divide(totals, faces, out=np.full(count, np.nan), where=faces > 0))
         return means
 
-    return {metric: mean(of_face) for metric, of_face in CELL_METRICS.items()}
+    outputs = by_seed[0].labels.outputs
+    return {metric: mean(of_face) for metric, of_face in CELL_METRICS.items() if CATALOGUE[metric].output in outputs}

@@ -33,9 +33,9 @@ from components.compare.recommendation import recommend
 from components.compare.rows import RowBuilder
 from components.compare.runs import POSTHOC, Answers, Networks, Run, find_networks
 from components.compare.settings import CompareSettings
-from components.dataset.outputs import FOCUS, OUTPUTS, Kind
+from components.dataset.outputs import FOCUS, Kind
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.catalogue import TESTED
+from components.evaluation.catalogue import TESTED, switched_on
 from components.evaluation.dummy import dummy_predictions
 from components.evaluation.natural import natural_population
 from components.evaluation.paired import PairedTest, Pairing, holm, paired_tests
@@ -103,6 +103,7 @@ def build_comparison(
         settings.recommendation,
         validation=validation,
         tested=tested,
+        outputs=data.manifest.labels.outputs,
     )
     comparison = Comparison(
         dataset=describe_dataset(data, population),
@@ -115,7 +116,7 @@ def build_comparison(
         recommended=recommended,
         tuning=describe_tuning(searches, trials),
         notes=reading_notes(
-            settings, population, missing, {len(row.seeds) for row in rows.values()}, data.manifest.labels.age_unit
+            settings, population, missing, {len(row.seeds) for row in rows.values()}, data.manifest.labels
         ),
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
@@ -195,6 +196,7 @@ def paired_facts(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
     reference = scored.get(settings.reference)
     if reference is None:
         return []
+    tested = switched_on(TESTED, reference.first.labels).values()
     pairings: list[tuple[str, Pairing]] = []
     for name, row in scored.items():
         seeds = common_seeds(row, reference)
@@ -202,7 +204,7 @@ def paired_facts(scored: Mapping[str, Scored], settings: CompareSettings) -> lis
             continue
         # Of an ensemble there is one answer, whatever the seed of the network beside it.
         ours, theirs = ([side.predictions.get(seed, side.first) for seed in seeds] for side in (row, reference))
-        changed = [metric for metric in TESTED.values() if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
+        changed = [metric for metric in tested if metric.output == FOCUS.name or not name.endswith(POSTHOC)]
         pairings += [(name, Pairing(metric, ours, theirs)) for metric in changed]
     changes = [Change.of(scored[name], reference, {pairing.metric.name: 1.0}) for name, pairing in pairings]
     # One more than the seed of the resamples, so that the two tables of random numbers are independent.
@@ -269,7 +271,7 @@ def _dummy_row(dummy: Scored) -> DummyRow:
     """Scores of the dummy predictor; it has no seeds."""
     first, labels = dummy.first.faces.iloc[0], dummy.first.labels
     predicts: dict[str, str | float] = {}
-    for output in OUTPUTS.values():
+    for output in labels.outputs.values():
         answer = first[output.predicted]
         if output.kind is Kind.REGRESSION:
             predicts[f"{output.name}_years"] = float(answer)

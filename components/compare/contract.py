@@ -5,16 +5,17 @@ Numbers are rounded to six decimals where nothing else is said; what is undefine
 is :meth:`Comparison.model_json_schema`.
 """
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from components.compare.settings import CompareSettings
 from components.contract import Contract
 from components.dataset.labels import Labels
 from components.dataset.outputs import CLASSIFIED, FOCUS, OUTPUTS, Kind, Output
 from components.dataset.summaries import GatesSummary, PreprocessSummary, TestSetSummary
-from components.evaluation.catalogue import GROUP_COLUMNS, NAMED, SCALARS, Better, Metric
+from components.evaluation.catalogue import GROUP_COLUMNS, NAMED, SCALARS, Better, Metric, switched_on
 from components.imbalance.statistics import Statistics
 from components.model.settings import Hyperparameters
 from components.training.recipe import Recipe
@@ -95,25 +96,49 @@ class Metrics(Contract):
         return cast("list[list[int]]", getattr(self, f"{output.name}_confusion"))
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+def _is_empty(value: dict[str, Any]) -> bool:
+    return not value
+
+
+def _field(kind: Any, *outputs: str) -> Any:
+    """Return the field of what is said of some outputs: it is absent where one of them is switched off."""
+    if set(outputs) == {FOCUS.name}:
+        return kind, ...
+    # In JSON it is absent, never null.
+    return kind | Annotated[None, SkipJsonSchema()], Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
+
+
+def _catalogue_fields(scalar: Any, named: Any) -> dict[str, Any]:
+    fields = {name: _field(scalar, metric.output) for name, metric in SCALARS.items()}
+    return fields | {name: _field(dict[str, named], metric.output) for name, metric in NAMED.items()}
+
+
 def _metric_fields() -> dict[str, Any]:
-    fields: dict[str, Any] = dict.fromkeys(SCALARS, (Scalar, ...))
-    fields |= dict.fromkeys(NAMED, (dict[str, Number], ...))
+    fields = _catalogue_fields(Scalar, Number)
     for output in CLASSIFIED:
-        fields[f"{output}_confusion"] = (list[list[int]], ...)
-        fields[f"{output}_confusion_normalised"] = (list[list[Number]], ...)
+        fields[f"{output}_confusion"] = _field(list[list[int]], output)
+        fields[f"{output}_confusion_normalised"] = _field(list[list[Number]], output)
         if output in GROUP_COLUMNS:
             other = GROUP_COLUMNS[1 - GROUP_COLUMNS.index(output)]
-            fields[f"{output}_confusion_by_{other}"] = (dict[str, list[list[int]]], ...)
+            fields[f"{output}_confusion_by_{other}"] = _field(dict[str, list[list[int]]], output, other)
     return fields
 
 
 def _face_fields() -> dict[str, Any]:
     fields: dict[str, Any] = {"image_id": (str, ...)}
     for output in OUTPUTS.values():
-        value = int if output.kind is Kind.REGRESSION else str
-        fields |= {output.name: (value, ...), output.predicted: (Number if value is int else str, ...)}
+        value, answer = (int, float) if output.kind is Kind.REGRESSION else (str, str)
+        fields |= {output.name: _field(value, output.name), output.predicted: _field(answer, output.name)}
         if output.is_classified:
-            fields[probability_field(output)] = (Number, ...)
+            fields[probability_field(output)] = _field(float, output.name)
     return fields
 
 
@@ -137,8 +162,7 @@ if TYPE_CHECKING:
 else:
     RowMetrics = create_model("RowMetrics", __base__=Metrics, **_metric_fields())
     Face = create_model("Face", __base__=Contract, __doc__="Truth and prediction of one test face.", **_face_fields())
-    _differences = dict.fromkeys(SCALARS, (Interval, ...)) | dict.fromkeys(NAMED, (dict[str, Interval], ...))
-    DifferenceMetrics = create_model("DifferenceMetrics", __base__=Contract, **_differences)
+    DifferenceMetrics = create_model("DifferenceMetrics", __base__=Contract, **_catalogue_fields(Interval, Interval))
 
 
 class Differences(DifferenceMetrics):
@@ -167,6 +191,10 @@ class ErrorByAge(Contract):
     faces: list[int]
     bias: list[Number]
     mae: list[Number]
+
+
+def _says_nothing(errors: ErrorByAge) -> bool:
+    return not errors.age
 
 
 class Box(Contract):
@@ -265,8 +293,8 @@ class Row(RowMetrics):
     """By output: whether these networks are better than the constant predictor, beyond the interval over faces."""
     difference_to_reference: Differences | None
     """Null for the reference itself, and if there is no common seed."""
-    age_error_by_age: ErrorByAge
-    age_error_boxes: dict[str, Box | None]
+    age_error_by_age: ErrorByAge = Field(ErrorByAge(age=[], faces=[], bias=[], mae=[]), exclude_if=_says_nothing)
+    age_error_boxes: dict[str, Box | None] = Field(default_factory=dict, exclude_if=_is_empty)
     """By age bin; null for a bin without faces."""
     examples: list[Face]
     worst_errors: WorstErrors
@@ -585,6 +613,14 @@ class Comparison(Contract):
     faces."""
     gates: GatesSummary | None = None
     """How the data compares with the champion's; null in comparisons that were written before there were gates."""
+
+    @model_validator(mode="after")
+    def _has_every_metric(self) -> Self:
+        wanted = switched_on({**SCALARS, **NAMED}, self.dataset.labels)
+        for row in (self.dummy, *self.variants.values(), *self.posthoc.values()):
+            if absent := [name for name in wanted if getattr(row, name) is None]:
+                raise ValueError(f"a row lacks {absent[0]}")
+        return self
 
     @property
     def rows(self) -> dict[str, Row]:

@@ -7,7 +7,6 @@ import numpy as np
 from components.compare.contract import CellShare, DatasetFacts, NaturalCoverage
 from components.compare.measures import number
 from components.dataset.manifest import Manifest
-from components.dataset.outputs import CLASSIFIED
 from components.dataset.summaries import PreprocessSummary, TestSetSummary
 from components.evaluation.natural import NaturalPopulation
 
@@ -70,7 +69,7 @@ def describe_dataset(data: Dataset, population: NaturalPopulation) -> DatasetFac
 def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Faces per class of each output, and per age bin."""
     counts = {}
-    for column in (*CLASSIFIED, "age_bin"):
+    for column in manifest.labels.cell_columns:
         names = manifest.labels.names(column)
         faces = np.bincount(manifest.faces[column], minlength=len(names))
         counts[column] = dict(zip(names, faces.tolist(), strict=True))

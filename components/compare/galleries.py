@@ -41,7 +41,7 @@ def describe_faces(predictions: Predictions, rows: npt.NDArray[np.integer]) -> l
     faces = []
     for row in predictions.faces.iloc[rows].to_dict("records"):
         facts: dict[str, Any] = {"image_id": str(row["image_id"])}
-        for output in OUTPUTS.values():
+        for output in predictions.labels.outputs.values():
             truth, predicted = row[output.name], row[output.predicted]
             if output.kind is Kind.REGRESSION:
                 facts |= {output.name: int(truth), output.predicted: number(predicted)}
@@ -108,7 +108,7 @@ def _strangeness(predictions: Predictions) -> npt.NDArray[np.float64]:
     For a class the negative logarithm of the probability given to it, for the age the error in decades.
     """
     total = np.zeros(len(predictions))
-    for output in OUTPUTS.values():
+    for output in predictions.labels.outputs.values():
         if output.kind is Kind.REGRESSION:
             total += np.abs(predictions.errors(output)) / _YEARS
         else:

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from components.compare.contract import Interval, Number
 from components.compare.measures import interval, number
 from components.compare.settings import CompareSettings
-from components.dataset.outputs import OUTPUTS
 from components.evaluation.bootstrap import percentile_interval
-from components.evaluation.catalogue import CATALOGUE, MAIN
+from components.evaluation.catalogue import CATALOGUE, MAIN, switched_on
 from components.evaluation.scoring import Change, Scored, View, common_seeds, difference
 
 _UNKNOWN = Interval(value=None, low=None, high=None)
@@ -53,7 +52,10 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
     """
     rule, reference = settings.recommendation, scored[settings.reference]
     primary = CATALOGUE[rule.primary_metric]
-    worths = {name: CATALOGUE[name].better.gain(worth) for name, worth in rule.utility.model_dump().items()}
+    main = switched_on(MAIN, reference.first.labels)
+    worths = {
+        name: CATALOGUE[name].better.gain(worth) for name, worth in rule.utility.model_dump(include=set(main)).items()
+    }
     rows = {name: row for name, row in scored.items() if common_seeds(row, reference)}
 
     def gain(row: Scored, metric: str) -> float:
@@ -78,7 +80,7 @@ def find_grounds(scored: Mapping[str, Scored], settings: CompareSettings, view: 
         },
         gains={name: gain(row, primary.name) for name, row in rows.items()},
         utilities={name: interval(Change.of(row, reference, worths, view).estimate()) for name, row in rows.items()},
-        losses={name: {metric: loss(row, metric) for metric in MAIN} for name, row in rows.items()},
+        losses={name: {metric: loss(row, metric) for metric in main} for name, row in rows.items()},
         between=between,
     )
 
@@ -110,8 +112,9 @@ def find_learned(row: Scored, dummy: Scored) -> dict[str, bool]:
     The interval is over other faces for these networks: the question is whether they learned, not whether others would.
     """
     learned = {}
-    for metric in MAIN.values():
+    labels = row.first.labels
+    for metric in switched_on(MAIN, labels).values():
         change = row.mean_replicates(metric.name) - dummy.mean_replicates(metric.name)
         ends = [metric.better.gain(float(end)) for end in percentile_interval(change, row.confidence)]
         learned[metric.output] = min(ends) > 0
-    return {name: learned[name] for name in OUTPUTS}
+    return {name: learned[name] for name in labels.outputs}

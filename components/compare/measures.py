@@ -20,7 +20,7 @@ from components.compare.contract import (
 )
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
-from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, Metric
+from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, Metric, switched_on
 from components.evaluation.scoring import Estimate, Scored, View, common_seeds, difference
 
 _DECIMALS = 6
@@ -61,16 +61,18 @@ def measure(scored: Scored, labels: Labels, *, seeds: bool = True) -> dict[str, 
 
     An ensemble has none of a single seed.
     """
+    scalars, grouped = switched_on(SCALARS, labels), switched_on(GROUPED, labels)
     intervals = {
-        name: named_intervals(scored.estimate(name), labels.names(str(metric.per))) for name, metric in NAMED.items()
+        name: named_intervals(scored.estimate(name), labels.names(str(metric.per)))
+        for name, metric in switched_on(NAMED, labels).items()
     }
     return {
-        **{name: _scalar(scored, name, seeds=seeds and not scored.is_ensemble) for name in SCALARS},
+        **{name: _scalar(scored, name, seeds=seeds and not scored.is_ensemble) for name in scalars},
         **{name: {key: entry.value for key, entry in named.items()} for name, named in intervals.items()},
         **_confusions(scored, labels),
         "intervals": intervals,
-        "groups": {name: _group_values(scored, metric, labels) for name, metric in GROUPED.items()},
-        "natural": {name: interval(scored.estimate(name, View.NATURAL)) for name in SCALARS},
+        "groups": {name: _group_values(scored, metric, labels) for name, metric in grouped.items()},
+        "natural": {name: interval(scored.estimate(name, View.NATURAL)) for name in scalars},
     }
 
 
@@ -134,13 +136,14 @@ def differences(scored: Scored, reference: Scored, labels: Labels) -> Difference
         return difference(scored, reference, name, view)
 
     has_same_seeds = scored.seeds == reference.seeds
+    scalars, named, grouped = (switched_on(metrics, labels) for metrics in (SCALARS, NAMED, GROUPED))
     return Differences(
         seeds=common_seeds(scored, reference),
-        natural={name: interval(change(name, View.NATURAL)) for name in SCALARS if has_same_seeds},
-        worst_group={name: interval(change(name, View.WORST_GROUP)) for name in GROUPED},
-        group_gap={name: interval(change(name, View.GROUP_GAP)) for name in GROUPED},
-        **{name: interval(change(name)) for name in SCALARS},
-        **{name: named_intervals(change(name), labels.names(str(CATALOGUE[name].per))) for name in NAMED},
+        natural={name: interval(change(name, View.NATURAL)) for name in scalars if has_same_seeds},
+        worst_group={name: interval(change(name, View.WORST_GROUP)) for name in grouped},
+        group_gap={name: interval(change(name, View.GROUP_GAP)) for name in grouped},
+        **{name: interval(change(name)) for name in scalars},
+        **{name: named_intervals(change(name), labels.names(str(CATALOGUE[name].per))) for name in named},
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from components.compare.contract import Provenance, RunFacts, Trial, Tuning
 from components.compare.measures import number
 from components.compare.settings import CompareSettings, ReportSettings
+from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
 from components.evaluation.natural import NaturalPopulation
 from components.gs_uri import is_gs_uri
@@ -84,12 +85,12 @@ def reading_notes(
     population: NaturalPopulation,
     missing: Sequence[tuple[str, int]],
     seed_counts: Collection[int],
-    age_unit: str = "years",
+    labels: Labels,
 ) -> list[str]:
     """Return sentences that a reader of the numbers must know; ``seed_counts`` are the rows' numbers of seeds."""
     notes = [
         f"Intervals cover {settings.confidence:.0%}: percentiles of {settings.resamples} bootstrap resamples of the "
-        f"test faces, drawn within each gender × ethnicity × age-bin cell, the same draws for all variants.",
+        f"test faces, drawn within each {labels.cell_kind} cell, the same draws for all variants.",
         *_about_seeds(seed_counts),
         *_about_choice(settings),
         "Intervals use the cells of the test set and are not adjusted for the number of comparisons; the tests are. "
@@ -99,10 +100,10 @@ def reading_notes(
         "Probabilities are calibrated for the faces that a network saw; on a balanced test set even a perfect network "
         "of the natural population is too sure of the common classes. Calibration errors of few faces are biased "
         "upwards.",
-        "Gender and ethnicity labels are categories as perceived by annotators.",
+        f"{' and '.join(labels.classified).capitalize()} labels are categories as perceived by annotators.",
     ]
-    if age_unit != "years":
-        notes.append(f"Ages and their errors are in {age_unit}, wherever years are written.")
+    if labels.age_unit != "years" and "age" in labels.outputs:
+        notes.append(f"Ages and their errors are in {labels.age_unit}, wherever years are written.")
     if population.absent_cells:
         notes.append(
             f"The estimates for the natural population leave out {1 - population.covered_share:.1%} of it, which is in "
@@ -146,6 +147,7 @@ def _about_choice(settings: CompareSettings) -> Iterator[str]:
 
 def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSettings, tests: int) -> Provenance:
     """Return what the comparison was made from and by which methods; ``tests`` is the number adjusted for."""
+    has_ages = "age" in manifest.labels.outputs
     return Provenance(
         fingerprint=manifest.fingerprint,
         settings=settings,
@@ -154,7 +156,7 @@ def describe_provenance(manifest: Manifest, recipe: Recipe, settings: CompareSet
         methods={
             "intervals": "stratified paired bootstrap of the faces with Student errors for the seeds, percentiles",
             "tests": "several seeds: difference against the faces' and the seeds' error; one seed: exact McNemar for "
-            "accuracies, paired permutation of faces for age MAE and macro F1",
+            f"accuracies, paired permutation of faces for {'age MAE and ' if has_ages else ''}macro F1",
             "adjustment": f"Holm, {tests} tests",
         },
     )

@@ -20,7 +20,7 @@ chooses among those that are better and safe, by their results on the test set. 
 predictor in any output, nothing is recommended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.compare.contract import (
@@ -40,6 +40,7 @@ from components.compare.contract import (
 from components.compare.grounds import Grounds
 from components.compare.reasons import NATURAL, guard_name, phrase, why_the_best, why_the_reference
 from components.compare.settings import RecommendationSettings
+from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS, Better
 
 
@@ -51,6 +52,7 @@ def recommend(
     *,
     validation: Grounds | None,
     tested: Grounds | None,
+    outputs: Collection[str] = OUTPUTS,
 ) -> Recommendation:
     """Apply the rule.
 
@@ -61,10 +63,12 @@ def recommend(
         settings: The rule's settings.
         validation: What the validation faces say; None without the reference.
         tested: What the test faces say; None without the reference.
+        outputs: Names of the outputs that there are; what the settings say of another one means nothing.
     """
     dominators = find_dominators(rows)
+    rule = describe_rule(reference, settings, outputs)
     facts = {
-        "rule": describe_rule(reference, settings),
+        "rule": rule,
         "frontier": [name for name in rows if dominators[name] is None],
     }
     if reference not in rows or validation is None or tested is None:
@@ -74,7 +78,7 @@ def recommend(
         )
         return _nothing("no reference", because, [], facts)
     tests = {(test.a, test.b): test for test in paired if test.metric == settings.primary_metric}
-    judge = _Judge(rows, reference, tests, settings, validation, tested, dominators)
+    judge = _Judge(rows, reference, tests, settings, validation, tested, dominators, rule.guards)
     chosen, choice, candidates = judge.choose_on_test() if settings.chosen_on == "test" else judge.choose()
     if not any(any(row.learned.values()) for row in rows.values()):
         because = (
@@ -164,7 +168,11 @@ def find_dominators(rows: Mapping[str, Row]) -> dict[str, str | None]:
     Of several, the one that is best in most outputs; estimates count, not their intervals.
     """
     values = {
-        name: [-metric.better.gain(row.scalar(metric).value or 0.0) for metric in MAIN.values()]
+        name: [
+            -metric.better.gain(row.scalar(metric).value or 0.0)
+            for metric in MAIN.values()
+            if metric.output in row.learned
+        ]
         for name, row in rows.items()
     }
 
@@ -188,6 +196,7 @@ class _Judge:
     validation: Grounds
     tested: Grounds
     dominators: Mapping[str, str | None]
+    margins: Sequence[GuardMargin]
 
     @property
     def entrants(self) -> list[str]:
@@ -223,9 +232,7 @@ class _Judge:
         if losses is None or (row.is_adjusted and not self.settings.posthoc):
             return False
         within = all(
-            _tolerates(guard, losses[guard.metric], self.settings)
-            for guard in _margins(self.settings)
-            if not guard.is_worst_group
+            _tolerates(guard, losses[guard.metric], self.settings) for guard in self.margins if not guard.is_worst_group
         )
         return within and row.learned[SCALARS[self.settings.primary_metric].output]
 
@@ -253,7 +260,7 @@ class _Judge:
         gains = [metric.better.gain((ours[seed] or 0.0) - (theirs[seed] or 0.0)) for seed in ours if seed in theirs]
         # One seed can't contradict itself, and an ensemble has no result of one seed.
         consistent = len({(gained > 0) - (gained < 0) for gained in gains}) == 1 if len(gains) > 1 else None
-        guards = _guards(row.difference_to_reference, settings) if row.difference_to_reference else []
+        guards = self._guards(row.difference_to_reference) if row.difference_to_reference else []
         better = gain > 0 and significant and (consistent is not False or not settings.every_seed)
         safe = bool(guards) and all(guard.holds for guard in guards)
         return Candidate(
@@ -277,10 +284,27 @@ class _Judge:
             dominated_by=self.dominators[name],
         )
 
+    def _guards(self, difference: Differences) -> list[Guard]:
+        """The loss of a row in each guarded metric, with its interval, and whether it is tolerated."""
+        guards = []
+        for guard in self.margins:
+            metric = CATALOGUE[guard.metric]
+            interval = difference.worst_group[metric.name] if guard.is_worst_group else difference.overall(metric)
+            loss, low, high = interval.value, interval.low, interval.high
+            if metric.better is not Better.LOWER:
+                loss, low, high = _minus(loss), _minus(high), _minus(low)
+            lost = Interval(value=loss, low=low, high=high)
+            holds = _tolerates(guard, lost, self.settings)
+            guards.append(Guard(**dict(guard), loss=loss, low=low, high=high, holds=holds))
+        return guards
 
-def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
-    """Return the rule as settings and as text."""
-    guards = _margins(settings)
+
+def describe_rule(reference: str, settings: RecommendationSettings, outputs: Collection[str] = OUTPUTS) -> Rule:
+    """Return the rule as settings and as text, as far as it is about the outputs that there are."""
+    guards = _margins(settings, outputs)
+    utility = {
+        name: worth for name, worth in settings.utility.model_dump().items() if CATALOGUE[name].output in outputs
+    }
     evidence = {
         "significant": "the whole interval of its loss is beyond the margin",
         "estimate": "its estimated loss is beyond the margin",
@@ -289,7 +313,7 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
     margins = ", ".join(f"{guard_name(guard)} {guard.margin:g}" for guard in guards)
     worths = ", ".join(
         f"{worth:g} for {'a year less' if CATALOGUE[name].unit else 'each 1.0 more'} of {phrase(name)}"
-        for name, worth in settings.utility.model_dump().items()
+        for name, worth in utility.items()
     )
     is_validation = settings.chosen_on == "validation"
     where = "the validation faces, re-weighted to the cells of the test set" if is_validation else "the test set"
@@ -311,31 +335,16 @@ def describe_rule(reference: str, settings: RecommendationSettings) -> Rule:
         f"margin of every guard: {margins}. A guard fails when {evidence}. With fewer than {settings.min_seeds} seeds "
         f"a row is only indicated. {fallback} {reference} stays."
     )
-    return Rule(**settings.model_dump(exclude={"margins"}), guards=guards, text=text)
+    return Rule(**settings.model_dump(exclude={"margins", "utility"}), utility=utility, guards=guards, text=text)
 
 
-def _margins(settings: RecommendationSettings) -> list[GuardMargin]:
+def _margins(settings: RecommendationSettings, outputs: Collection[str]) -> list[GuardMargin]:
     """The guarded metrics: the primary metric needs a guard only in the worst group."""
     return [
         GuardMargin(metric=name, scope="worst group" if is_worst else "overall", margin=margin)
         for name, is_worst, margin in settings.margins.guards()
-        if is_worst or name != settings.primary_metric
+        if (is_worst or name != settings.primary_metric) and CATALOGUE[name].output in outputs
     ]
-
-
-def _guards(difference: Differences, settings: RecommendationSettings) -> list[Guard]:
-    """The loss of a row in each guarded metric, with its interval, and whether it is tolerated."""
-    guards = []
-    for guard in _margins(settings):
-        metric = CATALOGUE[guard.metric]
-        interval = difference.worst_group[metric.name] if guard.is_worst_group else difference.overall(metric)
-        loss, low, high = interval.value, interval.low, interval.high
-        if metric.better is not Better.LOWER:
-            loss, low, high = _minus(loss), _minus(high), _minus(low)
-        lost = Interval(value=loss, low=low, high=high)
-        holds = _tolerates(guard, lost, settings)
-        guards.append(Guard(**dict(guard), loss=loss, low=low, high=high, holds=holds))
-    return guards
 
 
 def _tolerates(guard: GuardMargin, loss: Interval, settings: RecommendationSettings) -> bool:

@@ -107,8 +107,7 @@ class RowBuilder:
             "calibration": describe_calibration(list(scored.predictions.values()), validation, self.shares),
             "learned": find_learned(scored, self.dummy),
             "difference_to_reference": differences(scored, compared, self.labels) if compared else None,
-            "age_error_by_age": error_by_age(scored),
-            "age_error_boxes": error_boxes(scored, self.labels),
+            **_age_errors(scored, self.labels),
             "examples": describe_faces(scored.first, shown),
             "worst_errors": worst_errors(scored, self.settings.examples),
             "cells": measure_cells(list(scored.predictions.values())),
@@ -119,6 +118,12 @@ def _nothing_trained(trained: Row) -> dict[str, Any]:
     """Return what a row has that derives from a trained one."""
     seconds = dict.fromkeys(trained.train_seconds_by_seed, 0.0)
     return {"train_seconds": 0.0, "train_seconds_by_seed": seconds, "history": {}}
+
+
+def _age_errors(scored: Scored, labels: Labels) -> dict[str, Any]:
+    if "age" not in labels.outputs:
+        return {}
+    return {"age_error_by_age": error_by_age(scored), "age_error_boxes": error_boxes(scored, labels)}
 
 
 def _training(group: Mapping[int, Run], labels: Labels) -> dict[str, Any]:

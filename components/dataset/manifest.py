@@ -33,7 +33,8 @@ SCHEMA = pa.schema(
 
 ``image_id`` identifies a face in every later artifact; ``shard`` and ``row`` say where its bytes are;
 copies of one photograph, byte by byte or nearly, share a ``duplicate_group``; ``age`` is in years and ``log_age`` its
-natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`.
+natural logarithm; ``gender``, ``ethnicity`` and ``age_bin`` index the names in :class:`Labels`. Where an output is
+switched off, its columns say the same of every face: age 1, or code 0.
 """
 
 
@@ -93,7 +94,7 @@ class Manifest:
             DataError: If a class has none; the message names every such class.
         """
         absent: list[str] = []
-        for output in CLASSIFIED:
+        for output in self.labels.classified:
             names = self.labels.names(output)
             counts = np.bincount(self.faces[output], minlength=len(names))
             absent += [name for name, count in zip(names, counts, strict=True) if count == 0]

@@ -1,7 +1,8 @@
 """What the network predicts for a face: the only description of its outputs.
 
 Everything that differs between outputs follows from their kind or is stated here; the other
-modules go through :data:`OUTPUTS` and name none of them.
+modules go through :data:`OUTPUTS`, or those of it that a data set has
+(:attr:`components.dataset.labels.Labels.outputs`), and name none of them.
 """
 
 from collections.abc import Mapping
@@ -90,6 +91,9 @@ OUTPUTS: Mapping[str, Output] = {
     )
 }
 """Every output by name."""
+
+ALL_OUTPUTS = tuple(OUTPUTS)
+"""Their names; which of them a data set has is in its :class:`~components.dataset.labels.Labels`."""
 
 CLASSIFIED: Mapping[str, Output] = {name: output for name, output in OUTPUTS.items() if output.is_classified}
 """The outputs that choose among classes."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -81,13 +82,13 @@ def write_table(
 
 
 def read_described(
-    path: str | os.PathLike[str], schema: pa.Schema, kind: str, stage: str
+    path: str | os.PathLike[str], schema: pa.Schema | Callable[[dict[str, Any]], pa.Schema], kind: str, stage: str
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read what :func:`write_described` wrote.
 
     Args:
         path: The file.
-        schema: Columns and types that are expected; others are left out.
+        schema: Columns and types that are expected, or what tells them from the description; others are left out.
         kind: What the file is, for messages: ``"manifest"``.
         stage: The stage that writes it, for messages: ``"preprocess"``.
 
@@ -104,7 +105,8 @@ def read_described(
         raise ArtifactError(f"The {kind} {path} does not exist", remedy=f"run {stage} again") from None
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise ArtifactError(f"The {kind} {path} is not Parquet ({error})", remedy=f"run {stage} again") from None
-    check_schema(path, table.schema, schema)
+    if isinstance(schema, pa.Schema):
+        check_schema(path, table.schema, schema)
     metadata = table.schema.metadata or {}
     if _DESCRIPTION_KEY not in metadata:
         raise ArtifactError(
@@ -116,6 +118,9 @@ def read_described(
         raise ArtifactError(
             f"The description in the metadata of the {kind} {path} is not JSON ({error})", remedy=f"run {stage} again"
         ) from None
+    if not isinstance(schema, pa.Schema):
+        schema = schema(description)
+        check_schema(path, table.schema, schema)
     try:
         return table.select(schema.names).to_pandas(types_mapper=_compact_type), description
     except (pa.ArrowException, ValueError) as error:

@@ -26,7 +26,7 @@ def evaluate(
         predictions: One row per test face: truth, prediction, class probabilities.
         validation_predictions: The same for the validation faces.
         metrics: Metrics that the KFP and Vertex UIs list.
-        gender_metrics: Gender confusion matrix that they draw.
+        gender_metrics: Gender confusion matrix that they draw; empty where the gender is switched off.
         ethnicity_metrics: Ethnicity confusion matrix that they draw.
     """
     from components.files import write_json
@@ -52,10 +52,13 @@ def evaluate(
         metrics.log_metric(name, value)
     # KFP keeps metrics only as metadata; given a file too, the cache finds all of the stage's outputs.
     write_json(metrics.path, listed)
+    made = scores.predictions
     for output, drawn in (("gender", gender_metrics), ("ethnicity", ethnicity_metrics)):
+        if output not in made.labels.outputs:
+            write_json(drawn.path, {})
+            continue
         classes, counts = scores.confusion(output)
         drawn.log_confusion_matrix(classes, counts)
         write_json(drawn.path, {"classes": classes, "counts": counts})
-    made = scores.predictions
     predictions.metadata.update({"variant": made.variant, "seed": made.seed, "faces": len(made)})
     validation_predictions.metadata.update({"variant": made.variant, "seed": made.seed})

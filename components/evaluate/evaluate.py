@@ -7,10 +7,10 @@ import numpy as np
 
 from components.dataset.images import read_encoded
 from components.dataset.manifest import Manifest
-from components.dataset.outputs import OUTPUTS, Kind
+from components.dataset.outputs import Kind
 from components.errors import ArtifactError
 from components.evaluate.settings import EvaluateSettings
-from components.evaluation.catalogue import SCALARS
+from components.evaluation.catalogue import SCALARS, switched_on
 from components.evaluation.frame import MetricFrame, score
 from components.evaluation.predictions import Predictions
 from components.model.serving import ServedModel
@@ -28,11 +28,12 @@ class Scores:
 
     def listed(self) -> dict[str, float]:
         """Return the single-number metrics, and the recall of each class of every categorical output."""
-        numbers = {name: float(self.frame.overall[name]) for name in SCALARS}
-        for output in OUTPUTS.values():
+        labels = self.predictions.labels
+        numbers = {name: float(self.frame.overall[name]) for name in switched_on(SCALARS, labels)}
+        for output in labels.classified.values():
             if output.kind is Kind.CATEGORICAL:
                 metric = f"{output.name}_recall"
-                recalls = zip(self.predictions.labels.names(output.name), self.frame.overall[metric], strict=True)
+                recalls = zip(labels.names(output.name), self.frame.overall[metric], strict=True)
                 numbers |= {f"{metric}_{name}": float(recall) for name, recall in recalls if np.isfinite(recall)}
         return numbers
 

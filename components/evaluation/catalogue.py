@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from components.dataset.labels import CELL_COLUMNS
+from components.dataset.labels import CELL_COLUMNS, Labels
 from components.dataset.outputs import OUTPUTS, Kind, Output
 
 if TYPE_CHECKING:
@@ -148,3 +148,13 @@ GROUPED: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.item
 
 MAIN: Mapping[str, Metric] = {name: metric for name, metric in CATALOGUE.items() if metric.is_main}
 """The metric of each output that chooses epochs and trials and is in the results table."""
+
+
+def switched_on(metrics: Mapping[str, Metric], labels: Labels) -> dict[str, Metric]:
+    """Return those of some metrics whose output there is, by name.
+
+    Args:
+        metrics: :data:`CATALOGUE`, or one of its parts such as :data:`MAIN`.
+        labels: What a data set states, and so what is learned from it.
+    """
+    return {name: metric for name, metric in metrics.items() if metric.output in labels.outputs}

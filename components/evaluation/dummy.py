@@ -3,7 +3,7 @@
 import numpy as np
 
 from components.dataset.manifest import Manifest
-from components.dataset.outputs import OUTPUTS, Kind
+from components.dataset.outputs import Kind
 from components.evaluation.predictions import Predictions
 
 DUMMY = "dummy"
@@ -22,7 +22,7 @@ def dummy_predictions(train: Manifest, like: Predictions) -> Predictions:
         like: Predictions of any network, for the test faces and their true values.
     """
     scores = {}
-    for output in OUTPUTS.values():
+    for output in like.labels.outputs.values():
         values = train.faces[output.name]
         if output.kind is Kind.REGRESSION:
             scores[output.name] = np.full(len(like), np.median(values))

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from components.dataset.labels import Labels
-from components.dataset.outputs import CLASSIFIED, OUTPUTS, Kind, Output
-from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, GROUPED
+from components.dataset.outputs import Kind, Output
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, GROUPED, switched_on
 from components.evaluation.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
@@ -105,7 +105,7 @@ def score(predictions: Predictions) -> MetricFrame:
 def _columns(labels: Labels) -> dict[str, slice]:
     """The place of each output's columns among the features."""
     places, start = {}, 0
-    for output in OUTPUTS.values():
+    for output in labels.outputs.values():
         width = _width(output, labels)
         places[output.name] = slice(start, start + width)
         start += width
@@ -129,7 +129,7 @@ def face_features(predictions: Predictions) -> Floats:
     """
     faces, labels = predictions.faces, predictions.labels
     parts = []
-    for output in OUTPUTS.values():
+    for output in labels.outputs.values():
         if output.kind is Kind.REGRESSION:
             error = predictions.errors(output)
             parts.append(np.column_stack([np.abs(error), error**2, error]))
@@ -164,14 +164,16 @@ def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Met
     confusion_by: dict[tuple[str, str], Floats] = {}
     for name, columns in _columns(labels).items():
         own = sums_of_group[..., columns]
-        if name not in CLASSIFIED:
+        if name not in labels.classified:
             overall |= _error_metrics(name, np.matmul(cells_of_bin, sums[..., columns]), cells_of_bin @ counts)
             by_group[f"{name}_mae"] = _ratio(own[..., _ABSOLUTE], group_counts)
             by_group[f"{name}_bias"] = _ratio(own[..., _SIGNED], group_counts)
             continue
         if name in GROUP_COLUMNS:
             confusion[name], within, by_group_of = _true_by_group(own, GROUP_COLUMNS.index(name))
-            confusion_by[name, GROUP_COLUMNS[1 - GROUP_COLUMNS.index(name)]] = within
+            other = GROUP_COLUMNS[1 - GROUP_COLUMNS.index(name)]
+            if other in labels.outputs:
+                confusion_by[name, other] = within
             by_group |= {f"{name}_{end}": by_group_of(values) for end, values in _per_class(within).items()}
             right = by_group_of(np.diagonal(within, axis1=-2, axis2=-1))
         else:
@@ -181,8 +183,9 @@ def frame_from_sums(sums: Floats, counts: Floats, labels: Labels, quantiles: Met
             right = np.trace(pairs, axis1=-2, axis2=-1)
         by_group[f"{name}_accuracy"] = _ratio(right, group_counts)
         overall |= _class_metrics(name, confusion[name])
-    flat = {name: by_group[name].reshape(*sums.shape[:-2], group_count) for name in GROUPED}
-    return MetricFrame({name: overall[name] for name in CATALOGUE}, flat, confusion, confusion_by)
+    grouped, known = switched_on(GROUPED, labels), switched_on(CATALOGUE, labels)
+    flat = {name: by_group[name].reshape(*sums.shape[:-2], group_count) for name in grouped}
+    return MetricFrame({name: overall[name] for name in known}, flat, confusion, confusion_by)
 
 
 def _true_by_group(own: Floats, place: int) -> tuple[Floats, Floats, Callable[[Floats], Floats]]:
@@ -209,7 +212,7 @@ class ErrorQuantiles:
     """
 
     def __init__(self, features: Floats, labels: Labels) -> None:
-        regressions = {name: columns for name, columns in _columns(labels).items() if name not in CLASSIFIED}
+        regressions = {name: columns for name, columns in _columns(labels).items() if name not in labels.classified}
         self._sizes = {name: features[:, columns][:, _ABSOLUTE] for name, columns in regressions.items()}
         self._orders = {name: np.argsort(sizes, kind="stable") for name, sizes in self._sizes.items()}
 

@@ -11,11 +11,13 @@ import pandas as pd
 import pyarrow as pa
 
 from components.dataset.labels import Labels
-from components.dataset.outputs import CLASSIFIED, OUTPUTS, Kind, Output
+from components.dataset.outputs import Kind, Output
 from components.dataset.tables import read_described, write_described
 from components.errors import ArtifactError, DataError
 
-_TRUTH = ("image_id", "age", "age_bin", *CLASSIFIED)
+
+def _truth_columns(labels: Labels) -> list[str]:
+    return ["image_id", *(["age", "age_bin"] if "age" in labels.outputs else []), *labels.classified]
 
 
 def _predicted_fields(output: Output) -> Iterator[pa.Field]:
@@ -27,21 +29,17 @@ def _predicted_fields(output: Output) -> Iterator[pa.Field]:
     yield pa.field(output.predicted, pa.int8(), nullable=False)
 
 
-SCHEMA = pa.schema(
-    [
-        pa.field("image_id", pa.string(), nullable=False),
-        pa.field("age", pa.int16(), nullable=False),
-        pa.field("age_bin", pa.int8(), nullable=False),
-        *(pa.field(output, pa.int8(), nullable=False) for output in CLASSIFIED),
-        *(field for output in OUTPUTS.values() for field in _predicted_fields(output)),
-    ]
-)
-"""Columns of the predictions.
+def schema_of(labels: Labels) -> pa.Schema:
+    """Return the columns of the predictions: nothing of an output that is switched off.
 
-``age`` (true) and ``predicted_age`` are in years; the other columns up to ``predicted_age`` are the truth as
-in the manifest; a categorical output's probabilities are one number per class, in the order of
-:class:`~components.dataset.labels.Labels`.
-"""
+    ``age`` (true) and ``predicted_age`` are in years; the other columns up to ``predicted_age`` are the truth as
+    in the manifest; a categorical output's probabilities are one number per class, in the order of
+    :class:`~components.dataset.labels.Labels`.
+    """
+    types = {"image_id": pa.string(), "age": pa.int16()}
+    truth = [pa.field(name, types.get(name, pa.int8()), nullable=False) for name in _truth_columns(labels)]
+    predicted = (field for output in labels.outputs.values() for field in _predicted_fields(output))
+    return pa.schema([*truth, *predicted])
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Predictions:
     """What one trained network predicts for the test faces.
 
     Attributes:
-        faces: One row per test face, the columns of :data:`SCHEMA`; a column of lists is Arrow's own.
+        faces: One row per test face, the columns of :func:`schema_of`; a column of lists is Arrow's own.
         variant: Name of the variant that was trained.
         seed: Seed of the training run.
     """
@@ -77,8 +75,8 @@ class Predictions:
             variant: As in :class:`Predictions`.
             seed: As in :class:`Predictions`.
         """
-        faces = truth[list(_TRUTH)].reset_index(drop=True)
-        for output in OUTPUTS.values():
+        faces = truth[_truth_columns(labels)].reset_index(drop=True)
+        for output in labels.outputs.values():
             faces = faces.assign(**_predicted_columns(output, scores[output.name]))
         return cls(faces, labels, variant, seed)
 
@@ -126,17 +124,21 @@ class Predictions:
         """
         self._check_values(path)
         about = {"labels": self.labels.to_dict(), "variant": self.variant, "seed": self.seed}
-        write_described(path, self.faces, SCHEMA, about)
+        write_described(path, self.faces, schema_of(self.labels), about)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Predictions":
         """Read predictions and check their schema and their values.
 
         Raises:
-            ArtifactError: If the file is missing, is not Parquet, a column differs from :data:`SCHEMA`,
+            ArtifactError: If the file is missing, is not Parquet, a column differs from :func:`schema_of`,
                 or a value can't be a prediction (such as NaN, or a code without a name).
         """
-        faces, about = read_described(path, SCHEMA, "table of predictions", "evaluate")
+
+        def columns(about: dict[str, Any]) -> pa.Schema:
+            return schema_of(Labels.from_dict(about["labels"]))
+
+        faces, about = read_described(path, columns, "table of predictions", "evaluate")
         predictions = cls(faces, Labels.from_dict(about["labels"]), str(about["variant"]), int(about["seed"]))
         predictions._check_values(path)
         return predictions
@@ -149,8 +151,9 @@ class Predictions:
             raise ArtifactError(f"The predictions {path} have no rows", remedy=remedy)
         if faces["image_id"].duplicated().any():
             raise _fault(path, "image_id", "lists a face twice")
-        self._check_codes(path, "age_bin", "age_bin")
-        for output in OUTPUTS.values():
+        for column in self.labels.cell_columns:
+            self._check_codes(path, column, column)
+        for output in self.labels.outputs.values():
             column = output.probability if output.is_classified else output.predicted
             scores = faces[column]
             if output.kind is Kind.CATEGORICAL:
@@ -161,7 +164,6 @@ class Predictions:
             if not np.isfinite(scores.to_numpy(np.float64, na_value=np.nan)).all():
                 raise _fault(path, column, "has values that are not finite", remedy="train this variant again")
             if output.is_classified:
-                self._check_codes(path, output.name, output.name)
                 self._check_codes(path, output.predicted, output.name)
 
     def _check_codes(self, path: str | os.PathLike[str], column: str, names: str) -> None:
@@ -203,7 +205,7 @@ def average(predictions: Sequence[Predictions]) -> Predictions:
     """
     first = predictions[0]
     faces = first.faces
-    for output in OUTPUTS.values():
+    for output in first.labels.outputs.values():
         # As the packaged model does it: in double precision, rounded once, so that ties are decided alike.
         mean = np.mean([run.scores(output) for run in predictions], axis=0, dtype=np.float64).astype(np.float32)
         faces = faces.assign(**_predicted_columns(output, np.asarray(mean)))
@@ -231,7 +233,7 @@ def align(predictions: Sequence[Predictions]) -> list[Predictions]:
             raise DataError(f"{subject} are for different faces", remedy="evaluate all runs on the same test set")
         is_in_order = (positions == np.arange(len(run))).all()
         faces = run.faces if is_in_order else run.faces.iloc[positions].reset_index(drop=True)
-        for column in _TRUTH:
+        for column in _truth_columns(first.labels):
             if (faces[column].to_numpy() != first.faces[column].to_numpy()).any():
                 raise DataError(f"{subject} differ in the true {column}", remedy="evaluate on one test set")
         aligned.append(replace(run, faces=faces))

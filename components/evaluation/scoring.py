@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from components.dataset.outputs import FOCUS
 from components.evaluation.bootstrap import Weighting, percentile_interval
-from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED, Better
+from components.evaluation.catalogue import CATALOGUE, GROUP_COLUMNS, TESTED, Better, switched_on
 from components.evaluation.frame import MetricFrame
 from components.evaluation.predictions import Predictions, average
 from components.evaluation.seeds import SeedSpread
@@ -183,11 +183,12 @@ class Scored:
 
     def with_tested_replicates(self) -> "Scored":
         """Return the row with no replicates but those of the tested metrics, a few percent of all."""
+        metrics = switched_on(TESTED, self.first.labels)
 
         def tested(frame: MetricFrame) -> MetricFrame:
             return MetricFrame(
-                {metric: frame.overall[metric] for metric in TESTED},
-                natural={metric: frame.natural[metric] for metric in TESTED},
+                {metric: frame.overall[metric] for metric in metrics},
+                natural={metric: frame.natural[metric] for metric in metrics},
             )
 
         return replace(
@@ -201,7 +202,8 @@ class Scored:
         faces, labels, per = self.first.faces, self.first.labels, CATALOGUE[metric].per
         if view is not View.BY_GROUP and per is None:
             return np.asarray(len(faces))
-        columns = GROUP_COLUMNS if view is View.BY_GROUP else (str(per),)
+        told = [column for column in GROUP_COLUMNS if column in labels.cell_columns]
+        columns = told if view is View.BY_GROUP else [str(per)]
         sizes = [len(labels.names(column)) for column in columns]
         codes = np.ravel_multi_index([faces[column].to_numpy(np.int64) for column in columns], sizes)
         return np.bincount(codes, minlength=math.prod(sizes))

@@ -36,7 +36,7 @@ def look_for_news(
 
     Args:
         source: Folder, archive, gs:// URI of either, or "synthetic".
-        table: The `preprocess.table` section of the settings.
+        table: The `preprocess.table` section of the settings, without the columns that are not read.
         champion: Folder of the champion; empty for that of the registry, if there is one.
         settings_digest: Of the settings that determine the model.
         code: Identity of the code: the stages' image.

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from components.dataset.outputs import CLASSIFIED
 from components.dataset.profile import Histogram, Profile
 from components.dataset.summaries import GateFinding, GatesSummary, PreprocessSummary
 from components.errors import ArtifactError, DataError
@@ -61,7 +60,12 @@ def compare_profiles(reference: Profile, new: Profile, settings: GatesSettings) 
         new: The new one.
         settings: The gates; what is off is left out.
     """
-    notes: list[str] = []
+    known, stated = set(reference.labels.outputs), set(new.labels.outputs)
+    notes = [
+        f"The {name} is not compared, because {whose} data states none."
+        for whose, missing in (("this", known - stated), ("the champion's", stated - known))
+        for name in sorted(missing)
+    ]
     findings = [
         *_classes(reference, new, settings),
         *_rates(reference, new, settings),
@@ -103,7 +107,9 @@ def _classes(reference: Profile, new: Profile, settings: GatesSettings) -> Itera
     action = settings.new_classes
     if action == "off":
         return
-    for output in CLASSIFIED:
+    for output in new.labels.classified:
+        if output not in reference.labels.outputs:
+            continue
         before, after = reference.source_classes.get(output, {}), new.source_classes.get(output, {})
         appeared = [name for name, count in after.items() if count and not before.get(name)]
         used = [name for name in new.classes[output] if name not in reference.classes.get(output, {})]
@@ -161,10 +167,14 @@ def _distributions(
     reference: Profile, new: Profile, settings: GatesSettings, notes: list[str]
 ) -> Iterator[GateFinding]:
     if settings.labels.action != "off":
-        for output in CLASSIFIED:
+        shared = [name for name in new.labels.outputs if name in reference.labels.outputs]
+        for output in shared:
+            if output == "age":
+                continue
             before, after = reference.classes.get(output, {}), new.classes[output]
             yield _compare_classes("labels", output, before, after, settings.labels, settings)
-        yield from _compare_histograms("labels", "age", reference.ages, new.ages, settings.labels, settings, notes)
+        if "age" in shared:
+            yield from _compare_histograms("labels", "age", reference.ages, new.ages, settings.labels, settings, notes)
     if settings.cells.action != "off":
         if reference.labels == new.labels:
             yield _compare_classes("cells", "cells", reference.cells, new.cells, settings.cells, settings)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.dataset.age_scale import AgeScale
-from components.dataset.outputs import CLASSIFIED, OUTPUTS, Output
+from components.dataset.outputs import Output
 from components.errors import RequestError
 from components.imbalance.registry import Variant, load_cure
 from components.imbalance.settings import ImbalanceSettings
@@ -86,12 +86,14 @@ class TrainingPlan:
 def prepare(variant: Variant, settings: ImbalanceSettings, train: "Manifest", age_scale: AgeScale) -> TrainingPlan:
     """Compute what a variant needs from the training faces; its overrides win over the settings.
 
-    The resampling comes first; every other number is computed from the faces that it leaves.
+    The resampling comes first; every other number is computed from the faces that it leaves. Cures of outputs that
+    are switched off are left out.
 
     Raises:
         RequestError: If a cure is unknown, or two cures of one output both set the loss.
         DataError: If the faces don't meet a cure's needs, for example if a class has no faces.
     """
+    variant = variant.treating(train.labels.outputs)
     settings = settings.with_overrides(variant.overrides)
     resampling = _resample(variant, train, settings)
     first = _plan(variant, settings, train, age_scale, resampling)
@@ -109,11 +111,12 @@ def _plan(
 ) -> TrainingPlan:
     """Compute one stage's plan from the faces that the resampling leaves and draws."""
     faces = TrainingFaces(train.subset(resampling.rows), resampling.draws, age_scale)
-    treatments = {name: _treat(variant, output, faces, settings) for name, output in OUTPUTS.items()}
+    outputs = train.labels.outputs
+    treatments = {name: _treat(variant, output, faces, settings) for name, output in outputs.items()}
     deferred_fraction = max(treatment.deferred_fraction for treatment in treatments.values())
     first = {name: _weights_or(treatment.weights, np.ones(len(faces.draws))) for name, treatment in treatments.items()}
     last = {name: _weights_or(treatment.deferred_weights, first[name]) for name, treatment in treatments.items()}
-    counts = {name: faces.counts(output) for name, output in OUTPUTS.items()}
+    counts = {name: faces.counts(output) for name, output in outputs.items()}
     return TrainingPlan(
         rows=resampling.rows,
         probabilities=resampling.probabilities,
@@ -125,13 +128,13 @@ def _plan(
         statistics=Statistics(
             parameters=settings.of_variant(variant),
             faces=FaceCounts(given=len(train), used=len(faces.manifest)),
-            counts={name: faces.name_groups(output, counts[name]) for name, output in OUTPUTS.items()},
-            priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in OUTPUTS.items()},
+            counts={name: faces.name_groups(output, counts[name]) for name, output in outputs.items()},
+            priors={name: faces.name_groups(output, _shares(counts[name])) for name, output in outputs.items()},
             output_priors={
                 name: faces.name_groups(output, _output_priors(faces, output, last[name], treatments[name]))
                 if treatments[name].prior_known and resampling.prior_known
                 else None
-                for name, output in CLASSIFIED.items()
+                for name, output in train.labels.classified.items()
             },
             resampling=ResamplingStatistics(cure=variant.cure("resampling"), details=resampling.details),
             treatments={

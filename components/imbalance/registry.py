@@ -12,9 +12,10 @@ The module is imported with the settings, so its functions import what is slow t
 """
 
 import importlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import Self
 
 from components.dataset.outputs import OUTPUTS
 from components.errors import RequestError
@@ -54,6 +55,13 @@ class Variant:
     def cure_names(self, slot: str) -> tuple[str, ...]:
         """Return the name of each cure of a slot."""
         return tuple(self.cures[slot].split("+")) if slot in self.cures else ()
+
+    def treating(self, outputs: Collection[str]) -> Self:
+        """Return the variant with the cures of some outputs alone, and the values that make these what they are."""
+        cures = {slot: cure for slot, cure in self.cures.items() if slot in outputs or slot not in OUTPUTS}
+        left = {name for cure in cures.values() for name in cure.split("+")}
+        overrides = {path: value for path, value in self.overrides.items() if path.partition(".")[0] in left}
+        return replace(self, cures=cures, overrides=overrides)
 
 
 _CAO = "Cao et al. 2019 (arXiv 1906.07413)"

@@ -9,7 +9,7 @@ import keras
 
 from components.dataset.age_scale import AgeScale
 from components.dataset.labels import Labels
-from components.dataset.outputs import OUTPUTS, Kind, Output
+from components.dataset.outputs import Kind, Output
 from components.errors import RequestError
 from components.gs_uri import is_gs_uri
 from components.model.fusing import fuse
@@ -35,7 +35,7 @@ def build_network(
     Args:
         settings: Image size, initial backbone weights and BatchNorm momentum.
         hyperparameters: Dense layers and dropout.
-        labels: Names of the classes.
+        labels: The outputs, and the names of their classes.
         age_scale: Scale and bounds of the age head.
         initial_age: Bias that the age head starts from, on ``age_scale``: the mean of the training
             targets. With a bias of zero, half of the outputs would start below the lower bound.
@@ -62,7 +62,7 @@ def build_network(
         features = keras.layers.Dense(hyperparameters.dense_units, "relu", name=f"dense_{position}")(features)
         features = keras.layers.Dropout(hyperparameters.dropout, name=f"dropout_{position}")(features)
     outputs = {}
-    for name, output in OUTPUTS.items():
+    for name, output in labels.outputs.items():
         head = heads.get(name) or _plain_head(output, labels, age_scale, initial_age)
         scores = head.scores(features, name)
         outputs[name] = head.read(scores)

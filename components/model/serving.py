@@ -43,7 +43,8 @@ def export(network: keras.Model, age_scale: AgeScale, image_size: int, path: str
             lambda encoded: decode_and_resize(encoded, image_size), image_bytes, fn_output_signature=tf.uint8
         )
         scores = network(tf.cast(images, tf.float32), training=False)
-        return {name: _served(output, scores[name], age_scale) for name, output in OUTPUTS.items()}
+        outputs = {name: output for name, output in OUTPUTS.items() if name in scores}
+        return {name: _served(output, scores[name], age_scale) for name, output in outputs.items()}
 
     archive = keras.export.ExportArchive()
     archive.track(network)

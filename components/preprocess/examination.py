@@ -49,7 +49,7 @@ def examine_source(source: str, settings: PreprocessSettings) -> Iterator[Examin
         source: See :func:`components.sources.source.parse_source`.
         settings: The stage's settings.
     """
-    origin = parse_source(source, settings.table)
+    origin = parse_source(source, settings.columns)
     yield from examine_files(origin, origin.list_files(settings.limits, settings.synthetic), settings)
 
 

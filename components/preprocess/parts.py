@@ -75,7 +75,7 @@ def read_part(source: str, settings: PreprocessSettings, part: int, parts: int, 
         RequestError: If the source does not exist. Nothing is written then.
         DataError: If the source can't be read, is refused or is damaged. Nothing is written then.
     """
-    origin = parse_source(source, settings.table)
+    origin = parse_source(source, settings.columns)
     own = _Own(origin.list_files(settings.limits, settings.synthetic), part, parts)
     examined = examine_files(origin, own, settings)
     count = faces = 0

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,6 @@ import pandas as pd
 
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
-from components.dataset.outputs import CLASSIFIED
 from components.dataset.rejects import write_rejects
 from components.dataset.summaries import Copies, CopyConflict, Correlation, Distributions, PreprocessSummary, Step
 from components.errors import DataError
@@ -140,7 +138,7 @@ def _prepare(
 ) -> dict[str, Any]:
     """Pack and select the faces among the examined files of a source."""
     with atomic_path(images_path) as draft:
-        origin = parse_source(source, settings.table)
+        origin = parse_source(source, settings.columns)
         reading = pack(files, origin, settings, draft)
         fingerprint = origin.identify(reading.fingerprint, settings.limits)
         origin.check_unchanged(source_fingerprint, reading.fingerprint, settings.limits)
@@ -165,12 +163,12 @@ def _prepare(
         rejects={str(reason): int(count) for reason, count in rejects["reason"].value_counts().items()},
         before=_distributions(
             reading.faces.rename(columns={"race": "ethnicity"}),
-            replace(settings.labels, ethnicities=settings.ethnicities),
+            settings.stated_labels,
         ),
         after=_distributions(manifest.faces, manifest.labels),
-        correlation=_correlation(manifest.faces),
+        correlation=_correlation(manifest),
         copies=_copies(faces, settings.duplicate_age_tolerance),
-        profile=describe_data(reading, groups, manifest, kept),
+        profile=describe_data(reading, groups, manifest, kept, settings.stated_labels),
     )
     summary.write(summary_path)
     return summary.facts
@@ -218,15 +216,18 @@ def _drops(
     """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
         years = settings.duplicate_age_tolerance
-        why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
+        why = f"one copy stays, or none where {_conflict(settings)}"
         texts = reading.faces[["file_name", "content_hash"]]
         yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
     dropped = partial(selection.dropped_classes, names=settings.drop_ethnicities, classes=settings.ethnicities)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, dropped
-    yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
+    if "age" in settings.outputs:
+        yield "max_age", f"older than {settings.max_age}", partial(selection.too_old, max_age=settings.max_age)
     fractions = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in settings.undersample.items()) or "nothing"
-    why = f"{fractions} removed, but no gender × age bin brought below {settings.floor_per_cell} faces"
+    cell = " × ".join([name for name in ("gender", "age") if name in settings.outputs]) or "class"
+    cell += " bin" if "age" in settings.outputs else ""
+    why = f"{fractions} removed, but no {cell} brought below {settings.floor_per_cell} faces"
     undersampled = partial(
         selection.undersampled,
         fractions=settings.undersample,
@@ -236,6 +237,15 @@ def _drops(
         classes=settings.ethnicities,
     )
     yield "undersample", why, undersampled
+
+
+def _conflict(settings: PreprocessSettings) -> str:
+    """Return when the labels of copies conflict, as the end of a sentence."""
+    classes = " or ".join(settings.labels.classified)
+    differ = f"{classes} differ{'' if ' ' in classes else 's'}"
+    if "age" not in settings.outputs:
+        return differ
+    return f"{differ}, or ages by more than {settings.duplicate_age_tolerance} years"
 
 
 def _step(name: str, faces: int, removed: int, why: str) -> Step:
@@ -258,10 +268,11 @@ def _manifest(faces: pd.DataFrame, fingerprint: str, settings: PreprocessSetting
 
 def _check(manifest: Manifest) -> None:
     if len(manifest) == 0:
-        oldest = f"{manifest.labels.max_age} {manifest.labels.age_unit}"
+        oldest = f"above {manifest.labels.max_age} {manifest.labels.age_unit} or "
+        has_ages = "age" in manifest.labels.outputs
         raise DataError(
-            f"No face is left because each is above {oldest} or of a dropped class",
-            remedy="change preprocess.max_age or preprocess.drop_ethnicities",
+            f"No face is left because each is {oldest if has_ages else ''}of a dropped class",
+            remedy=f"change {'preprocess.max_age or ' if has_ages else ''}preprocess.drop_ethnicities",
         )
     remedy = "use a source that has such faces, or, for an ethnicity, add it to preprocess.drop_ethnicities"
     manifest.require_every_class("is left", remedy)
@@ -270,8 +281,10 @@ def _check(manifest: Manifest) -> None:
 def _distributions(faces: pd.DataFrame, labels: Labels) -> Distributions:
     classes = {
         output: dict(zip(names, np.bincount(faces[output], minlength=len(names)).tolist(), strict=True))
-        for output, names in ((output, labels.names(output)) for output in CLASSIFIED)
+        for output, names in ((output, labels.names(output)) for output in labels.classified)
     }
+    if "age" not in labels.outputs:
+        return classes
     return classes | {"age": {str(age): int(count) for age, count in faces["age"].value_counts().sort_index().items()}}
 
 
@@ -301,8 +314,9 @@ def _copies(faces: pd.DataFrame, age_tolerance_years: int) -> Copies:
     return counts
 
 
-def _correlation(faces: pd.DataFrame) -> Correlation:
-    columns = ("age", "log_age", *CLASSIFIED)
-    matrix = faces[list(columns)].astype(np.float64).corr().to_numpy()
+def _correlation(manifest: Manifest) -> Correlation:
+    ages = ("age", "log_age") if "age" in manifest.labels.outputs else ()
+    columns = (*ages, *manifest.labels.classified)
+    matrix = manifest.faces[list(columns)].astype(np.float64).corr().to_numpy()
     rounded = tuple(tuple(None if np.isnan(value) else round(float(value), 6) for value in row) for row in matrix)
     return Correlation(columns=columns, matrix=rounded)

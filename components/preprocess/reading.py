@@ -21,7 +21,7 @@ from components.preprocess.examination import Examined
 from components.preprocess.image_statistics import STATISTICS_BYTES, unpack_statistics
 from components.preprocess.near_copies import HASH_BYTES, Hashes
 from components.preprocess.settings import PreprocessSettings
-from components.sources.face_labels import FaceLabels
+from components.sources.face_labels import UNREAD, FaceLabels
 from components.sources.fingerprint import common_root, content_fingerprint
 from components.sources.source import Source
 from components.sources.source_file import IMAGE_SUFFIXES
@@ -180,7 +180,8 @@ def _check(reading: Reading, origin: Source, settings: PreprocessSettings) -> No
     if len(misnamed) == candidates:
         first = misnamed.iloc[0]
         example = f"'{first['file_name']}': {first['reason']}" + (f", {first['detail']}" if origin.is_table else "")
-        raise origin.reader.misfit(source, candidates, example)
+        error = origin.reader.misfit(source, candidates, example)
+        raise DataError(error.problem, remedy=error.remedy + _switch(faults))
     top = ", ".join(f"{reason} ({count})" for reason, count in Counter(faults["reason"]).most_common(3))
     if len(faults) == candidates:
         raise DataError(
@@ -191,5 +192,12 @@ def _check(reading: Reading, origin: Source, settings: PreprocessSettings) -> No
             f"{len(faults)} of the {candidates} images in {source} ({len(faults) / candidates:.1%}) are faulty, mostly "
             f"{top}",
             remedy="repair or remove them, or raise preprocess.max_reject_fraction above "
-            f"{settings.max_reject_fraction:g}",
+            f"{settings.max_reject_fraction:g}{_switch(faults)}",
         )
+
+
+def _switch(faults: pd.DataFrame) -> str:
+    """Return the end of a remedy that does without the labels which most of the faulty rows lack; empty for none."""
+    missing = faults.loc[faults["reason"] == Reason.MISSING_LABEL, "detail"]
+    lacking = [name for name in UNREAD if 2 * int(missing.str.contains(f"the {name}").sum()) > len(faults)]
+    return f", or take {' and '.join(lacking)} out of preprocess.outputs" if lacking else ""

@@ -1,10 +1,12 @@
 """Settings of preprocess."""
 
+from dataclasses import replace
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.dataset.labels import ETHNICITIES, GENDERS, Labels
+from components.dataset.outputs import ALL_OUTPUTS, FOCUS
 from components.section import Section, SettingError
 from components.sources.face_labels import Vocabulary
 from components.sources.limits import SourceLimits
@@ -16,9 +18,20 @@ _MOST = 127
 _LONGEST_NAME = 64
 
 
+def _are_all(outputs: tuple[str, ...]) -> bool:
+    return outputs == ALL_OUTPUTS
+
+
 class PreprocessSettings(Section):
     """Which faces are used. The defaults are those of the proof of concept."""
 
+    # Left out where it says what held before it could be set, so that such a run keeps its cache and its champion.
+    outputs: tuple[str, ...] = Field(
+        ALL_OUTPUTS,
+        exclude_if=_are_all,
+        description="What is learned and judged; without age or gender, the data need not state it. The classes "
+        "(ethnicity) are always among them.",
+    )
     ethnicities: tuple[str, ...] = Field(
         ETHNICITIES,
         description="Names of the classes: those that a table states, or what the race codes of file names stand for.",
@@ -99,6 +112,29 @@ class PreprocessSettings(Section):
         default_factory=SyntheticSettings, description="Faces of the source 'synthetic'."
     )
 
+    @field_validator("outputs")
+    @classmethod
+    def _outputs_are_known(cls, outputs: tuple[str, ...]) -> tuple[str, ...]:
+        for name in outputs:
+            if name not in ALL_OUTPUTS:
+                raise SettingError(f"There is no output '{name}'", remedy=f"choose from {', '.join(ALL_OUTPUTS)}")
+        if len(set(outputs)) < len(outputs):
+            raise SettingError(f"An output is repeated: {', '.join(outputs)}", remedy="name each once")
+        if FOCUS.name not in outputs:
+            raise SettingError(
+                f"The outputs lack {FOCUS.name}, whose classes are what is balanced", remedy=f"add {FOCUS.name}"
+            )
+        return tuple(name for name in ALL_OUTPUTS if name in outputs)
+
+    @model_validator(mode="after")
+    def _columns_are_named(self) -> Self:
+        for name in self.outputs:
+            if not getattr(self.table, name):
+                raise SettingError(
+                    f"table.{name} names no column", remedy=f"name one, or take {name} out of preprocess.outputs"
+                )
+        return self
+
     @model_validator(mode="after")
     def _names_are_fit(self) -> Self:
         for key, names in (("ethnicities", self.ethnicities), ("genders", self.genders)):
@@ -150,12 +186,24 @@ class PreprocessSettings(Section):
     @property
     def labels(self) -> Labels:
         """What the codes of the manifest mean."""
-        return Labels(self.genders, self.kept_ethnicities, self.max_age, self.age_bin_width, self.age_unit)
+        return Labels(
+            self.genders, self.kept_ethnicities, self.max_age, self.age_bin_width, self.age_unit, self.outputs
+        )
+
+    @property
+    def stated_labels(self) -> Labels:
+        """What the codes of the source mean, classes included that are dropped."""
+        return replace(self.labels, ethnicities=self.ethnicities)
+
+    @property
+    def columns(self) -> TableSettings:
+        """Which columns of a table are read."""
+        return self.table.only(self.outputs)
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The labels that the source may state."""
-        return Vocabulary(self.genders, self.ethnicities, self.max_plausible_age)
+        return Vocabulary(self.genders, self.ethnicities, self.max_plausible_age, self.outputs)
 
 
 _NONE = {"drop_ethnicities": "[]", "undersample": "{}"}

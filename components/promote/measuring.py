@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.evaluation.bootstrap import Weighting
-from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, Better
+from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, Better, switched_on
 from components.evaluation.paired import Pairing, paired_tests
 from components.evaluation.predictions import Predictions, align
 from components.evaluation.scoring import Scored, View, difference, score_seeds
@@ -48,8 +48,9 @@ def measure(challenger: Predictions, champion: Predictions | None, settings: Pro
     observed = Weighting.observed(first)
     with Weighting.bootstrap(first, settings.resamples, settings.seed) as resampled:
         scored = [score_seeds([run], observed, resampled, sizes / len(first), settings.confidence) for run in aligned]
-    overall = dict.fromkeys([settings.policy.primary_metric, *MAIN])
-    groups = [name for name, metric in GROUPED.items() if metric.better is not Better.ZERO]
+    overall = dict.fromkeys([settings.policy.primary_metric, *switched_on(MAIN, first.labels)])
+    grouped = switched_on(GROUPED, first.labels)
+    groups = [name for name, metric in grouped.items() if metric.better is not Better.ZERO]
     pairs = [(name, View.OVERALL) for name in overall] + [(name, View.WORST_GROUP) for name in groups]
     measured = [_measurement(name, view, *scored) for name, view in pairs]
     if champion is None:

@@ -10,8 +10,7 @@ import jinja2
 
 from components.compare.contract import Comparison
 from components.compare.report import formats
-from components.dataset.outputs import CLASSIFIED
-from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, NAMED, SCALARS
+from components.evaluation.catalogue import CATALOGUE, GROUPED, NAMED, SCALARS, switched_on
 from components.recommend.contract import PackagedNetwork
 from components.training.record import TrainingRecord
 
@@ -27,14 +26,7 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= dict(inspect.getmembers(formats, inspect.isfunction))
-_ENVIRONMENT.globals |= {
-    "catalogue": CATALOGUE,
-    "classified": CLASSIFIED.values(),
-    "grouped_metrics": GROUPED.values(),
-    "main_metrics": MAIN.values(),
-    "named_metrics": NAMED.values(),
-    "scalar_metrics": SCALARS.values(),
-}
+_ENVIRONMENT.globals |= {"catalogue": CATALOGUE}
 
 
 def render_card(comparison: Comparison, record: TrainingRecord, network: PackagedNetwork) -> str:
@@ -45,6 +37,7 @@ def render_card(comparison: Comparison, record: TrainingRecord, network: Package
         record: How the network was trained.
         network: The network as packaged.
     """
+    labels = comparison.dataset.labels
     return _ENVIRONMENT.get_template("model_card.md.j2").render(
         comparison=comparison,
         dataset=comparison.dataset,
@@ -54,4 +47,8 @@ def render_card(comparison: Comparison, record: TrainingRecord, network: Package
         confidence=f"{100 * comparison.confidence:g} %",
         record=record,
         network=network,
+        classified=labels.classified.values(),
+        grouped_metrics=switched_on(GROUPED, labels).values(),
+        named_metrics=switched_on(NAMED, labels).values(),
+        scalar_metrics=switched_on(SCALARS, labels).values(),
     )

@@ -14,7 +14,7 @@ from components.dataset.outputs import FOCUS
 from components.dataset.profile import PROFILE_FILE
 from components.digests import compute_digests, write_digests
 from components.errors import ArtifactError
-from components.evaluation.catalogue import MAIN, SCALARS
+from components.evaluation.catalogue import MAIN, SCALARS, switched_on
 from components.evaluation.frame import score
 from components.evaluation.predictions import Predictions
 from components.files import atomic_path
@@ -93,7 +93,8 @@ def recommend(
             )
             facts = facts.model_copy(update={"network": network})
             (draft / CARD_FILE).write_text(render_card(comparison, record, network), encoding="utf-8")
-            shown = ", ".join(f"{metric.phrase} {metrics[name]:.{metric.decimals}f}" for name, metric in MAIN.items())
+            main = switched_on(MAIN, facts.labels).items()
+            shown = ", ".join(f"{metric.phrase} {metrics[name]:.{metric.decimals}f}" for name, metric in main)
             seeds = f"seed{'s' if len(members) > 1 else ''} {', '.join(members)}"
             _log.info("%s: %s, %s, packaged; %s", choice.standing, choice.variant, seeds, shown)
         facts.write(draft)
@@ -156,14 +157,14 @@ def _measure(
     """Score a model on the test set through its serving signature."""
     served = ServedModel(model).predict(read_encoded(images_path, test), batch_size)
     overall = score(Predictions.from_scores(test.faces, test.labels, served, record.variant, record.seed)).overall
-    values = {name: float(overall[name]) for name in SCALARS}
+    values = {name: float(overall[name]) for name in switched_on(SCALARS, test.labels)}
     # As in the comparison: six decimals, and None for what is undefined.
     return {name: round(value, 6) if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _check(metrics: Mapping[str, Number], name: str, row: Row, seed: int | None) -> None:
     """Refuse a package that does not do what its row says: with the seed, or of an ensemble the row itself."""
-    for metric in SCALARS.values():
+    for metric in (SCALARS[name] for name in metrics):
         scalar = row.scalar(metric)
         found, stated = metrics[metric.name], scalar.value if seed is None else scalar.by_seed.get(str(seed))
         if found is None and stated is None:

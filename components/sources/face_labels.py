@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from components.dataset.outputs import ALL_OUTPUTS
 from components.dataset.reasons import Fault
 from components.errors import DataError
 
@@ -19,11 +20,18 @@ class Vocabulary:
         genders: Name of each gender code.
         ethnicities: Name of each class code, those included that are dropped later.
         max_age: Highest age that is accepted; the lowest is 1.
+        outputs: Names of the outputs whose labels are read. What is said of another one is ignored, and each face has
+            the label of :data:`UNREAD`.
     """
 
     genders: tuple[str, ...]
     ethnicities: tuple[str, ...]
     max_age: int
+    outputs: tuple[str, ...] = ALL_OUTPUTS
+
+
+UNREAD = {"age": 1, "gender": 0}
+"""The outputs that can be switched off, and the label that every face then has."""
 
 
 @dataclass(frozen=True)

@@ -315,7 +315,7 @@ class TableSource(Source):
         """Return the table and the outermost folders of its images; of very many folders the one that holds all."""
         from components.sources.table import locate, read_rows
 
-        self._check()
+        self.check()
         if self.path is None:
             return []
         located = (locate(self.place, row.image) for row in read_rows(self.place, self.columns, limits))
@@ -343,14 +343,19 @@ class TableSource(Source):
         """Yield the image of each row, in the table's order."""
         from components.sources.table import list_table
 
-        self._check()
+        self.check()
         return list_table(self.place, self.columns, limits)
 
     def fetch(self, files: Iterable[ListedFile], limits: SourceLimits) -> Iterator[ListedFile]:
         """Read or download several images at once."""
         return map_in_order(ListedFile.fetched, files, limits.download_workers)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Check that the table is there.
+
+        Raises:
+            RequestError: If it is not, or is no file.
+        """
         if not self.is_visible_here:
             raise RequestError(f"The source {self.name} does not exist", remedy="check --source")
         if self.path and not stat.S_ISREG(_mode(self.name)):

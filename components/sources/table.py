@@ -22,6 +22,7 @@ from components.dataset.reasons import Fault, Reason
 from components.errors import DataError, RequestError
 from components.gs_uri import GsUri, is_gs_uri
 from components.printable import printable
+from components.sources.face_labels import UNREAD
 from components.sources.limits import SourceLimits
 from components.sources.source_file import ListedFile, SourceFile, too_large_fault
 from components.sources.table_labels import Stated
@@ -36,6 +37,8 @@ _LONGEST_VALUE = 4096
 _BATCH_ROWS = 4096
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+_SWITCH = {key: f"; without one, take {key} out of preprocess.outputs" for key in UNREAD}
 
 Place = Path | GsUri
 """Where a table is."""
@@ -73,6 +76,22 @@ def read_rows(place: Place, columns: TableSettings, limits: SourceLimits) -> Ite
                 )
             image, *stated = (value.strip() for value in values)
             yield Row(image, Stated(*stated))
+
+
+def read_columns(place: Place, limits: SourceLimits, separator: str) -> list[str]:
+    """Return the names of a table's columns.
+
+    Raises:
+        RequestError: If the table can't be read.
+        DataError: If it is damaged or too large.
+    """
+    import pyarrow.parquet as pq
+
+    name = str(place)
+    with _open(place, limits) as stream, _damage_explained(name):
+        if name.lower().endswith(".parquet"):
+            return list(pq.ParquetFile(stream).schema_arrow.names)
+        return next(csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), delimiter=separator), [])
 
 
 def digest_table(place: Place, limits: SourceLimits) -> str:
@@ -262,7 +281,7 @@ def _csv(stream: IO[bytes], name: str, columns: TableSettings, limits: SourceLim
                 f"Line {lines.line_num} of {name} has {len(values)} values, but there are {len(header)} columns",
                 remedy=f"correct it; a value with a '{columns.separator}' in it stands in double quotes",
             )
-        yield [values[place] for place in places]
+        yield ["" if place is None else values[place] for place in places]
 
 
 def _parquet(stream: IO[bytes], name: str, columns: TableSettings, limits: SourceLimits) -> Iterator[list[str]]:
@@ -270,7 +289,7 @@ def _parquet(stream: IO[bytes], name: str, columns: TableSettings, limits: Sourc
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = list(columns.columns)
+    wanted = [column for column in columns.columns if column]
     _check_parquet(pq.ParquetFile(stream), name, columns, limits)
     # Repeated values take their room once, however often they are repeated.
     with pq.ParquetFile(stream, read_dictionary=wanted) as table:
@@ -286,7 +305,9 @@ def _parquet(stream: IO[bytes], name: str, columns: TableSettings, limits: Sourc
                         remedy="name another column with preprocess.table, or shorten it",
                     )
                 texts.append(values.cast(pa.string()).to_pylist())
-            yield from ([value or "" for value in row] for row in zip(*texts, strict=True))
+            found = dict(zip(wanted, texts, strict=True))
+            every = [found.get(column) or [None] * batch.num_rows for column in columns.columns]
+            yield from ([value or "" for value in row] for row in zip(*every, strict=True))
 
 
 def _check_parquet(table: Any, name: str, columns: TableSettings, limits: SourceLimits) -> None:
@@ -294,7 +315,7 @@ def _check_parquet(table: Any, name: str, columns: TableSettings, limits: Source
     import pyarrow as pa
 
     _find_columns(table.schema_arrow.names, name, columns)
-    for column in columns.columns:
+    for column in filter(None, columns.columns):
         kind = table.schema_arrow.field(column).type
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise DataError(
@@ -307,10 +328,10 @@ def _check_parquet(table: Any, name: str, columns: TableSettings, limits: Source
     _check_size(size, name, int(limits.max_table_megabytes * 2**20))
 
 
-def _find_columns(header: list[str], name: str, columns: TableSettings) -> list[int]:
-    """Return where the wanted columns stand."""
+def _find_columns(header: list[str], name: str, columns: TableSettings) -> list[int | None]:
+    """Return where the wanted columns stand; None for one that is not read."""
     for key, column in zip(("image", "age", "gender", "ethnicity"), columns.columns, strict=True):
-        if header.count(column) == 1:
+        if not column or header.count(column) == 1:
             continue
         if column in header:
             raise RequestError(f"The table {name} has several columns '{column}'", remedy="rename all but one")
@@ -320,8 +341,9 @@ def _find_columns(header: list[str], name: str, columns: TableSettings) -> list[
                 remedy='set preprocess.table.separator=";"',
             )
         shown = ", ".join(header)[:200] or "none"
+        free = [name for name in header if name not in columns.columns]
         raise RequestError(
-            f"The table {name} has no column '{column}'{did_you_mean(column, header)}",
-            remedy=f"name the column with preprocess.table.{key}; its columns are {shown}",
+            f"The table {name} has no column '{column}'{did_you_mean(column, free)}",
+            remedy=f"name the column with preprocess.table.{key}; its columns are {shown}{_SWITCH.get(key, '')}",
         )
-    return [header.index(column) for column in columns.columns]
+    return [header.index(column) if column else None for column in columns.columns]

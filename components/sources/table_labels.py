@@ -7,7 +7,7 @@ from typing import NamedTuple
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
 from components.printable import printable
-from components.sources.face_labels import FaceLabels, LabelReader, Vocabulary
+from components.sources.face_labels import UNREAD, FaceLabels, LabelReader, Vocabulary
 from components.sources.source_file import ListedFile
 
 # A column with a gap becomes one of floats in pandas and many a spreadsheet.
@@ -30,9 +30,9 @@ class TableLabels(LabelReader):
 
     def read(self, file: ListedFile, vocabulary: Vocabulary) -> FaceLabels | Fault:
         """Return the labels of a file's row, or what is wrong with them."""
-        stated = file.stated
-        if stated is None or not all(stated):
-            absent = [name for name, text in (stated or Stated("", "", ""))._asdict().items() if not text]
+        stated = _only(file.stated or Stated("", "", ""), vocabulary)
+        if not all(stated):
+            absent = [name for name, text in stated._asdict().items() if not text]
             return Fault(Reason.MISSING_LABEL, f"the {' and the '.join(absent)} stands empty")
         age = whole_age(stated.age)
         if age is None:
@@ -52,6 +52,12 @@ class TableLabels(LabelReader):
             f"None of the {images} rows of {source} has the labels that the settings name ({example})",
             remedy=f"use the settings that 'evenface check {source}' prints",
         )
+
+
+def _only(stated: Stated, vocabulary: Vocabulary) -> Stated:
+    """Return what a row states, with the same for every row where it is not read."""
+    unread = {"age": str(UNREAD["age"]), "gender": vocabulary.genders[UNREAD["gender"]]}
+    return stated._replace(**{name: text for name, text in unread.items() if name not in vocabulary.outputs})
 
 
 def whole_age(text: str) -> int | None:

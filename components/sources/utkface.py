@@ -1,11 +1,13 @@
 """UTKFace file names: ``[age]_[gender]_[race]_[timestamp].jpg`` or ``….jpg.chip.jpg``."""
 
 import re
+from collections.abc import Collection
 
 from components.dataset.labels import ETHNICITIES, GENDERS
+from components.dataset.outputs import ALL_OUTPUTS
 from components.dataset.reasons import Fault, Reason
 from components.errors import DataError
-from components.sources.face_labels import FaceLabels, LabelReader, Vocabulary
+from components.sources.face_labels import UNREAD, FaceLabels, LabelReader, Vocabulary
 from components.sources.source_file import ListedFile
 
 NAME_PATTERN = "[age]_[gender]_[race]_[timestamp].jpg"
@@ -22,7 +24,7 @@ class UTKFaceNames(LabelReader):
 
     def read(self, file: ListedFile, vocabulary: Vocabulary) -> FaceLabels | Fault:
         """Return the labels in a file's name, or what is wrong with it."""
-        return parse_name(file.name, vocabulary.max_age, len(vocabulary.ethnicities))
+        return parse_name(file.name, vocabulary.max_age, len(vocabulary.ethnicities), vocabulary.outputs)
 
     def misfit(self, source: str, images: int, example: str) -> DataError:
         """Return the error of a source without UTKFace names."""
@@ -32,7 +34,12 @@ class UTKFaceNames(LabelReader):
         )
 
 
-def parse_name(file_name: str, max_plausible_age: int, classes: int = len(ETHNICITIES)) -> FaceLabels | Fault:
+def parse_name(
+    file_name: str,
+    max_plausible_age: int,
+    classes: int = len(ETHNICITIES),
+    outputs: Collection[str] = ALL_OUTPUTS,
+) -> FaceLabels | Fault:
     """Return the labels in a file name, or what is wrong with it. Nothing is guessed.
 
     The timestamp only keeps names apart: any text will do.
@@ -41,6 +48,7 @@ def parse_name(file_name: str, max_plausible_age: int, classes: int = len(ETHNIC
         file_name: Path inside the source; only its last part matters.
         max_plausible_age: Highest age that is accepted, in years. The lowest is 1.
         classes: Number of race codes.
+        outputs: As in :class:`~components.sources.face_labels.Vocabulary`; the name has a field for each all the same.
 
     Example:
         >>> parse_name("UTKFace/26_1_2_20170116174525125.jpg.chip.jpg", 116)
@@ -49,6 +57,10 @@ def parse_name(file_name: str, max_plausible_age: int, classes: int = len(ETHNIC
     fields = file_name.rpartition("/")[2].partition(".")[0].split("_")
     if len(fields) > len(_FIELDS):
         return Fault(Reason.EXTRA_FIELD, f"{len(fields)} fields, {NAME_PATTERN} has {len(_FIELDS)}")
+    fields = [
+        str(UNREAD[name]) if name in UNREAD and name not in outputs else field
+        for name, field in zip(_FIELDS, fields, strict=False)
+    ]
     if len(fields) < len(_FIELDS) or not all(fields):
         return Fault(Reason.MISSING_FIELD, f"expected {NAME_PATTERN}")
     for name, field in zip(_FIELDS[:3], fields, strict=False):

@@ -14,7 +14,7 @@ import pandas as pd
 from components.caller import user_name, whoami
 from components.compare.contract import Comparison, Row, Scalar
 from components.errors import RequestError
-from components.evaluation.catalogue import NAMED, SCALARS
+from components.evaluation.catalogue import NAMED, SCALARS, switched_on
 from components.mlflow_server import MlflowError, connect, explained, find_experiment
 from components.track.contract import TrackedRun, TrackingRecord
 from components.track.settings import TrackingSettings
@@ -176,19 +176,21 @@ class _Tracker:
 def _row_as_metrics(row: Row, seed: int) -> Iterator["Metric | None"]:
     """Yield the test set's numbers of one seed, and the row's own with their intervals."""
     for name, metric in SCALARS.items():
+        if metric.output not in row.learned:
+            continue
         scalar = row.scalar(metric)
         yield _metric(f"test/{name}", scalar.by_seed.get(str(seed)))
         yield from _interval(f"variant/{name}", scalar)
-    for name, metric in NAMED.items():
-        for label in row.intervals[name]:
-            yield _metric(f"variant/{name}/{_legal(label)}", row.named(metric, label).value)
+    for name, intervals in row.intervals.items():
+        for label in intervals:
+            yield _metric(f"variant/{name}/{_legal(label)}", row.named(NAMED[name], label).value)
 
 
 def _rows_as_metrics(comparison: Comparison) -> list["Metric | None"]:
     return [
         metric
         for row_name, row in comparison.rows.items()
-        for name, each in SCALARS.items()
+        for name, each in switched_on(SCALARS, comparison.dataset.labels).items()
         for metric in _interval(f"{_legal(row_name)}/{name}", row.scalar(each))
     ]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from components.dataset.manifest import Manifest
 from components.errors import ArtifactError
 from components.files import atomic_path
-from components.imbalance.registry import SLOTS, find_variant
+from components.imbalance.registry import find_variant
 from components.model.serving import export
 from components.model.settings import Hyperparameters
 from components.training.callbacks import EpochLog, tensorboard
@@ -72,6 +72,7 @@ def train(
     if state_path:
         faces = (each.faces["image_id"].tolist() for each in (train_faces, validation_faces))
         identity = [train_faces.fingerprint, *faces, hyperparameters.model_dump(), recipe.to_parameter()]
+        identity += train_faces.labels.choice_of_outputs
         checkpoint = Checkpoint.of(f"{state_path.rstrip('/')}/train", f"{variant}-{seed}", *identity)
     started = time.monotonic()
     with ends_on_sigterm():
@@ -85,7 +86,7 @@ def train(
         seed=seed,
         title=definition.title,
         source=definition.source,
-        cures={slot: definition.cure_names(slot) for slot in SLOTS},
+        cures={slot: definition.cure_names(slot) for slot in (*data.labels.outputs, "resampling")},
         hyperparameters=hyperparameters,
         labels=data.labels,
         fingerprint=train_faces.fingerprint,

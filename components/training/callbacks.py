@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import keras
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.dataset.outputs import OUTPUTS
-from components.training.selection import SELECTION_METRICS
+from components.training.selection import selection_metrics
 from components.training.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
@@ -37,11 +37,18 @@ class Resumable(Protocol):
 
 
 class ValidationScore(keras.callbacks.Callback):
-    """Log ``val_score``, the one number that tuning minimises over :data:`SELECTION_METRICS`.
+    """Log ``val_score``, the one number that tuning minimises over the :func:`selection_metrics`.
 
     It is computed from raw predictions, so it measures the same whatever loss a variant trains with.
     Callbacks after this one see it, and no longer what is meant for people alone.
+
+    Args:
+        outputs: Names of the outputs that there are.
     """
+
+    def __init__(self, outputs: Iterable[str]) -> None:
+        super().__init__()
+        self.goals = selection_metrics(outputs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Add the score to the logs of the epoch."""
@@ -49,7 +56,7 @@ class ValidationScore(keras.callbacks.Callback):
             for name in [name for name in logs if name.endswith(f"_{YEARS_METRIC}")]:
                 del logs[name]
             signs = {"min": 1, "max": -1}
-            logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in SELECTION_METRICS.items())
+            logs["val_score"] = sum(signs[goal] * logs[name] for name, goal in self.goals.items())
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

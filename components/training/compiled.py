@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from components.dataset.age_scale import AgeScale
 from components.dataset.labels import Labels
-from components.dataset.outputs import OUTPUTS, Kind, Output
+from components.dataset.outputs import Kind, Output
 from components.model.heads import Head
 from components.model.network import NETWORK_NAME, build_network, scores_key
 from components.model.settings import Hyperparameters
@@ -77,7 +77,7 @@ def _build(data: TrainingData, recipe: Recipe, hyperparameters: Hyperparameters,
         images = Mix(name="mix")(images, augmentation(**partners), **mix)
         inputs = pair_inputs(inputs, partners, mix)
     outputs = network(images)
-    scores = {name: outputs.get(scores_key(name), outputs[name]) for name in OUTPUTS}
+    scores = {name: outputs.get(scores_key(name), outputs[name]) for name in data.labels.outputs}
     if training.average_weights is not None:
         scores = WeightAverage(network, training.average_weights, name="average")(scores)
     name = "evenface_training"
@@ -128,15 +128,15 @@ def compile_model(
     optimizer.exclude_from_weight_decay([variable for variable in model.trainable_variables if variable.ndim < 2])
     metrics = {
         name: _metrics(output, data.labels, data.plan.heads.get(name), data.age_scale)
-        for name, output in OUTPUTS.items()
+        for name, output in data.labels.outputs.items()
     }
     # A cure's weights belong in its loss, not in the metrics. Only balanced selection weights metrics, and Keras
     # then weights those of the training faces too.
     weighted = training.selection == "balanced"
     model.compile(
         optimizer=optimizer,
-        loss={name: _loss(output, data, training) for name, output in OUTPUTS.items()},
-        loss_weights=training.loss_weights.model_dump(),
+        loss={name: _loss(output, data, training) for name, output in data.labels.outputs.items()},
+        loss_weights=training.loss_weights.model_dump(include=set(data.labels.outputs)),
         metrics=None if weighted else metrics,
         weighted_metrics=metrics if weighted else None,
         jit_compile=compile_with_xla(),
@@ -215,7 +215,9 @@ def _plain_loss(output: Output) -> keras.losses.Loss:
 
 def _metrics(output: Output, labels: Labels, head: Head | None, scale: AgeScale) -> list[keras.metrics.Metric]:
     """Return an output's metric, and for an age the same in years, for people."""
-    metric = _metric(output, labels, head)
+    # Keras puts the output's name before that of a metric only where there are several outputs.
+    prefix = "" if len(labels.outputs) > 1 else f"{output.name}_"
+    metric = _metric(output, labels, head, f"{prefix}{output.metric}")
     if output.kind is not Kind.REGRESSION:
         return [metric]
 
@@ -229,16 +231,16 @@ def _metrics(output: Output, labels: Labels, head: Head | None, scale: AgeScale)
     return [metric, keras.metrics.MeanMetricWrapper(error, name=YEARS_METRIC)]
 
 
-def _metric(output: Output, labels: Labels, head: Head | None) -> keras.metrics.Metric:
+def _metric(output: Output, labels: Labels, head: Head | None, name: str) -> keras.metrics.Metric:
     """Return an output's metric; it takes what the loss takes, so it reads the output from scores first."""
     if output.kind is Kind.REGRESSION:
         if head is None:
-            return keras.metrics.MeanAbsoluteError(name=output.metric)
+            return keras.metrics.MeanAbsoluteError(name=name)
 
         def error(truth: Any, scores: Any) -> Any:
             return keras.losses.mean_absolute_error(truth, head.read(scores))
 
-        return keras.metrics.MeanMetricWrapper(error, name=output.metric)
+        return keras.metrics.MeanMetricWrapper(error, name=name)
     if output.kind is Kind.BINARY:
-        return keras.metrics.BinaryAccuracy(name=output.metric, threshold=0.0)
-    return MacroF1(len(labels.names(output.name)), name=output.metric)
+        return keras.metrics.BinaryAccuracy(name=name, threshold=0.0)
+    return MacroF1(len(labels.names(output.name)), name=name)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from components.dataset.age_scale import AgeScale
 from components.dataset.labels import Labels
 from components.dataset.manifest import Manifest
-from components.dataset.outputs import OUTPUTS, Kind, Output
+from components.dataset.outputs import Kind, Output
 from components.imbalance.plan import TrainingPlan, prepare
 from components.imbalance.registry import Variant
 from components.training.batches import Arrays, Faces
@@ -32,7 +32,7 @@ class TrainingData:
         plan: The variant's losses, weights and draws, computed from the training faces alone.
         labels: Names of the classes.
         age_scale: Scale of the age targets.
-        initial_age: Mean training target of the age head.
+        initial_age: Mean training target of the age head; 0 without one.
     """
 
     train: Faces
@@ -76,17 +76,17 @@ def load_training_data(
         validation=Faces(
             validation_images,
             _targets(validation, age_scale),
-            dict.fromkeys(OUTPUTS, _selection_weights(validation, recipe.training)),
+            dict.fromkeys(train.labels.outputs, _selection_weights(validation, recipe.training)),
         ),
         plan=plan,
         labels=train.labels,
         age_scale=age_scale,
-        initial_age=float(np.average(targets["age"][:, 0], weights=plan.probabilities)),
+        initial_age=float(np.average(targets["age"][:, 0], weights=plan.probabilities)) if "age" in targets else 0.0,
     )
 
 
 def _targets(manifest: Manifest, age_scale: AgeScale) -> Arrays:
-    return {name: _target(output, manifest, age_scale)[:, None] for name, output in OUTPUTS.items()}
+    return {name: _target(output, manifest, age_scale)[:, None] for name, output in manifest.labels.outputs.items()}
 
 
 def _target(output: Output, manifest: Manifest, age_scale: AgeScale) -> npt.NDArray[np.generic]:

@@ -154,7 +154,7 @@ class _Fitting:
                     steps_per_epoch=steps - made,
                     validation_data=validation,
                     callbacks=[
-                        ValidationScore(),
+                        ValidationScore(self.data.labels.outputs),
                         *resumable,
                         *averaged_weights(self.model),
                         *self.callbacks,

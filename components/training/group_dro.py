@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from components.dataset.age_scale import AgeScale
-from components.dataset.labels import CELL_COLUMNS, Labels
+from components.dataset.labels import Labels
 
 
 def reweigh(log_weights: Any, losses: Any, members: Any, step: float) -> tuple[Any, Any]:
@@ -72,14 +72,16 @@ class GroupDRO(keras.Model):
 
     def members(self, targets: Mapping[str, Any]) -> Any:
         """Return 1 where a face belongs to a cell, else 0, float32, shape ``[batch, cells]``."""
-        ages = ops.cast(targets["age"], "float32")
-        years = ops.exp(ages) if self.age_scale.target == "log_age" else ages * self.age_scale.max_age
-        bins = (ops.cast(ops.round(years), "int32") - 1) // self.labels.age_bin_width
         cells = 0
-        for column, size in zip(CELL_COLUMNS, self.labels.cell_shape, strict=True):
-            codes = bins if column == "age_bin" else ops.cast(targets[column], "int32")
-            cells = cells * size + ops.reshape(codes, (-1,))
+        for column in self.labels.cell_columns:
+            codes = self._age_bins(targets["age"]) if column == "age_bin" else ops.cast(targets[column], "int32")
+            cells = cells * len(self.labels.names(column)) + ops.reshape(codes, (-1,))
         return ops.one_hot(cells, self.labels.cell_count, dtype="float32")
+
+    def _age_bins(self, targets: Any) -> Any:
+        ages = ops.cast(targets, "float32")
+        years = ops.exp(ages) if self.age_scale.target == "log_age" else ages * self.age_scale.max_age
+        return (ops.cast(ops.round(years), "int32") - 1) // self.labels.age_bin_width
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

@@ -1,6 +1,6 @@
 """Which epoch of a training run, and which trial of a search, is best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,8 +9,14 @@ from components.errors import DataError
 from components.imbalance.plan import TrainingPlan
 from components.training.settings import TrainingSettings
 
-SELECTION_METRICS = {output.selection_metric: output.goal for output in OUTPUTS.values()}
-"""Metrics on the validation faces that tuning optimises, each with its direction."""
+
+def selection_metrics(outputs: Iterable[str] = OUTPUTS) -> dict[str, str]:
+    """Return the metrics on the validation faces that tuning optimises, each with its direction.
+
+    Args:
+        outputs: Names of the outputs that there are.
+    """
+    return {OUTPUTS[name].selection_metric: OUTPUTS[name].goal for name in outputs}
 
 
 def watched_metric(training: TrainingSettings) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
+from components.dataset.outputs import ALL_OUTPUTS
 from components.errors import EvenfaceError
 from components.imbalance.registry import find_variant
 from components.model.settings import Hyperparameters
@@ -18,7 +19,7 @@ from components.training.checkpoint import ends_on_sigterm
 from components.training.data import TrainingData, load_training_data
 from components.training.fit import seed_everything
 from components.training.recipe import Recipe
-from components.training.selection import SELECTION_METRICS
+from components.training.selection import selection_metrics
 from components.training.settle import settle
 from components.tune.settings import TuneSettings
 from components.tune.trial import Trial, read_hyperparameters
@@ -40,6 +41,8 @@ class Search(Section):
     """Local directory or ``gs://`` URI where searches are kept."""
     name: str
     """Name of this search in the directory; another data set or budget has another name."""
+    outputs: tuple[str, ...] = ALL_OUTPUTS
+    """Names of the outputs that there are."""
     decoded: str | None = None
     """Directory of decoded images that several processes share; None to decode for this process alone."""
 
@@ -70,8 +73,9 @@ class Search(Section):
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the search's tuners."""
+        goals = selection_metrics(self.outputs)
         return {
-            "objective": [keras_tuner.Objective(name, direction) for name, direction in SELECTION_METRICS.items()],
+            "objective": [keras_tuner.Objective(name, direction) for name, direction in goals.items()],
             "max_trials": self.settings.trials,
             "num_initial_points": self.settings.random_trials,
             "seed": self.settings.seed,

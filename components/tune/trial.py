@@ -14,7 +14,7 @@ from components.training.compiled import build_compiled
 from components.training.data import TrainingData
 from components.training.fit import fit_network, planned_epochs
 from components.training.recipe import Recipe
-from components.training.selection import SELECTION_METRICS, kept_epoch
+from components.training.selection import kept_epoch, selection_metrics
 from components.tune.settings import SearchSpace, TuneSettings
 from components.tune.trial_log import Row, TrialLog
 
@@ -87,7 +87,7 @@ class Trial(keras_tuner.HyperModel):
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
         # KerasTuner refuses a score that is not a number, and takes an infinite one for 0, which is a good one.
-        for name in SELECTION_METRICS:
+        for name in selection_metrics(self.data.labels.outputs):
             if not math.isfinite(history.history[name][0]):
                 raise keras_tuner.errors.FailedTrialError(f"{name} is {history.history[name][0]} in the epoch it keeps")
         return history

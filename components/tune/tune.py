@@ -13,7 +13,7 @@ from components.errors import DataError
 from components.files import atomic_path
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
-from components.training.selection import SELECTION_METRICS
+from components.training.selection import selection_metrics
 from components.tune.parallel import search_in_parallel
 from components.tune.search import OUT_OF_MEMORY, Search, search_here
 from components.tune.settings import TuneSettings
@@ -94,6 +94,7 @@ def _search(
             recipe=recipe,
             directory=f"{state_path.rstrip('/')}/tune" if state_path else f"{scratch}/tune",
             name=_search_key(variant, train, validation, settings, recipe),
+            outputs=train.labels.output_names,
             decoded=scratch if settings.parallel_trials > 1 else None,
         )
         oracle = run(search)
@@ -107,7 +108,7 @@ def _search(
         source=f"trial {int(best.trial_id) + 1} of {settings.trials}, the best of KerasTuner's BayesianOptimization",
         trials=settings.trials,
         score=best.score,
-        objectives=SELECTION_METRICS,
+        objectives=selection_metrics(train.labels.outputs),
         space=settings.space.to_parameter(),
         budget={"initial_points": settings.random_trials, "trials": settings.trials, "epochs": settings.epochs},
     )
@@ -133,5 +134,6 @@ def _search_key(variant: str, train: Manifest, validation: Manifest, settings: T
         train.faces["image_id"].tolist(),
         validation.faces["image_id"].tolist(),
         [settings.to_parameter(), *recipe.to_parameter().values()],
+        *train.labels.choice_of_outputs,
     ]
     return f"{variant}-{hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]}"

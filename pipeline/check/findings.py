@@ -14,8 +14,15 @@ from components.dataset.reasons import CANDIDATES, FAULTS
 from components.dataset.summaries import PreprocessSummary
 from components.preprocess.preprocess import look_through
 from components.preprocess.settings import PreprocessSettings
-from components.sources.source import Source
-from pipeline.check.labels import suit_labels, suit_recommendation, tally_labels
+from components.sources.source import Source, parse_source
+from pipeline.check.labels import (
+    outputs_with_columns,
+    outputs_with_labels,
+    suit_labels,
+    suit_recommendation,
+    suit_variants,
+    tally_labels,
+)
 from pipeline.settings import Settings
 
 Counts = npt.NDArray[np.int64]
@@ -34,6 +41,7 @@ class Findings:
         test_set: Settings of the test set to use.
         changes: Settings to use that differ from those given, by section.
         notes: What to know about them.
+        stated: Rows of a table that state each output; empty for another source.
     """
 
     manifest: Manifest
@@ -42,8 +50,9 @@ class Findings:
     drawable: Counts
     taken: Counts
     test_set: BuildTestSetSettings
-    changes: dict[str, dict[str, Any]]
+    changes: dict[str, Any]
     notes: list[str]
+    stated: dict[str, int]
 
     @property
     def faults(self) -> pd.DataFrame:
@@ -71,24 +80,42 @@ def check_source(source: Source, settings: Settings) -> Findings:
         RequestError: If the source does not exist or, of a table, a column.
         DataError: If it can't be read, or no settings would make it fit.
     """
-    tally = tally_labels(source, settings.preprocess)
-    changed, notes = suit_labels(source, tally, settings.preprocess)
-    section = PreprocessSettings.model_validate(settings.preprocess.model_dump() | changed)
+    section, notes = _with_outputs(settings.preprocess, *outputs_with_columns(source, settings.preprocess))
+    source = parse_source(source.name, section.columns)
+    tally = tally_labels(source, section)
+    section, lacking = _with_outputs(section, *outputs_with_labels(tally, section))
+    changed, about_labels = suit_labels(source, tally, section)
+    notes += [*lacking, *about_labels]
+    if section.outputs != settings.preprocess.outputs:
+        changed = {"outputs": list(section.outputs)} | changed
+    section = PreprocessSettings.model_validate(section.model_dump() | changed)
     # How many faults are too many is for the user to see here, not a reason to stop.
     manifest, rejects, summary = look_through(source.name, section.model_copy(update={"max_reject_fraction": 1.0}))
     most = settings.build_test_set.model_copy(update={"faces_per_cell": len(manifest), "training_reserve": 0})
     drawable = draw_test_set(manifest, most).drawable
     suited = suit_test_set(drawable, settings.build_test_set)
     test_set = settings.build_test_set.model_copy(update=suited)
-    weighed = suit_recommendation(section.max_age, settings.compare.recommendation)
-    sections = {
+    has_age = "age" in section.outputs
+    weighed = suit_recommendation(section.max_age, settings.compare.recommendation) if has_age else {}
+    variants, about_variants = suit_variants(settings.variants, section.outputs)
+    sections: dict[str, Any] = {
         "preprocess": changed,
         "build_test_set": suited,
         "compare": {"recommendation": weighed} if weighed else {},
     }
     changes = {name: values for name, values in sections.items() if values}
+    if section.outputs != settings.preprocess.outputs and about_variants:
+        changes["variants"] = variants
+        notes += about_variants
     taken = draw_test_set(manifest, test_set).taken
-    return Findings(manifest, rejects, summary, drawable, taken, test_set, changes, notes)
+    stated = {name: tally.stated(name) for name in settings.preprocess.outputs} if source.is_table else {}
+    return Findings(manifest, rejects, summary, drawable, taken, test_set, changes, notes, stated)
+
+
+def _with_outputs(
+    section: PreprocessSettings, outputs: tuple[str, ...], notes: list[str]
+) -> tuple[PreprocessSettings, list[str]]:
+    return section.model_copy(update={"outputs": outputs}), notes
 
 
 def suit_test_set(drawable: Counts, settings: BuildTestSetSettings) -> dict[str, Any]:

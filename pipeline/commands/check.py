@@ -71,6 +71,8 @@ def check(
 def _show(findings: "Findings", source: str) -> None:
     from rich.console import Console
 
+    from components.dataset.outputs import FOCUS
+
     console = Console(highlight=False)
     summary, labels = findings.summary, findings.manifest.labels
     what = "rows" if summary.labels_from == "table" else "files"
@@ -80,13 +82,17 @@ def _show(findings: "Findings", source: str) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if findings.stated:
+        told = ", ".join(f"{name} {rows:,}" if rows else f"{name} none" for name, rows in findings.stated.items())
+        console.print(f"Rows that state each output: {told}.", markup=False, soft_wrap=True)
     console.print(_faces_table(findings))
     for line in (*_fault_lines(findings), *_copy_lines(findings)):
         console.print(line, markup=False, soft_wrap=True)
     short, wanted = findings.short_cells, findings.test_set.faces_per_cell
+    cells = labels.cell_kind.replace(FOCUS.name, "class")
     console.print(
-        f"Test set: {int(findings.taken.sum()):,} faces, {wanted} of each of {labels.cell_count} gender × class × "
-        f"age-bin cells{f', but {len(short)} cells have fewer to give:' if short else '.'}",
+        f"Test set: {int(findings.taken.sum()):,} faces, {wanted} of each of {labels.cell_count} "
+        f"{cells} cells{f', but {len(short)} cells have fewer to give:' if short else '.'}",
         markup=False,
         soft_wrap=True,
     )
@@ -104,13 +110,14 @@ def _faces_table(findings: "Findings") -> "Table":
     labels = findings.manifest.labels
     counts = findings.manifest.cell_counts().reshape(labels.cell_shape)
     table = Table(title="Faces to use", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
-    table.add_column(labels.age_unit, no_wrap=True)
+    table.add_column(labels.age_unit if "age" in labels.outputs else "", no_wrap=True)
     groups = [
         (gender, ethnicity) for ethnicity in range(len(labels.ethnicities)) for gender in range(len(labels.genders))
     ]
     for gender, ethnicity in groups:
-        table.add_column(Text(f"{labels.ethnicities[ethnicity]}\n{labels.genders[gender]}"), justify="right")
-    for place, name in enumerate(labels.age_bins):
+        names = [labels.ethnicities[ethnicity], *([labels.genders[gender]] if "gender" in labels.outputs else [])]
+        table.add_column(Text("\n".join(names)), justify="right")
+    for place, name in enumerate(labels.age_bins if "age" in labels.outputs else ()):
         table.add_row(name, *(f"{counts[gender, ethnicity, place]:,}" for gender, ethnicity in groups))
     table.add_section()
     totals = np.sum(counts, axis=2)

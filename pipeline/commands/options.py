@@ -68,7 +68,7 @@ class SettingsOptions:
             )
         from components.sources.source import parse_source
 
-        return parse_source(settings.source, settings.preprocess.table)
+        return parse_source(settings.source, settings.preprocess.columns)
 
 
 def with_report(settings: "Settings", **facts: str) -> "Settings":

@@ -74,14 +74,12 @@ def _show_table(predictions: Iterator[Prediction], labels: "Labels") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from components.dataset.outputs import OUTPUTS
-
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("image", *OUTPUTS):
+    for column in ("image", *labels.outputs):
         table.add_column(column, overflow="fold")
     for prediction in predictions:
         if prediction.problem is None:
-            words = (_in_words(prediction.scores[name], labels.age_unit) for name in OUTPUTS)
+            words = (_in_words(prediction.scores[name], labels.age_unit) for name in labels.outputs)
             # As text, not as markup: brackets in a name are part of it.
             table.add_row(*(Text(cell) for cell in (printable(prediction.image), *words)))
     if table.row_count:
@@ -98,10 +96,8 @@ def _show_json(predictions: Iterator[Prediction], labels: "Labels") -> None:
 
 
 def _show_csv(predictions: Iterator[Prediction], labels: "Labels") -> None:
-    from components.dataset.outputs import CLASSIFIED, OUTPUTS
-
-    shares = {name: [f"{name}_{label}" for label in labels.names(name)] for name in CLASSIFIED}
-    columns = [column for name in OUTPUTS for column in (name, *shares.get(name, ()))]
+    shares = {name: [f"{name}_{label}" for label in labels.names(name)] for name in labels.classified}
+    columns = [column for name in labels.outputs for column in (name, *shares.get(name, ()))]
     rows = csv.DictWriter(sys.stdout, ["image", *columns, "problem"], lineterminator="\n")
     rows.writeheader()
     for prediction in predictions:

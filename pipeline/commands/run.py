@@ -351,16 +351,17 @@ def _steps_table(comparison: "Comparison") -> "Table":
 
 def _results_table(comparison: "Comparison") -> "Table":
     """Return the main metrics with their intervals: narrow enough for 80 columns."""
-    from components.evaluation.catalogue import MAIN
+    from components.evaluation.catalogue import MAIN, switched_on
 
     unit = comparison.dataset.labels.age_unit
+    metrics = switched_on(MAIN, comparison.dataset.labels).values()
     # On two lines, so that the intervals decide the width.
-    names = [f"{metric.phrase}{f', {unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in MAIN.values()]
+    names = [f"{metric.phrase}{f', {unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in metrics]
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
     for name, row in (comparison.variants | comparison.posthoc | comparison.ensembles).items():
-        table.add_row(name, *(_interval(row.scalar(metric), metric) for metric in MAIN.values()))
-    dummy = (_interval(comparison.dummy.scalar(metric), metric) for metric in MAIN.values())
+        table.add_row(name, *(_interval(row.scalar(metric), metric) for metric in metrics))
+    dummy = (_interval(comparison.dummy.scalar(metric), metric) for metric in metrics)
     table.add_row("constant", *dummy, style="dim")
     return table
 

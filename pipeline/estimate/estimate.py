@@ -41,6 +41,13 @@ def expect_here(source: Source, settings: Settings) -> Expectation:
     faces = count_faces(source, settings, constants.sizes)
     if faces.files == 0:
         raise RequestError(f"The source {source.name} holds no file", remedy="fill it, or pass --source another one")
+    for name, rows in faces.unlabelled.items():
+        if rows > settings.preprocess.max_reject_fraction * faces.files:
+            raise RequestError(
+                f"{rows} of the {faces.files} rows of {source.name} state no {name}",
+                remedy=f"add it, name another column with preprocess.table.{name}, or take {name} out of "
+                "preprocess.outputs",
+            )
     if faces.short:
         problem = f"{faces.short} of the test set's {faces.cells} cells have too few faces, whatever their files hold"
         raise RequestError(problem, remedy="lower build_test_set.faces_per_cell, or set build_test_set.allow_shortfall")

@@ -4,7 +4,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from components.dataset.reasons import Fault
 from components.errors import RequestError
 from components.preprocess.settings import PreprocessSettings
 from components.sources.archive import is_archive_name
-from components.sources.face_labels import FaceLabels
+from components.sources.face_labels import UNREAD, FaceLabels
 from components.sources.source import ArchiveSource, BucketSource, FolderSource, Source, TableSource
 from components.sources.source_file import IMAGE_SUFFIXES
 from components.sources.synthetic_settings import SyntheticSettings
@@ -42,6 +42,7 @@ class Faces:
         notes: What the user should know about these numbers.
         short: Cells of the test set that can't be filled whatever the files hold, where the settings don't allow that.
         cells: Number of the test set's cells.
+        unlabelled: Rows of a table without a label, by each output that can be switched off and is not.
     """
 
     files: int
@@ -52,6 +53,7 @@ class Faces:
     notes: list[str] = field(default_factory=list)
     short: int = 0
     cells: int = 0
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
 
 def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
@@ -69,28 +71,32 @@ def count_faces(source: Source, settings: Settings, sizes: Sizes) -> Faces:
             remedy="check --source, or estimate where it can be seen",
         )
     notes: list[str] = []
+    unlabelled: dict[str, int] = {}
     if isinstance(source, TableSource):
         limits, vocabulary = settings.preprocess.limits, settings.preprocess.vocabulary
         listed = list(source.list_files(limits, settings.preprocess.synthetic))
         # What is not there has no size; whether a picture is sound is not looked at.
         table = _frame(source.reader.read(file, vocabulary) for file in listed if file.size)
         count, total = len(listed), sum(file.size for file in listed)
+        stated = [file.stated for file in listed if file.stated is not None]
+        learned = [name for name in UNREAD if name in settings.preprocess.outputs]
+        unlabelled = {name: sum(not getattr(row, name) for row in stated) for name in learned}
     elif isinstance(source, (FolderSource, ArchiveSource, BucketSource)):
         files = list(_list_files(source))
         if isinstance(source, BucketSource) and is_archive_name(source.uri.path):
             size = files[0][1]
             count = max(1, round(size / sizes.file_bytes))
             notes.append(f"{source.name} is not read for an estimate: about {count:,} files, by its size.")
-            table, total = _drawn(SyntheticSettings(faces=max(count, 400))), size
+            table, total = _drawn(SyntheticSettings(faces=max(count, 400)), settings.preprocess), size
         else:
             table = _labelled(files, settings.preprocess)
             count, total = len(files), sum(size for _, size in files)
     else:
         synthetic = settings.preprocess.synthetic
-        table = _drawn(synthetic)
+        table = _drawn(synthetic, settings.preprocess)
         count = len(table) + 5 * synthetic.broken_files
         total = round(count * sizes.picture_bytes.at(synthetic.image_side))
-    return _divide(table, settings, count, total / 1e6, notes)
+    return replace(_divide(table, settings, count, total / 1e6, notes), unlabelled=unlabelled)
 
 
 def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator[File]:
@@ -111,7 +117,9 @@ def _list_files(source: FolderSource | ArchiveSource | BucketSource) -> Iterator
 
 def _labelled(files: list[File], section: PreprocessSettings) -> "pd.DataFrame":
     oldest, classes = section.max_plausible_age, len(section.ethnicities)
-    return _frame(parse_name(name, oldest, classes) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES))
+    return _frame(
+        parse_name(name, oldest, classes, section.outputs) for name, _ in files if name.lower().endswith(IMAGE_SUFFIXES)
+    )
 
 
 def _frame(read: Iterable[FaceLabels | Fault]) -> "pd.DataFrame":
@@ -121,12 +129,13 @@ def _frame(read: Iterable[FaceLabels | Fault]) -> "pd.DataFrame":
     return pd.DataFrame(labels, columns=["age", "gender", "race"])
 
 
-def _drawn(settings: SyntheticSettings) -> "pd.DataFrame":
+def _drawn(settings: SyntheticSettings, section: PreprocessSettings) -> "pd.DataFrame":
     import pandas as pd
 
     from components.sources.synthetic import draw_labels
 
-    return pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
+    drawn = pd.DataFrame(draw_labels(settings), columns=["age", "gender", "race"])
+    return drawn.assign(**{name: value for name, value in UNREAD.items() if name not in section.outputs})
 
 
 def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: float, notes: list[str]) -> Faces:
@@ -138,7 +147,8 @@ def _divide(table: "pd.DataFrame", settings: Settings, files: int, megabytes: fl
     section = settings.preprocess
     faces = table.assign(file_name="", duplicate_group=np.arange(len(table)))
     faces = faces.drop(index=selection.dropped_classes(faces, section.drop_ethnicities, section.ethnicities).index)
-    faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
+    if "age" in section.outputs:
+        faces = faces.drop(index=selection.too_old(faces, section.max_age).index)
     # Undersampling is random: only what is missing before it is certain to be missing.
     certain = _counts(faces, settings)
     drawing = section.floor_per_cell, section.labels, section.seed, section.ethnicities

@@ -1,6 +1,7 @@
 """Abstract faces in a table, with made-up classes and ages in months, drawn on the spot."""
 
 import csv
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ OLDEST_MONTHS = 2000
 COLUMNS = "preprocess.table={image: photo, age: months, gender: sex, ethnicity: kind}"
 
 
-def write_own_faces(folder: Path, faces: int = 400, seed: int = 0) -> Path:
+def write_own_faces(folder: Path, faces: int = 400, seed: int = 0, without: Collection[str] = ()) -> Path:
     """Write pictures and the table that lists them, with four rows that are no faces; return the table.
 
-    The first class has six of ten faces, the last one; its colour tells a class, a brighter half the gender.
+    The first class has six of ten faces, the last one; its colour tells a class, a brighter half the gender. The
+    columns of ``without`` are left out.
     """
     rng = np.random.default_rng(seed)
     (folder / "pictures").mkdir()
@@ -38,5 +40,7 @@ def write_own_faces(folder: Path, faces: int = 400, seed: int = 0) -> Path:
     rows.append(("pictures/yew.png", 24, "man", "Yew"))
     table = folder / "faces.csv"
     with table.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("photo", "months", "sex", "kind"), *rows])
+        columns = ("photo", "months", "sex", "kind")
+        kept = [place for place, column in enumerate(columns) if column not in without]
+        csv.writer(file).writerows([row[place] for place in kept] for row in (columns, *rows))
     return table

@@ -1,8 +1,9 @@
-"""A small retraining on own faces, tuned per variant, in processes and in containers: the same numbers."""
+"""A small retraining on own faces without a gender, tuned per variant, in processes and in containers."""
 
 import json
 import os
 
+import pyarrow.parquet as pq
 import pytest
 
 from components.dataset.manifest import Manifest
@@ -10,7 +11,9 @@ from components.errors import RequestError
 from pipeline.platforms.local.docker_executor import DockerExecutor
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.settings import load_settings
-from tests.pipeline.own_faces import CLASSES, COLUMNS, GENDERS, write_own_faces
+from tests.pipeline.own_faces import CLASSES, write_own_faces
+
+COLUMNS = "preprocess.table={image: photo, age: months, ethnicity: kind}"
 
 RETRAINING = [
     word
@@ -30,12 +33,14 @@ RETRAINING = [
 
 @pytest.fixture(scope="module")
 def own_faces(tmp_path_factory, run_cli):
-    """Write faces and a table of them, and give the settings that the check finds for it."""
+    """Write faces and a table of them that says nothing of a gender, and give the settings that the check finds."""
     folder = tmp_path_factory.mktemp("own")
     unit = ("--set", "preprocess.age_unit=months")
     asked = ("--preset", "demo", "--set", COLUMNS, *unit, "--write", folder / "faces.yaml")
-    checked = run_cli("check", write_own_faces(folder), *asked)
+    checked = run_cli("check", write_own_faces(folder, without=["sex"]), *asked)
     assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-2000:]
+    assert "There is no column 'gender', so the gender is switched off" in checked.stdout
+    assert "outputs: [age, ethnicity]" in checked.stdout
     return folder / "faces.yaml"
 
 
@@ -76,18 +81,26 @@ def test_own_labels_reach_the_test_set_the_report_and_the_models(process_run, ow
     comparison = json.loads(process_run.comparison.read_text())
     dataset = comparison["dataset"]
     assert dataset["preprocess"]["labels_from"] == "table"
-    labels = {"ethnicities": list(CLASSES), "genders": list(GENDERS), "max_age": 2000, "age_unit": "months"}
+    labels = {"ethnicities": list(CLASSES), "genders": ["any"], "max_age": 2000, "age_unit": "months"}
     assert labels.items() <= dataset["labels"].items()
+    assert dataset["labels"]["output_names"] == ["age", "ethnicity"]
     test = Manifest.read(process_run.data / "test.parquet")
     assert (test.cell_counts() == 1).all()
     assert (test.faces["age_bin"] == (test.faces["age"] - 1) // test.labels.age_bin_width).all()
     for row in comparison["variants"].values():
         assert set(row["ethnicity_recall"]) == set(CLASSES)
         assert list(row["age_mae_by_bin"]) == list(test.labels.age_bins)
+        assert not [name for name in row if name.startswith("gender")]
+        assert set(row["groups"]["age_mae"]["by_group"]) == set(CLASSES)
     assert "Ages and their errors are in months, wherever years are written." in comparison["notes"]
     report = process_run.report.read_text()
     assert "Elm &lt;b&gt;" in report
     assert "Elm <b>" not in report
+    settings_and_rest = report.partition("<pre")
+    assert "ender" not in settings_and_rest[0].partition("</style>")[2]
+    assert "nan" not in report.lower().split()
+    predictions = pq.read_schema(process_run.predictions / "drw" / "7.parquet")
+    assert not [name for name in predictions.names if "gender" in name]
     folder = process_run.recommended
     model = folder if (folder / "saved_model.pb").exists() else process_run.models / "drw" / "7"
     if model == folder:
@@ -98,7 +111,7 @@ def test_own_labels_reach_the_test_set_the_report_and_the_models(process_run, ow
     shown = command("predict", own_faces.parent / "pictures" / "7.png", "--model", model)
     assert shown.code == 0, shown.err
     assert "months" in shown.out
-    assert any(name in shown.out for name in GENDERS)
+    assert "gender" not in shown.out
 
 
 def without_times(comparison):

@@ -7,7 +7,7 @@ from components.compare.contract import Comparison, Interval, PairedTestFacts, R
 from components.compare.report.formats import count, decimal, in_sentence, p_value, span
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import FOCUS, OUTPUTS
-from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS, Better, Metric
+from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS, Better, Metric, switched_on
 
 _RECALL = CATALOGUE[f"{FOCUS.name}_recall"]
 
@@ -126,7 +126,7 @@ def _costs(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
         if winners:
             gains = ", ".join(f"{name} {_told(recall, _RECALL)}" for name, recall in winners.items())
             yield f"Recall gained: {gains}."
-        for metric in MAIN.values():
+        for metric in switched_on(MAIN, comparison.dataset.labels).values():
             overall = difference.overall(metric)
             if metric.output == FOCUS.name or overall.may_be_zero or not chosen.facts.changes(metric):
                 continue
@@ -141,7 +141,7 @@ def _costs(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
 def _users(comparison: Comparison, chosen: ReportRow, reference: ReportRow | None) -> Iterator[str]:
     """Say what the row does in the natural population, beside the reference."""
     parts = []
-    for output in OUTPUTS.values():
+    for output in comparison.dataset.labels.outputs.values():
         metric = SCALARS[f"{output.name}_{'accuracy' if output.is_classified else 'mae'}"]
         ours = _natural(chosen, metric)
         theirs = None if reference is None or reference is chosen else _natural(reference, metric)

@@ -1,6 +1,7 @@
 """Numbers as people read them; what is undefined is a dash. Every function here is a filter of the templates."""
 
 import re
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
@@ -76,6 +77,12 @@ def standing_tag(standing: str) -> str:
     return "kept" if standing == "kept" else "indicated" if standing == "indicated" else "recommended"
 
 
+def listed(words: Iterable[str]) -> str:
+    """Return words as a list inside a sentence: ``"age, gender and ethnicity"``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def raw(value: Number) -> str:
     """Return a number for a table to be sorted by; empty for what is undefined."""
     return "" if value is None else repr(value)
@@ -83,17 +90,20 @@ def raw(value: Number) -> str:
 
 def truth(face: Face) -> str:
     """Return what a test face is."""
-    return ", ".join(_said(face, output, output.name) for output in OUTPUTS.values())
+    return ", ".join(filter(None, (_said(face, output, output.name) for output in OUTPUTS.values())))
 
 
 def prediction(face: Face) -> str:
     """Return what a network says about a test face."""
-    return ", ".join(_said(face, output, output.predicted) for output in OUTPUTS.values())
+    return ", ".join(filter(None, (_said(face, output, output.predicted) for output in OUTPUTS.values())))
 
 
 def _said(face: Face, output: Output, field: str) -> str:
+    """Return one output in words; nothing of one that is switched off."""
     value = getattr(face, field)
-    return value if output.is_classified else f"{decimal(value, 0)} years"
+    if value is None:
+        return ""
+    return str(value) if output.is_classified else f"{decimal(value, 0)} years"
 
 
 def in_sentence(title: str) -> str:

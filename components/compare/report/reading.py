@@ -4,27 +4,35 @@ import math
 from statistics import NormalDist
 
 from components.compare.contract import Comparison
-from components.compare.report.formats import count
+from components.compare.report.formats import count, listed
+from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
-from components.evaluation.catalogue import CATALOGUE
-
-GLOSSARY = {
-    **{metric.title: metric.meaning for metric in CATALOGUE.values() if metric.test or metric.by_group},
-    "Constant predictor": "Gives every face the same answer: the training median of the age and the most common "
-    "classes. A network that does no better has learnt nothing.",
-}
-"""The words of the report and what they mean."""
+from components.evaluation.catalogue import CATALOGUE, switched_on
 
 
-GALLERIES = {
-    "weakest": ("Worst of the weakest class", "The most confident mistakes on the class with the lowest recall."),
-    "gained": ("Right where the reference is wrong", "First where the two networks are furthest apart."),
-    "lost": ("Wrong where the reference is right", "First where the two networks are furthest apart."),
-    "worst": ("Worst", "Faces whose age, gender and class together the network expects least."),
-    "best": ("Best", "Faces whose age, gender and class together the network expects most."),
-    "examples": ("Examples", "Drawn by chance, one from each cell first."),
-}
-"""Title and meaning of each kind of gallery, in the order of the report."""
+def glossary(labels: Labels) -> dict[str, str]:
+    """Return the words of the report and what they mean."""
+    metrics = [metric for metric in switched_on(CATALOGUE, labels).values() if metric.test or metric.by_group]
+    median = "the training median of the age and " if "age" in labels.outputs else ""
+    return {
+        **{metric.title: metric.meaning for metric in metrics},
+        "Constant predictor": f"Gives every face the same answer: {median}the most common "
+        "classes. A network that does no better has learnt nothing.",
+    }
+
+
+def galleries(labels: Labels) -> dict[str, tuple[str, str]]:
+    """Return title and meaning of each kind of gallery, in the order of the report."""
+    words = listed("class" if name == FOCUS.name else name for name in labels.outputs)
+    together = f"Faces whose {words}{' together' if len(labels.outputs) > 1 else ''} the network expects"
+    return {
+        "weakest": ("Worst of the weakest class", "The most confident mistakes on the class with the lowest recall."),
+        "gained": ("Right where the reference is wrong", "First where the two networks are furthest apart."),
+        "lost": ("Wrong where the reference is right", "First where the two networks are furthest apart."),
+        "worst": ("Worst", f"{together} least."),
+        "best": ("Best", f"{together} most."),
+        "examples": ("Examples", "Drawn by chance, one from each cell first."),
+    }
 
 
 def reading_notes(comparison: Comparison) -> list[str]:

@@ -23,7 +23,7 @@ from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
 from components.compare.report.charts.tuning import trial_charts
 from components.compare.report.policy import content_security_policy, move_styles
-from components.compare.report.reading import GALLERIES, GLOSSARY, reading_notes, share_precision
+from components.compare.report.reading import galleries, glossary, reading_notes, share_precision
 from components.compare.report.report_rows import absent_variants, closest_look, leading_rows, report_rows
 from components.compare.report.tables import (
     cell_maps,
@@ -33,8 +33,8 @@ from components.compare.report.tables import (
     paired_tests,
     results_table,
 )
-from components.dataset.outputs import CLASSIFIED, FOCUS
-from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED
+from components.dataset.outputs import FOCUS
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED, switched_on
 from components.files import atomic_path
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -49,12 +49,9 @@ _ENVIRONMENT = jinja2.Environment(
 _ENVIRONMENT.filters |= dict(inspect.getmembers(formats, inspect.isfunction))
 _ENVIRONMENT.globals |= {
     "catalogue": CATALOGUE,
-    "classified": CLASSIFIED.values(),
     "focus": FOCUS,
     "mae_by_bin": MAE_BY_BIN,
-    "main_metrics": MAIN.values(),
     "spread_metrics": SPREAD,
-    "tested_metrics": TESTED.values(),
 }
 
 
@@ -83,12 +80,15 @@ def render_runs(runs: Mapping[str, Comparison]) -> str:
     Args:
         runs: The comparison of each run, by the run's name.
     """
+    metrics = sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name)
     faces = [(run.dataset.fingerprint, [cell.test for cell in run.dataset.cells]) for run in runs.values()]
     content = {
         "runs": runs,
         "answers": {name: find_answer(run, report_rows(run)).headline for name, run in runs.items()},
         "is_same_data": all(each == faces[0] for each in faces),
-        "metrics": sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name),
+        "metrics": [
+            metric for metric in metrics if any(metric.output in run.dataset.labels.outputs for run in runs.values())
+        ],
     }
     return _page("runs.html.j2", " beside ".join(runs), content)
 
@@ -115,11 +115,16 @@ def summarise(comparison: Comparison) -> str:
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Return what both templates show."""
     rows = report_rows(comparison)
-    recommended = comparison.recommended
+    recommended, labels = comparison.recommended, comparison.dataset.labels
     return {
         "comparison": comparison,
         "about": comparison.run,
         "dataset": comparison.dataset,
+        "classified": labels.classified.values(),
+        "main_metrics": switched_on(MAIN, labels).values(),
+        "tested_metrics": switched_on(TESTED, labels).values(),
+        "has_age": "age" in labels.outputs,
+        "has_gender": "gender" in labels.outputs,
         "recommended": recommended,
         "answer": find_answer(comparison, rows),
         "chosen": rows[recommended.variant] if recommended.variant else None,
@@ -137,7 +142,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
     """Return what only the page shows: tables, charts, and where each fact comes from."""
     rows, trained, weakest = content["rows"], content["trained"], content["results"].weakest
-    listed = list(rows.values())
+    listed, has_age = list(rows.values()), content["has_age"]
     primary = SCALARS[comparison.recommended.rule.primary_metric]
     leading = leading_rows(listed, primary)
     closest = closest_look(listed)
@@ -156,12 +161,12 @@ def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
         "confusions": [(row, confusions(row, listed)) for row in trained],
         "closest": closest,
         "leading": leading,
-        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model),
-        "age_table": named_table(trained, MAE_BY_BIN),
+        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model) if has_age else None,
+        "age_table": named_table(trained, MAE_BY_BIN) if has_age else [],
         "tests": tests,
         "difference_charts": difference_charts(rows, tests_drawn),
         "groups": group_tables(listed),
-        "gallery_words": GALLERIES,
+        "gallery_words": galleries(comparison.dataset.labels),
         "dataset_charts": dataset_charts(preprocess.before, preprocess.after),
         "flow_chart": flow_chart(comparison.dataset),
         "trial_charts": trial_charts(comparison.tuning.history),
@@ -169,7 +174,7 @@ def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
         "training_time": timedelta(seconds=round(sum(seconds))),
         "provenance": _without_folders(comparison.provenance.model_dump(mode="json", exclude_none=True)),
         "precision": share_precision(comparison),
-        "glossary": GLOSSARY,
+        "glossary": glossary(comparison.dataset.labels),
     }
 
 

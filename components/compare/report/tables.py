@@ -8,9 +8,8 @@ import numpy as np
 
 from components.compare.contract import Comparison, Interval, Metrics, Number, PairedTestFacts, Scalar, Verdict
 from components.compare.report.report_rows import ReportRow
-from components.dataset.labels import CELL_COLUMNS
 from components.dataset.outputs import CLASSIFIED, FOCUS, Output
-from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, NAMED, TESTED, Metric
+from components.evaluation.catalogue import CATALOGUE, GROUPED, MAIN, NAMED, TESTED, Metric, switched_on
 
 _DECIDING = MAIN[f"{FOCUS.name}_{FOCUS.metric}"]
 
@@ -65,10 +64,13 @@ class MapCell:
 
 @dataclass(frozen=True)
 class CellMap:
-    """One metric of one row for one gender: cells by class of the focus, a cell per age bin."""
+    """One metric of one row for one gender: cells by class of the focus, a cell per age bin.
+
+    The gender is None where it is switched off.
+    """
 
     row: ReportRow
-    gender: str
+    gender: str | None
     lines: dict[str, list[MapCell]]
 
 
@@ -86,7 +88,8 @@ def results_table(comparison: Comparison, rows: Mapping[str, ReportRow]) -> Resu
 
     What decides comes first: on a narrow screen it is all that is seen at once.
     """
-    ordered = sorted(MAIN.values(), key=lambda metric: metric is not _DECIDING)
+    main = switched_on(MAIN, comparison.dataset.labels)
+    ordered = sorted(main.values(), key=lambda metric: metric is not _DECIDING)
     judge = rows[comparison.reference] if comparison.reference in rows else next(iter(rows.values()))
     recalls = judge.facts.intervals[_FOCUS_RECALL.name]
     weakest = min(recalls, key=lambda name: math.inf if (value := recalls[name].value) is None else value)
@@ -116,10 +119,9 @@ def named_table(rows: Sequence[ReportRow], metric: Metric) -> list[Line]:
 
 def group_tables(rows: Sequence[ReportRow]) -> list[tuple[Metric, list[Line]]]:
     """Return a table per metric, a column per gender × ethnicity group; first one of each output, the focus leading."""
-    leading = {metric.output: metric for metric in reversed([*GROUPED.values()])}
-    metrics = sorted(
-        GROUPED.values(), key=lambda metric: (metric is not leading[metric.output], metric.output != FOCUS.name)
-    )
+    grouped = [GROUPED[name] for name in rows[0].facts.groups]
+    leading = {metric.output: metric for metric in reversed(grouped)}
+    metrics = sorted(grouped, key=lambda metric: (metric is not leading[metric.output], metric.output != FOCUS.name))
     tables = []
     for metric in metrics:
         shown = [row for row in rows if row.facts.changes(metric)]
@@ -129,11 +131,17 @@ def group_tables(rows: Sequence[ReportRow]) -> list[tuple[Metric, list[Line]]]:
 
 
 def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric, list[CellMap]]:
-    """Return maps of every gender × class × age-bin cell by metric; none where the comparison has no such numbers."""
+    """Return maps of every gender × class × age-bin cell by metric.
+
+    There are none where the comparison has no such numbers, or where a cell is nothing but a class.
+    """
     labels, cells = comparison.dataset.labels, comparison.dataset.cells
     places = np.arange(labels.cell_count).reshape(labels.cell_shape).tolist()
-    genders, classes, _ = (labels.names(column) for column in CELL_COLUMNS)
-    maps = {}
+    classes = labels.names(FOCUS.name)
+    genders: Sequence[str | None] = labels.genders if "gender" in labels.outputs else [None]
+    maps: dict[Metric, list[CellMap]] = {}
+    if len(labels.cell_columns) == 1:
+        return maps  # The cells are the classes.
     for name in rows[0].facts.cells:
         shown = [row for row in rows if row.facts.cells]
         known = [value for row in shown for value in row.facts.cells[name] if value is not None]
@@ -158,7 +166,7 @@ def confusions(row: ReportRow, rows: Sequence[ReportRow]) -> list[Confusion]:
     """Return the confusion matrices of a trained variant, and below them those that its post-hoc row changes."""
     matrices = []
     for owner in (row, *(adjusted for adjusted in rows if adjusted.facts.derived_from == row.name)):
-        for output in CLASSIFIED.values():
+        for output in (CLASSIFIED[name] for name in owner.facts.calibration):
             recall = NAMED[f"{output.name}_recall"]
             if owner.facts.changes(recall):
                 counts = dict(zip(owner.facts.intervals[recall.name], owner.facts.confusion(output), strict=True))

@@ -11,7 +11,7 @@ import pytest
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
 from components.errors import ArtifactError, DataError
-from components.evaluation.predictions import SCHEMA, Predictions, align
+from components.evaluation.predictions import Predictions, align, schema_of
 
 
 def test_written_predictions_are_read_back(tmp_path, predict):
@@ -23,7 +23,7 @@ def test_written_predictions_are_read_back(tmp_path, predict):
         read.faces.drop(columns="ethnicity_probabilities"), predictions.faces.drop(columns="ethnicity_probabilities")
     )
     assert (read.probabilities(OUTPUTS["ethnicity"]) == predictions.probabilities(OUTPUTS["ethnicity"])).all()
-    assert pq.read_schema(tmp_path / "predictions.parquet").names == SCHEMA.names
+    assert pq.read_schema(tmp_path / "predictions.parquet").names == schema_of(predictions.labels).names
 
 
 def test_cells_are_those_of_the_labels(predict):

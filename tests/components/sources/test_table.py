@@ -1,5 +1,6 @@
 import csv
 import os
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -25,13 +26,13 @@ def write_csv(path, rows, header=HEADER, **options):
     return path
 
 
-def read(table, columns=None, **limits):
+def read(table, columns=None, vocabulary=VOCABULARY, **limits):
     """Return the labels or the fault of each row, and its image's content."""
     limits = SourceLimits(**limits)
     source = parse_source(str(table), columns or TableSettings())
     files = source.fetch(source.list_files(limits, SyntheticSettings()), limits)
     read_files = [(file, file.read()) for file in files]
-    return [(file.name, got.fault or source.reader.read(file, VOCABULARY), got.content) for file, got in read_files]
+    return [(file.name, got.fault or source.reader.read(file, vocabulary), got.content) for file, got in read_files]
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def test_csv_and_parquet_say_the_same_wherever_the_images_are(faces):
     frame = pd.DataFrame(rows, columns=HEADER)
     frame.assign(age=[2000.0, 1.0, 7.0], gender=frame["gender"].astype("category")).to_parquet(faces / "t.parquet")
     assert read(faces / "t.parquet") == expected
+
+
+@pytest.mark.parametrize("outputs", [("age", "ethnicity"), ("gender", "ethnicity"), ("ethnicity",)])
+@pytest.mark.parametrize("header", [HEADER, ["image", "ethnicity"]])
+def test_what_stands_for_an_output_that_is_off_is_not_read(faces, outputs, header):
+    stated = {"image": "a.jpg", "age": "7", "gender": "Woman", "ethnicity": "Ash", "note": ""}
+    off = {name: "?" for name in ("age", "gender") if name not in outputs}
+    kept = [name for name in HEADER if name in header or name in outputs]
+    row = [(stated | off)[name] for name in kept]
+    labels = FaceLabels(7 if "age" in outputs else 1, int("gender" in outputs), 2)
+    columns, vocabulary = TableSettings().only(outputs), replace(VOCABULARY, outputs=outputs)
+    assert read(write_csv(faces / "t.csv", [row], kept), columns, vocabulary) == [("a.jpg", labels, b"\0" * 9)]
+    pd.DataFrame([row], columns=kept).to_parquet(faces / "t.parquet")
+    assert read(faces / "t.parquet", columns, vocabulary) == [("a.jpg", labels, b"\0" * 9)]
 
 
 @pytest.mark.parametrize(

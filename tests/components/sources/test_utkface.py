@@ -1,6 +1,6 @@
 import pytest
 
-from components.dataset.reasons import Reason
+from components.dataset.reasons import FAULTS, Reason
 from components.sources.face_labels import FaceLabels
 from components.sources.utkface import parse_name
 
@@ -38,3 +38,17 @@ def test_every_other_name_is_rejected_with_its_own_reason(name, reason):
 
 def test_the_oldest_plausible_age_is_a_setting():
     assert parse_name("120_0_0_1.jpg", 122) == FaceLabels(120, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "labels"),
+    [
+        ("26_7_2_1.jpg", ("age", "ethnicity"), FaceLabels(26, 0, 2)),
+        ("26__2_1.jpg", ("age", "ethnicity"), FaceLabels(26, 0, 2)),
+        ("999_1_2_1.jpg", ("gender", "ethnicity"), FaceLabels(1, 1, 2)),
+        ("old_x_2_1.jpg", ("ethnicity",), FaceLabels(1, 0, 2)),
+    ],
+)
+def test_the_field_of_an_output_that_is_off_is_not_read(name, outputs, labels):
+    assert parse_name(name, 116, outputs=outputs) == labels
+    assert parse_name(name, 116).reason in FAULTS

@@ -16,6 +16,7 @@ def calibration_charts(trained: Sequence[ReportRow]) -> dict[str, Drawing]:
     return {
         f"{output.title}: share that is right, by confidence": _diagram(ordered, name, f"calibration-{name}")
         for name, output in CLASSIFIED.items()
+        if name in trained[0].facts.calibration
     }
 
 

@@ -7,25 +7,29 @@ from matplotlib.axes import Axes
 from components.compare.report.charts.canvas import ROLE_COLOURS, Drawing, draw, label_point
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
-from components.dataset.outputs import FOCUS, OUTPUTS
-from components.evaluation.catalogue import MAIN
-
-_ACROSS = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].is_classified)
+from components.dataset.outputs import FOCUS
+from components.evaluation.catalogue import MAIN, Better
 
 _UP = next(metric for metric in MAIN.values() if metric.output == FOCUS.name)
 
 
-def frontier_chart(rows: Sequence[ReportRow], frontier: Collection[str]) -> Drawing:
+def frontier_chart(rows: Sequence[ReportRow], frontier: Collection[str]) -> Drawing | None:
     """Draw every row by its age error and its score in the output that is at stake; better is up and to the left.
 
-    Only the rows of the frontier have a name, so that thirty of them stay readable.
+    Only the rows of the frontier have a name, so that thirty of them stay readable. Where the age is switched off,
+    another output is in its place; None where there is no other.
     """
-    known = [value for row in rows if (value := row.facts.scalar(_ACROSS).value) is not None]
+    others = [metric for metric in MAIN.values() if metric is not _UP and metric.output in rows[0].facts.learned]
+    if not others:
+        return None
+    side = others[0]
+    unit = f" {side.unit}" if side.unit else ""
+    known = [value for row in rows if (value := row.facts.scalar(side).value) is not None]
     middle = (min(known, default=0.0) + max(known, default=0.0)) / 2
 
     def paint(axes: Axes) -> None:
         for row in rows:
-            across, up = (row.facts.scalar(metric) for metric in (_ACROSS, _UP))
+            across, up = (row.facts.scalar(metric) for metric in (side, _UP))
             if across.value is None or up.value is None:
                 continue
             colour = ROLE_COLOURS[row.role]
@@ -34,13 +38,14 @@ def frontier_chart(rows: Sequence[ReportRow], frontier: Collection[str]) -> Draw
             if on_it or row.role != "other":
                 label_point(axes, row.name, across.value, up.value, middle)
         axes.margins(x=0.12, y=0.15)
-        axes.set_xlabel(f"{_ACROSS.title}, {_ACROSS.unit} (less is better)")
+        direction = "less" if side.better is Better.LOWER else "more"
+        axes.set_xlabel(f"{side.title}{unit and ','}{unit} ({direction} is better)")
         axes.set_ylabel(f"{_UP.title} (more is better)")
         axes.grid(visible=True)
 
     facts = [
-        f"{row.name} {decimal(row.facts.scalar(_ACROSS).value, 2)} {_ACROSS.unit}, "
+        f"{row.name} {decimal(row.facts.scalar(side).value, side.decimals)}{unit}, "
         f"{decimal(row.facts.scalar(_UP).value)}{', frontier' if row.name in frontier else ''}"
         for row in rows
     ]
-    return draw(paint, "frontier", f"{_UP.title} against {_ACROSS.title}", facts, 440, 330)
+    return draw(paint, "frontier", f"{_UP.title} against {side.title}", facts, 440, 330)

@@ -13,7 +13,7 @@ from components.evaluation.catalogue import MAIN
 _CURVES = {"loss": "Loss"} | {
     name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
 }
-"""Columns of the training history, and their display names."""
+"""Columns of the training history, and their display names; those of outputs that are switched off are not there."""
 
 Limits = tuple[float, float]
 
@@ -24,10 +24,12 @@ def training_charts(trained: Sequence[ReportRow]) -> list[tuple[ReportRow, list[
     Metrics share one scale across variants, so that they can be compared; losses follow different
     formulas and each has its own scale.
     """
-    limits = {column: None if column == "loss" else _limits(trained, column) for column in _CURVES}
+    there = {column for row in trained for history in row.facts.history.values() for column in history}
+    columns = [column for column in _CURVES if column in there]
+    limits = {column: None if column == "loss" else _limits(trained, column) for column in columns}
 
     def curves(row: ReportRow, key: str) -> list[Drawing]:
-        return [_curve(row, column, f"{key}-{place}", limits[column]) for place, column in enumerate(_CURVES)]
+        return [_curve(row, column, f"{key}-{place}", limits[column]) for place, column in enumerate(columns)]
 
     return [(row, curves(row, f"training-{place}")) for place, row in enumerate(trained)]
 
