@@ -5,7 +5,7 @@ Numbers are rounded to six decimals where nothing else is said; what is undefine
 is :meth:`Comparison.model_json_schema`.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import Field, create_model, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -113,7 +113,7 @@ def _field(kind: Any, *outputs: str) -> Any:
     if set(outputs) == {FOCUS.name}:
         return kind, ...
     # In JSON it is absent, never null.
-    return kind | Annotated[None, SkipJsonSchema()], Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
+    return kind | SkipJsonSchema[None], Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
 
 
 def _catalogue_fields(scalar: Any, named: Any) -> dict[str, Any]:
