@@ -108,12 +108,15 @@ def _is_empty(value: dict[str, Any]) -> bool:
     return not value
 
 
+_Absent = SkipJsonSchema[None]
+
+
 def _field(kind: Any, *outputs: str) -> Any:
     """Return the field of what is said of some outputs: it is absent where one of them is switched off."""
     if set(outputs) == {FOCUS.name}:
         return kind, ...
     # In JSON it is absent, never null.
-    return kind | SkipJsonSchema[None], Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
+    return kind | _Absent, Field(None, exclude_if=_is_absent, json_schema_extra=_without_default)
 
 
 def _catalogue_fields(scalar: Any, named: Any) -> dict[str, Any]:

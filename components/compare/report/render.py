@@ -123,6 +123,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "classified": labels.classified.values(),
         "main_metrics": switched_on(MAIN, labels).values(),
         "tested_metrics": switched_on(TESTED, labels).values(),
+        "several_outputs": len(labels.outputs) > 1,
         "has_age": "age" in labels.outputs,
         "has_gender": "gender" in labels.outputs,
         "recommended": recommended,
