@@ -113,9 +113,7 @@ def build_comparison(
         missing=[RunKey(variant=name, seed=seed) for name, seed in missing],
         recommended=recommended,
         tuning=describe_tuning(searches, trials),
-        notes=reading_notes(
-            settings, population, missing, {len(row.seeds) for row in variants.values()}, data.manifest.labels.age_unit
-        ),
+        notes=reading_notes(settings, population, missing, {len(row.seeds) for row in variants.values()}),
         provenance=describe_provenance(data.manifest, runs[0].record.recipe, settings, len(paired)),
         runs=list(places),
         run=run or RunFacts(),

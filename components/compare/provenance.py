@@ -84,7 +84,6 @@ def reading_notes(
     population: NaturalPopulation,
     missing: Sequence[tuple[str, int]],
     seed_counts: Collection[int],
-    age_unit: str = "years",
 ) -> list[str]:
     """Return sentences that a reader of the numbers must know; ``seed_counts`` are the rows' numbers of seeds."""
     notes = [
@@ -101,8 +100,6 @@ def reading_notes(
         "upwards.",
         "Gender and ethnicity labels are categories as perceived by annotators.",
     ]
-    if age_unit != "years":
-        notes.append(f"Ages and their errors are in {age_unit}, wherever years are written.")
     if population.absent_cells:
         notes.append(
             f"The estimates for the natural population leave out {1 - population.covered_share:.1%} of it, which is in "

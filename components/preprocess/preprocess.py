@@ -217,10 +217,11 @@ def _drops(
 ) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
     """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
-        years = settings.duplicate_age_tolerance
-        why = f"one copy stays, or none where gender or ethnicity differ, or ages by more than {years} years"
+        tolerance = settings.duplicate_age_tolerance
+        differ = f"gender or ethnicity differ, or ages by more than {tolerance} {settings.age_unit}"
+        why = f"one copy stays, or none where {differ}"
         texts = reading.faces[["file_name", "content_hash"]]
-        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
+        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), tolerance)
     dropped = partial(selection.dropped_classes, names=settings.drop_ethnicities, classes=settings.ethnicities)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, dropped

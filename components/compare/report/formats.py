@@ -4,7 +4,8 @@ import re
 
 from markupsafe import Markup, escape
 
-from components.compare.contract import Face, Interval, Number, PairedTestFacts
+from components.compare.contract import Face, Interval, Metrics, Number, PairedTestFacts
+from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Output
 from components.evaluation.catalogue import Better, Metric
 
@@ -76,24 +77,29 @@ def standing_tag(standing: str) -> str:
     return "kept" if standing == "kept" else "indicated" if standing == "indicated" else "recommended"
 
 
+def measured(facts: Metrics, metric: Metric, name: str) -> Interval:
+    """Return a metric of a row: the single number, or where it has one by class, that of the class ``name``."""
+    return facts.scalar(metric) if metric.per is None else facts.named(metric, name)
+
+
 def raw(value: Number) -> str:
     """Return a number for a table to be sorted by; empty for what is undefined."""
     return "" if value is None else repr(value)
 
 
-def truth(face: Face) -> str:
+def truth(face: Face, labels: Labels) -> str:
     """Return what a test face is."""
-    return ", ".join(_said(face, output, output.name) for output in OUTPUTS.values())
+    return ", ".join(_said(face, output, output.name, labels) for output in OUTPUTS.values())
 
 
-def prediction(face: Face) -> str:
+def prediction(face: Face, labels: Labels) -> str:
     """Return what a network says about a test face."""
-    return ", ".join(_said(face, output, output.predicted) for output in OUTPUTS.values())
+    return ", ".join(_said(face, output, output.predicted, labels) for output in OUTPUTS.values())
 
 
-def _said(face: Face, output: Output, field: str) -> str:
+def _said(face: Face, output: Output, field: str, labels: Labels) -> str:
     value = getattr(face, field)
-    return value if output.is_classified else f"{decimal(value, 0)} years"
+    return value if output.is_classified else f"{decimal(value, 0)} {labels.age_unit}"
 
 
 def in_sentence(title: str) -> str:

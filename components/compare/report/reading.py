@@ -5,15 +5,22 @@ from statistics import NormalDist
 
 from components.compare.contract import Comparison
 from components.compare.report.formats import count
+from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS
 from components.evaluation.catalogue import CATALOGUE
 
-GLOSSARY = {
-    **{metric.title: metric.meaning for metric in CATALOGUE.values() if metric.test or metric.by_group},
-    "Constant predictor": "Gives every face the same answer: the training median of the age and the most common "
-    "classes. A network that does no better has learnt nothing.",
-}
-"""The words of the report and what they mean."""
+
+def glossary(labels: Labels) -> dict[str, str]:
+    """Return the words of the report and what they mean."""
+    metrics = [metric for metric in CATALOGUE.values() if metric.test or metric.by_group]
+    return {
+        **{
+            metric.title: metric.meaning + (f" In {metric.unit(labels)}." if metric.is_age else "")
+            for metric in metrics
+        },
+        "Constant predictor": "Gives every face the same answer: the training median of the age and the most common "
+        "classes. A network that does no better has learnt nothing.",
+    }
 
 
 GALLERIES = {

@@ -3,7 +3,6 @@
 import inspect
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,7 +22,7 @@ from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
 from components.compare.report.charts.tuning import trial_charts
 from components.compare.report.policy import content_security_policy, move_styles
-from components.compare.report.reading import GALLERIES, GLOSSARY, reading_notes, share_precision
+from components.compare.report.reading import GALLERIES, glossary, reading_notes, share_precision
 from components.compare.report.report_rows import absent_variants, closest_look, leading_rows, report_rows
 from components.compare.report.tables import (
     cell_maps,
@@ -137,7 +136,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
     """Return what only the page shows: tables, charts, and where each fact comes from."""
     rows, trained, weakest = content["rows"], content["trained"], content["results"].weakest
-    listed = list(rows.values())
+    listed, labels = list(rows.values()), comparison.dataset.labels
     primary = SCALARS[comparison.recommended.rule.primary_metric]
     leading = leading_rows(listed, primary)
     closest = closest_look(listed)
@@ -146,30 +145,30 @@ def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
     tests_drawn = {metric: [test for test in of_metric if test.a in drawn] for metric, of_metric in tests.items()}
     seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
     return {
-        "calibration_charts": calibration_charts(trained),
+        "calibration_charts": calibration_charts(listed),
         "class_charts": class_charts(leading),
         "weakest_chart": weakest_chart(listed, weakest),
-        "frontier_chart": frontier_chart(listed, set(comparison.recommended.frontier)),
+        "frontier_chart": frontier_chart(listed, set(comparison.recommended.frontier), labels),
         "judged": {candidate.variant: candidate for candidate in comparison.recommended.candidates},
         "class_tables": {metric: named_table(listed, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
-        "cell_maps": cell_maps(comparison, closest),
+        "cell_maps": cell_maps(comparison, [row for row in listed if row.role != "other"] or closest),
         "confusions": [(row, confusions(row, listed)) for row in trained],
         "closest": closest,
         "leading": leading,
-        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model),
+        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model, labels),
         "age_table": named_table(trained, MAE_BY_BIN),
         "tests": tests,
         "difference_charts": difference_charts(rows, tests_drawn),
         "groups": group_tables(listed),
         "gallery_words": GALLERIES,
-        "dataset_charts": dataset_charts(preprocess.before, preprocess.after),
+        "dataset_charts": dataset_charts(preprocess.before, preprocess.after, labels),
         "flow_chart": flow_chart(comparison.dataset),
         "trial_charts": trial_charts(comparison.tuning.history),
-        "training_charts": training_charts(trained),
-        "training_time": timedelta(seconds=round(sum(seconds))),
+        "training_charts": training_charts(trained, comparison.provenance.training.model.age_target),
+        "training_seconds": sum(seconds),
         "provenance": _without_folders(comparison.provenance.model_dump(mode="json", exclude_none=True)),
         "precision": share_precision(comparison),
-        "glossary": GLOSSARY,
+        "glossary": glossary(labels),
     }
 
 

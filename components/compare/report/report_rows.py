@@ -26,17 +26,13 @@ class ReportRow:
 
     @property
     def label(self) -> str:
-        """Name in charts, where the row stands below that of its variant."""
-        return _short("↳ post-hoc adjusted" if self.facts.is_posthoc else self.title)
+        """Name in charts, where the row stands below that of its variant: the one that settings know it by."""
+        return "↳ post-hoc adjusted" if self.facts.is_posthoc else self.own_label
 
     @property
     def own_label(self) -> str:
         """Name in charts, where its variant may not stand above it."""
-        return _short(f"{self.facts.derived_from}, adjusted" if self.facts.is_posthoc else self.title)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
+        return self.name if len(self.name) <= 28 else f"{self.name[:27].rstrip()}…"
 
 
 def report_rows(comparison: Comparison) -> dict[str, ReportRow]:

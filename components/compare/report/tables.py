@@ -65,11 +65,12 @@ class MapCell:
 
 @dataclass(frozen=True)
 class CellMap:
-    """One metric of one row for one gender: cells by class of the focus, a cell per age bin."""
+    """One metric of one row for one gender: cells by class of the focus, a cell per age bin, and their decimals."""
 
     row: ReportRow
     gender: str
     lines: dict[str, list[MapCell]]
+    places: int
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric,
     for name in rows[0].facts.cells:
         shown = [row for row in rows if row.facts.cells]
         known = [value for row in shown for value in row.facts.cells[name] if value is not None]
-        largest = max(known, default=1.0) if CATALOGUE[name].unit else 1.0
+        largest = max(known, default=1.0) if CATALOGUE[name].is_age else 1.0
+
+        places_shown = (1 if largest < 100 else 0) if CATALOGUE[name].is_age else 2
 
         def cell(row: ReportRow, place: int, name: str = name, largest: float = largest) -> MapCell:
             value = row.facts.cells[name][place]
@@ -146,7 +149,10 @@ def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric,
 
         maps[CATALOGUE[name]] = [
             CellMap(
-                row, gender, {group: [cell(row, at) for at in line] for group, line in zip(classes, block, strict=True)}
+                row,
+                gender,
+                {group: [cell(row, at) for at in line] for group, line in zip(classes, block, strict=True)},
+                places_shown,
             )
             for row in shown
             for gender, block in zip(genders, places, strict=True)

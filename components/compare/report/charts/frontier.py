@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 
 from matplotlib.axes import Axes
 
-from components.compare.report.charts.canvas import ROLE_COLOURS, Drawing, draw, label_point
+from components.compare.report.charts.canvas import ROLE_COLOURS, Drawing, Point, draw, label_points
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
+from components.dataset.labels import Labels
 from components.dataset.outputs import FOCUS, OUTPUTS
 from components.evaluation.catalogue import MAIN
 
@@ -15,31 +16,32 @@ _ACROSS = next(metric for metric in MAIN.values() if not OUTPUTS[metric.output].
 _UP = next(metric for metric in MAIN.values() if metric.output == FOCUS.name)
 
 
-def frontier_chart(rows: Sequence[ReportRow], frontier: Collection[str]) -> Drawing:
+def frontier_chart(rows: Sequence[ReportRow], frontier: Collection[str], labels: Labels) -> Drawing:
     """Draw every row by its age error and its score in the output that is at stake; better is up and to the left.
 
     Only the rows of the frontier have a name, so that thirty of them stay readable.
     """
-    known = [value for row in rows if (value := row.facts.scalar(_ACROSS).value) is not None]
-    middle = (min(known, default=0.0) + max(known, default=0.0)) / 2
+    unit = _ACROSS.unit(labels)
 
     def paint(axes: Axes) -> None:
+        points = []
         for row in rows:
             across, up = (row.facts.scalar(metric) for metric in (_ACROSS, _UP))
             if across.value is None or up.value is None:
                 continue
             colour = ROLE_COLOURS[row.role]
             on_it = row.name in frontier
-            axes.plot(across.value, up.value, marker="o", markersize=8 if on_it else 5, color=colour)
-            if on_it or row.role != "other":
-                label_point(axes, row.name, across.value, up.value, middle)
+            is_decisive = row.role != "other"
+            axes.plot(across.value, up.value, marker="o", markersize=8 if on_it or is_decisive else 5, color=colour)
+            points.append(Point(row.name, across.value, up.value, on_it or is_decisive, is_decisive))
         axes.margins(x=0.12, y=0.15)
-        axes.set_xlabel(f"{_ACROSS.title}, {_ACROSS.unit} (less is better)")
+        label_points(axes, points)
+        axes.set_xlabel(f"{_ACROSS.title}, {unit} (less is better)")
         axes.set_ylabel(f"{_UP.title} (more is better)")
         axes.grid(visible=True)
 
     facts = [
-        f"{row.name} {decimal(row.facts.scalar(_ACROSS).value, 2)} {_ACROSS.unit}, "
+        f"{row.name} {decimal(row.facts.scalar(_ACROSS).value, 2)} {unit}, "
         f"{decimal(row.facts.scalar(_UP).value)}{', frontier' if row.name in frontier else ''}"
         for row in rows
     ]

@@ -195,7 +195,7 @@ def test_calibration_has_every_output_and_group(page, comparison):
     ("standing", "line"),
     [
         ("recommended", "Ship the baseline model, adjusted after training"),
-        ("indicated", "Don’t ship yet: the baseline model, adjusted after training leads, but 2 seeds are too few"),
+        ("indicated", "Don’t ship yet: the baseline model, adjusted after training, leads, but 2 seeds are too few"),
     ],
 )
 def test_the_headline_says_what_the_recommendation_rests_on(comparison, standing, line):
@@ -390,7 +390,9 @@ def test_the_answer_says_how_sure_it_is_what_it_costs_and_what_users_would_see(p
     assert hero.startswith("Ship the ins model, adjusted after training")
     assert f"Its ethnicity macro F1 is {test.difference:.3f} higher than that of baseline" in hero
     assert "on 640 test faces and 2 seeds" in hero
-    assert "Recall gained: White +0.200" in hero
+    assert "Recall gained: White +0.200 (+0.170 to +0.230), to 0.80; Black" in hero
+    assert "The age is furthest off at 71-80: by 15.4 years on average" in hero
+    assert "In that metric alone it can’t be told apart from baseline+posthoc on the validation faces" in hero
     assert "Served worst: Female, Indian" in hero
     assert "the ethnicity is right for 79 of 100 faces (baseline: 59)" in hero
     assert "Among people as in the data: the age is 9.4 years off on average (baseline: 13.0)" in hero
@@ -398,7 +400,7 @@ def test_the_answer_says_how_sure_it_is_what_it_costs_and_what_users_would_see(p
 
 def test_every_cell_has_its_number_and_its_faces(page, comparison):
     maps = page.find("table", data_map="age_mae")
-    assert {table["attrs"]["data-variant"] for table in maps} == {"baseline", "ins"}
+    assert {table["attrs"]["data-variant"] for table in maps} == {"baseline", "ins+posthoc"}
     first = page.find("td", within=maps[0])
     assert first[0]["text"] == "–10"
     assert first[1]["text"] == "0.010"
