@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.compare.contract import Comparison, Interval, PairedTestFacts, Recommendation
 from components.compare.report.formats import count, decimal, in_sentence, p_value, span
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import FOCUS, OUTPUTS
 from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, Better, Metric
+
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RunPair
 
 _RECALL = CATALOGUE[f"{FOCUS.name}_recall"]
 
@@ -49,6 +53,21 @@ def find_answer(comparison: Comparison, rows: Mapping[str, ReportRow]) -> Answer
         "What there is to try" if recommended.standing == "indicated" else "What to ship": _shipped(recommended),
     }
     return Answer(_headline(recommended, rows), points)
+
+
+def pair_answer(pair: "RunPair", metric: Metric) -> str:
+    """Say whether what the second of two runs leads to is better in a metric than what the first does."""
+    ours, theirs = (run.comparison.recommended.variant for run in (pair.first, pair.second))
+    row = ours if ours == theirs else f"{ours} → {theirs}"
+    change = next((change for change in pair.changes if (change.row, change.metric) == (row, metric.name)), None)
+    if change is None or change.difference is None or change.low is None or change.high is None:
+        return ""
+    told = f"{decimal(change.difference, metric.decimals, True)} ({span(change, metric.decimals, True)})"
+    verdict = {"no difference shown": "is not told apart from", "better": "is better than", "worse": "is worse than"}
+    return (
+        f"In {metric.phrase}, what the second run leads to ({theirs}) {verdict[change.verdict]} what the first does "
+        f"({ours}): {told}."
+    )
 
 
 def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> Headline:

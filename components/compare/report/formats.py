@@ -1,6 +1,7 @@
 """Numbers as people read them; what is undefined is a dash. Every function here is a filter of the templates."""
 
 import re
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
@@ -8,6 +9,9 @@ from components.compare.contract import Face, Interval, Metrics, Number, PairedT
 from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Output
 from components.evaluation.catalogue import Better, Metric
+
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RowChange
 
 MISSING = "–"
 
@@ -39,7 +43,7 @@ def p_value(value: Number) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def span(interval: Interval | PairedTestFacts, places: int = 3, signed: bool = False) -> str:
+def span(interval: "Interval | PairedTestFacts | RowChange", places: int = 3, signed: bool = False) -> str:
     """Return the ends of an interval, such as ``"11.4 to 12.4"``; empty when they are unknown."""
     if interval.low is None or interval.high is None:
         return ""

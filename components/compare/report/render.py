@@ -1,22 +1,23 @@
 """The report for people: one HTML file that works offline, and its summary in Markdown."""
 
 import inspect
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 
 from components.compare.contract import Comparison
 from components.compare.report import formats
-from components.compare.report.answer import find_answer
+from components.compare.report.answer import find_answer, pair_answer
 from components.compare.report.charts.ages import MAE_BY_BIN, SPREAD, age_charts
 from components.compare.report.charts.calibration import calibration_charts
 from components.compare.report.charts.classes import class_charts, weakest_chart
 from components.compare.report.charts.dataset import dataset_charts
-from components.compare.report.charts.differences import difference_charts
+from components.compare.report.charts.differences import difference_charts, run_difference_charts
 from components.compare.report.charts.flow import flow_chart
 from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
@@ -33,10 +34,16 @@ from components.compare.report.tables import (
     results_table,
 )
 from components.dataset.outputs import CLASSIFIED, FOCUS
-from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED, Metric
 from components.files import atomic_path
 
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RowChange, RunPair
+
 _TEMPLATES = Path(__file__).parent / "templates"
+
+_MOST_CHANGES = 14
+"""Lines of a chart of two runs: more are hard to read."""
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -73,23 +80,38 @@ def render(comparison: Comparison) -> str:
     return _page("body.html.j2", title, content | _details(comparison, content))
 
 
-def render_runs(runs: Mapping[str, Comparison]) -> str:
-    """Return a page with several runs side by side, unpaired, as closed as the report.
-
-    Runs that tested the same faces can be paired instead: build one comparison of all their predictions and render
-    that.
-
-    Args:
-        runs: The comparison of each run, by the run's name.
-    """
-    faces = [(run.dataset.fingerprint, [cell.test for cell in run.dataset.cells]) for run in runs.values()]
+def render_runs(pair: "RunPair") -> str:
+    """Return a page with two runs side by side, as closed as the report; paired where their test faces are the same."""
+    runs = {run.name: run.comparison for run in (pair.first, pair.second)}
+    labels = pair.first.comparison.dataset.labels
+    metrics = sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name)
+    by_metric = {metric: [change for change in pair.changes if change.metric == metric.name] for metric in metrics}
+    lines: dict[str, dict[str, RowChange]] = {}
+    for change in pair.changes:
+        lines.setdefault(change.row, {})[change.metric] = change
     content = {
+        "pair": pair,
         "runs": runs,
         "answers": {name: find_answer(run, report_rows(run)).headline for name, run in runs.items()},
-        "is_same_data": all(each == faces[0] for each in faces),
-        "metrics": sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name),
+        "metrics": metrics,
+        "labels": labels,
+        "confidence": f"{100 * pair.confidence:g}\u202f%",
+        "told": pair_answer(pair, metrics[0]),
+        "lines": lines,
+        "charts": run_difference_charts(_told_apart(by_metric), labels) if pair.paired else {},
+        "most": _MOST_CHANGES,
     }
     return _page("runs.html.j2", " beside ".join(runs), content)
+
+
+def _told_apart(by_metric: "Mapping[Metric, list[RowChange]]") -> "dict[Metric, list[RowChange]]":
+    """Return what charts show: what is known, and of many rows those that differ most, in their order."""
+    shown = {}
+    for metric, changes in by_metric.items():
+        known = [change for change in changes if change.difference is not None]
+        largest = sorted(known, key=lambda change: -abs(change.difference or math.nan))[:_MOST_CHANGES]
+        shown[metric] = [change for change in known if change in largest or change is known[0]]
+    return shown
 
 
 def _page(body_template: str, title: str, content: Mapping[str, Any]) -> str:
@@ -158,7 +180,7 @@ def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
         "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model, labels),
         "age_table": named_table(trained, MAE_BY_BIN),
         "tests": tests,
-        "difference_charts": difference_charts(rows, tests_drawn),
+        "difference_charts": difference_charts(rows, tests_drawn, labels),
         "groups": group_tables(listed),
         "gallery_words": GALLERIES,
         "dataset_charts": dataset_charts(preprocess.before, preprocess.after, labels),

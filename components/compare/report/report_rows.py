@@ -32,7 +32,12 @@ class ReportRow:
     @property
     def own_label(self) -> str:
         """Name in charts, where its variant may not stand above it."""
-        return self.name if len(self.name) <= 28 else f"{self.name[:27].rstrip()}…"
+        return short(self.name)
+
+
+def short(name: str) -> str:
+    """Return a name that has room beside a chart."""
+    return name if len(name) <= 28 else f"{name[:27].rstrip()}…"
 
 
 def report_rows(comparison: Comparison) -> dict[str, ReportRow]:
