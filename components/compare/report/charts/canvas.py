@@ -74,6 +74,11 @@ _STYLE: dict[Any, Any] = {
     "lines.markersize": 4,
 }
 
+_Box = tuple[float, float, float, float]
+
+_LABEL_PLACES = ((1, 5), (-1, 5), (1, -12), (-1, -12), (0, 9), (0, -17), (1, 17), (-1, 17))
+"""Where the name of a point may be: right (1), left (−1) or in the middle, and how far above it, in pixels."""
+
 _WIDEST_NAMES = 60
 """Letters that the x axis of a chart has room for."""
 
@@ -176,35 +181,38 @@ def label_points(axes: Axes, points: Sequence[Point]) -> None:
     def spot(point: Point) -> tuple[float, float]:
         return (point.x - left) / (right - left) * width, (point.y - bottom) / (top - bottom) * height
 
-    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in map(spot, points)]
+    taken: list[_Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in map(spot, points)]
     for point in sorted(points, key=lambda point: not point.must_be_named):
         if not point.is_named:
             continue
         text = point.name if len(point.name) <= 30 else f"{point.name[:29]}…"
-        x, y = spot(point)
-        for side, shift in ((1, 5), (-1, 5), (1, -12), (-1, -12)):
-            near, far = x + side * 6, x + side * (6 + 5.8 * len(text))
-            box = (min(near, far), y + shift - 2, max(near, far), y + shift + 9)
-            is_inside = box[0] >= 0 and box[2] <= width
-            if is_inside and not any(_overlap(box, other) for other in taken):
-                break
-        else:
-            if not point.must_be_named:
-                continue
-            side, shift = (1, 5) if x <= width / 2 else (-1, 5)
-            far = x + side * (6 + 5.8 * len(text))
-            box = (min(x, far), y + shift - 2, max(x, far), y + shift + 9)
-        taken.append(box)
+        boxes = {place: _label_box(text, *spot(point), *place) for place in _LABEL_PLACES}
+        free = [
+            place
+            for place, box in boxes.items()
+            if box[0] >= 0 and box[2] <= width and not any(_overlap(box, other) for other in taken)
+        ]
+        if not free and not point.must_be_named:
+            continue
+        side, shift = free[0] if free else _LABEL_PLACES[0 if spot(point)[0] <= width / 2 else 1]
+        taken.append(boxes[side, shift])
         axes.annotate(
             text,
             (point.x, point.y),
             xytext=(6 * side, shift),
             textcoords="offset points",
-            ha="left" if side > 0 else "right",
+            ha={1: "left", -1: "right", 0: "center"}[side],
             fontsize=10,
             color=INK,
         )
 
 
-def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _label_box(text: str, x: float, y: float, side: int, shift: int) -> _Box:
+    """Return about where the name of a point at some place would be, in pixels."""
+    reach = 6 + 5.8 * len(text)
+    left, right = {1: (x + 4, x + reach), -1: (x - reach, x - 4), 0: (x - reach / 2, x + reach / 2)}[side]
+    return left, y + shift - 2, right, y + shift + 9
+
+
+def _overlap(box: _Box, other: _Box) -> bool:
     return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
