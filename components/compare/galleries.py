@@ -18,8 +18,8 @@ from components.dataset.outputs import FOCUS, OUTPUTS, Kind
 from components.evaluation.predictions import Predictions
 from components.evaluation.scoring import Scored
 
-_YEARS = 10.0
-"""Error of the age that counts as much as a probability of 1/e for the true class."""
+_AGE_SHARE = 1 / 8
+"""Error of the age that counts as much as a probability of 1/e for the true class, of the highest age: 10 of 80."""
 
 _SMALLEST = 1e-12
 
@@ -105,12 +105,12 @@ def find_galleries(
 def _strangeness(predictions: Predictions) -> npt.NDArray[np.float64]:
     """Return how little a network expects the truth, over all outputs, shape ``[faces]``.
 
-    For a class the negative logarithm of the probability given to it, for the age the error in decades.
+    For a class the negative logarithm of the probability given to it, for the age the error in eighths of the highest.
     """
     total = np.zeros(len(predictions))
     for output in predictions.labels.outputs.values():
         if output.kind is Kind.REGRESSION:
-            total += np.abs(predictions.errors(output)) / _YEARS
+            total += np.abs(predictions.errors(output)) / (_AGE_SHARE * predictions.labels.max_age)
         else:
             total -= np.log(np.maximum(_given_to_truth(predictions, output.name), _SMALLEST))
     return total

@@ -102,8 +102,6 @@ def reading_notes(
         "upwards.",
         f"{' and '.join(labels.classified).capitalize()} labels are categories as perceived by annotators.",
     ]
-    if labels.age_unit != "years" and "age" in labels.outputs:
-        notes.append(f"Ages and their errors are in {labels.age_unit}, wherever years are written.")
     if population.absent_cells:
         notes.append(
             f"The estimates for the natural population leave out {1 - population.covered_share:.1%} of it, which is in "

@@ -312,7 +312,7 @@ def describe_rule(reference: str, settings: RecommendationSettings, outputs: Col
     }[settings.guard_evidence]
     margins = ", ".join(f"{guard_name(guard)} {guard.margin:g}" for guard in guards)
     worths = ", ".join(
-        f"{worth:g} for {'a year less' if CATALOGUE[name].unit else 'each 1.0 more'} of {phrase(name)}"
+        f"{worth:g} for each 1.0 {'less' if CATALOGUE[name].better is Better.LOWER else 'more'} of {phrase(name)}"
         for name, worth in utility.items()
     )
     is_validation = settings.chosen_on == "validation"

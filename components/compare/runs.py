@@ -167,20 +167,29 @@ def _adjust(runs: Mapping[int, Run], settings: PosthocSettings) -> Adjusted | No
             return None
         calibrations[seed] = found
 
-    def adjust(predictions: Predictions) -> Predictions:
+    def adjusted(predictions: Predictions) -> Predictions:
         found = calibrations[predictions.seed]
-        given = predictions.probabilities(FOCUS)
-        probabilities = adjust_probabilities(given, found.carried, settings.tau, found.temperature)
-        # In the precision that a model serves: what is judged is what is shipped, ties included.
-        return predictions.with_probabilities(
-            FOCUS, probabilities.astype(np.float32), f"{predictions.variant}{POSTHOC}"
-        )
+        return adjust(predictions, found.carried, settings.tau, found.temperature)
 
     return Adjusted(
         calibrations,
-        [adjust(run.predictions) for run in runs.values()],
-        [adjust(run.validation) for run in runs.values()],
+        [adjusted(run.predictions) for run in runs.values()],
+        [adjusted(run.validation) for run in runs.values()],
     )
+
+
+def adjust(predictions: Predictions, carried: npt.NDArray[np.float64], tau: float, temperature: float) -> Predictions:
+    """Return predictions after post-hoc adjustment.
+
+    Args:
+        predictions: Of one network.
+        carried: Class shares that its probabilities carry, shape ``[classes]``.
+        tau: Strength of the adjustment.
+        temperature: What its logits are divided by first.
+    """
+    probabilities = adjust_probabilities(predictions.probabilities(FOCUS), carried, tau, temperature)
+    # In the precision that a model serves: what is judged is what is shipped, ties included.
+    return predictions.with_probabilities(FOCUS, probabilities.astype(np.float32), f"{predictions.variant}{POSTHOC}")
 
 
 def _known_shares(run: Run) -> npt.NDArray[np.float64] | None:

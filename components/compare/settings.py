@@ -11,7 +11,7 @@ _WORTHS = {"age": 0.02, "gender": 1.0, "ethnicity": 1.0}
 
 
 def _worth_of(metric: Metric) -> str:
-    return f"Worth of {'one year less of' if metric.unit else 'one more of'} {metric.phrase}."
+    return f"Worth of {'one year less of' if metric.is_age else 'one more of'} {metric.phrase}."
 
 
 def _is_tested(metric: str) -> str:

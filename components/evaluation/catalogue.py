@@ -54,7 +54,7 @@ class Metric:
         title: Display name, at the start of a line.
         output: Name of the output that it judges.
         meaning: What it says, in a sentence.
-        unit: Unit of its values; empty for a share.
+        is_age: Whether its values count what the data's ages count, such as years; a share otherwise.
         decimals: Decimals that it is shown with.
         per: Column that it has one value per code of; None for a single number.
         test: How it is tested between variants; None where it is not.
@@ -67,7 +67,7 @@ class Metric:
     output: str
     better: Better
     meaning: str = ""
-    unit: str = ""
+    is_age: bool = False
     decimals: int = 3
     per: str | None = None
     test: Test | None = None
@@ -78,6 +78,10 @@ class Metric:
     def phrase(self) -> str:
         """Display name, inside a sentence."""
         return self.title[0].lower() + self.title[1:]
+
+    def unit(self, labels: Labels) -> str:
+        """Return the unit of its values in data with some labels; empty for a share."""
+        return labels.age_unit if self.is_age else ""
 
     @property
     def is_main(self) -> bool:
@@ -94,9 +98,9 @@ def _metrics_of(output: Output) -> Iterator[Metric]:
 
 
 def _regression_metrics(output: Output) -> Iterator[Metric]:
-    metric = partial(_metric, output, unit="years", decimals=2)
-    mae = "Mean size of the error, in years. Lower is better."
-    bias = "Mean of predicted minus true age, in years. Below zero, people are taken for younger than they are."
+    metric = partial(_metric, output, is_age=True, decimals=2)
+    mae = "Mean size of the error. Lower is better."
+    bias = "Mean of predicted minus true age. Below zero, people are taken for younger than they are."
     yield metric("mae", "MAE", Better.LOWER, meaning=mae, test=Test.MEAN, by_group=True)
     yield metric("bias", "bias", Better.ZERO, meaning=bias, by_group=True)
     yield metric("error_std", "error, standard deviation", Better.LOWER)

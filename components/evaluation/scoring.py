@@ -132,7 +132,7 @@ class Scored:
         value = self.mean(metric, view)
         widened = self.spread(metric, view).widen(self.mean_replicates(metric, view))
         low, high = percentile_interval(widened, self.confidence)
-        if not CATALOGUE[metric].unit:
+        if not CATALOGUE[metric].is_age:
             # The seeds' error knows no bounds; a share, a precision and an F1 have them.
             low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
         if CATALOGUE[metric].is_share and view is not View.NATURAL:

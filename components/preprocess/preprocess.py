@@ -215,10 +215,10 @@ def _drops(
 ) -> Iterator[tuple[str, str, Callable[[pd.DataFrame], pd.DataFrame]]]:
     """Yield the name, reason and function of each drop."""
     if settings.duplicates == "drop":
-        years = settings.duplicate_age_tolerance
+        tolerance = settings.duplicate_age_tolerance
         why = f"one copy stays, or none where {_conflict(settings)}"
         texts = reading.faces[["file_name", "content_hash"]]
-        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), years)
+        yield "duplicates", why, lambda faces: selection.copies(faces.join(texts), tolerance)
     dropped = partial(selection.dropped_classes, names=settings.drop_ethnicities, classes=settings.ethnicities)
     why = f"classes not used: {', '.join(settings.drop_ethnicities) or 'none'}"
     yield "drop_ethnicities", why, dropped
@@ -245,7 +245,7 @@ def _conflict(settings: PreprocessSettings) -> str:
     differ = f"{classes} differ{'' if ' ' in classes else 's'}"
     if "age" not in settings.outputs:
         return differ
-    return f"{differ}, or ages by more than {settings.duplicate_age_tolerance} years"
+    return f"{differ}, or ages by more than {settings.duplicate_age_tolerance} {settings.age_unit}"
 
 
 def _step(name: str, faces: int, removed: int, why: str) -> Step:

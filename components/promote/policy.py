@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from components.dataset.labels import Labels
 from components.evaluation.catalogue import CATALOGUE, Better, Metric
 from components.promote.settings import PromotionPolicy
 from components.recommend.contract import RecommendedModel
@@ -90,15 +91,15 @@ def judge(
         measurements: Of both models; of the challenger alone where they can't be compared.
         policy: What a challenger must show.
     """
-    held = [_hold(each, policy) for each in measurements]
+    held, labels = [_hold(each, policy) for each in measurements], challenger.labels
     for each in held:
         if each.role == "floor" and each.holds is False:
             metric = CATALOGUE[each.metric]
             group = "In the worst group, its" if each.scope == "worst group" else "Its"
             side = "above the ceiling" if metric.better is Better.LOWER else "below the floor"
             reason = (
-                f"{group} {metric.phrase} is {_number(each.challenger, metric)}, {side} of "
-                f"{_number(each.limit, metric)}"
+                f"{group} {metric.phrase} is {_number(each.challenger, metric, labels)}, {side} of "
+                f"{_number(each.limit, metric, labels)}"
             )
             return Verdict(False, "below the floor", reason, held)
     primary = next(each for each in held if each.role == "primary")
@@ -108,7 +109,7 @@ def judge(
         case, reason = _no_comparison(challenger, champion)
         return Verdict(True, case, f"{reason}; the policy promotes all the same, since it meets the floor", held)
     metric = CATALOGUE[primary.metric]
-    told = _gain_in_words(primary, metric, champion.version, policy)
+    told = _gain_in_words(primary, metric, champion.version, policy, labels)
     if not primary.holds:
         _, _, high = _gain(primary, metric)
         return Verdict(False, "worse" if high is not None and high < 0 else "tied", told, held)
@@ -118,8 +119,8 @@ def judge(
             _, low, _ = _gain(each, other)
             reason = (
                 f"{told}; but {other.phrase} changes by {_signed(each.difference, other)}, and a loss of up to "
-                f"{_number(None if low is None else -low, other)} can't be excluded where "
-                f"{_number(each.limit, other)} is tolerated"
+                f"{_number(None if low is None else -low, other, labels)} can't be excluded where "
+                f"{_number(each.limit, other, labels)} is tolerated"
             )
             return Verdict(False, "worse elsewhere", reason, held)
     return Verdict(True, "better" if policy.require == "better" else "not worse", told, held)
@@ -175,21 +176,22 @@ def _no_comparison(challenger: RecommendedModel, champion: Incumbent) -> tuple[C
     return "other classes", f"Version {champion.version}, the champion, has other classes ({which})"
 
 
-def _gain_in_words(primary: Measurement, metric: Metric, version: str, policy: PromotionPolicy) -> str:
+def _gain_in_words(primary: Measurement, metric: Metric, version: str, policy: PromotionPolicy, labels: Labels) -> str:
     gain, low, high = _gain(primary, metric)
     wanted = f"above {policy.margin:g}" if policy.require == "better" else f"above −{policy.margin:g}"
     above = low is not None and low > (policy.margin if policy.require == "better" else -policy.margin)
     met = "is" if above else "is not"
     tested = f", p = {primary.p:.2g}" if primary.p is not None and policy.require == "better" else ""
     return (
-        f"{metric.title} {_number(primary.challenger, metric)} against {_number(primary.champion, metric)} of version "
-        f"{version}: the gain of {_signed(gain, metric)} ({_signed(low, metric)} to {_signed(high, metric)}) {met} "
-        f"wholly {wanted}{tested}"
+        f"{metric.title} {_number(primary.challenger, metric, labels)} against "
+        f"{_number(primary.champion, metric, labels)} of version {version}: the gain of {_signed(gain, metric)} "
+        f"({_signed(low, metric)} to {_signed(high, metric)}) {met} wholly {wanted}{tested}"
     )
 
 
-def _number(value: float | None, metric: Metric) -> str:
-    return "undefined" if value is None else f"{value:.{metric.decimals}f}{f' {metric.unit}' if metric.unit else ''}"
+def _number(value: float | None, metric: Metric, labels: Labels) -> str:
+    unit = metric.unit(labels)
+    return "undefined" if value is None else f"{value:.{metric.decimals}f}{f' {unit}' if unit else ''}"
 
 
 def _signed(value: float | None, metric: Metric) -> str:

@@ -65,7 +65,7 @@ def train(
     seed_everything(seed, deterministic=recipe.training.deterministic)
     model = build_compiled(data, recipe, hyperparameters)
     callbacks = [
-        EpochLog(title, planned_epochs(data.plan, recipe.training)),
+        EpochLog(title, planned_epochs(data.plan, recipe.training), data.labels.age_unit),
         *tensorboard(recipe.training, f"{variant}/{seed}"),
     ]
     checkpoint = None

@@ -83,8 +83,9 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 class EpochLog(keras.callbacks.Callback):
     """Log one line per epoch: the run (such as ``"baseline, seed 42"``), the epoch and the validation metrics."""
 
-    def __init__(self, title: str, epochs: int) -> None:
+    def __init__(self, title: str, epochs: int, age_unit: str) -> None:
         super().__init__()
+        self.age_unit = age_unit
         self.title = title
         self.epochs = epochs
 
@@ -97,7 +98,7 @@ class EpochLog(keras.callbacks.Callback):
         for output in OUTPUTS.values():
             years, score = validated.get(f"{output.name}_{YEARS_METRIC}"), logs.get(output.selection_metric)
             if years is not None:
-                numbers.append(f"{output.name} MAE {float(years):.1f} years")
+                numbers.append(f"{output.name} MAE {float(years):.1f} {self.age_unit}")
             elif score is not None:
                 numbers.append(f"{output.name} {output.metric.replace('_', ' ')} {score:.3f}")
         _log.info("%s: epoch %d/%d  %s", self.title, epoch + 1, self.epochs, ", ".join(numbers))

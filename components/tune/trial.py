@@ -75,7 +75,7 @@ class Trial(keras_tuner.HyperModel):
         title = f"tuning {self.variant}, trial {number} of {self.settings.trials}"
         values = read_hyperparameters(hp, self.settings.space).model_dump()
         shown = [
-            EpochLog(title, planned_epochs(self.data.plan, self.recipe.training)),
+            EpochLog(title, planned_epochs(self.data.plan, self.recipe.training), self.data.labels.age_unit),
             _TrialEpochs(self.log, number, values),
         ]
         logs = tensorboard(self.recipe.training, f"tune/{self.variant}/{number}")

@@ -356,7 +356,7 @@ def _results_table(comparison: "Comparison") -> "Table":
     unit = comparison.dataset.labels.age_unit
     metrics = switched_on(MAIN, comparison.dataset.labels).values()
     # On two lines, so that the intervals decide the width.
-    names = [f"{metric.phrase}{f', {unit}' if metric.unit else ''}".replace(" ", "\n", 1) for metric in metrics]
+    names = [f"{metric.phrase}{f', {unit}' if metric.is_age else ''}".replace(" ", "\n", 1) for metric in metrics]
     title = f"Results on the balanced test set, with {100 * comparison.confidence:g} % intervals"
     table = _table(title, "variant", *names)
     for name, row in (comparison.variants | comparison.posthoc | comparison.ensembles).items():

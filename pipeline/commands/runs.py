@@ -121,7 +121,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="Another one, whose differences from the first are told.")],
     below: Below = Path("runs"),
     output: Annotated[
-        Path | None, typer.Option(help="HTML file for both runs' numbers side by side, unpaired.", dir_okay=False)
+        Path | None, typer.Option(help="HTML file for the same, with charts and each run's answer.", dir_okay=False)
     ] = None,
 ) -> None:
     """Put two runs side by side: differences with intervals where both were judged on the same test faces."""
@@ -130,39 +130,43 @@ def compare(
     from rich.table import Table
     from rich.text import Text
 
+    from components.compare.contract import Comparison
+    from components.compare.run_pairs import FinishedRun, pair_runs
+    from components.evaluation.catalogue import CATALOGUE
     from pipeline.commands.report import finished_run
-    from pipeline.run_pairs import compare_runs
 
     folders = [finished_run(below / name if (below / name).is_dir() else Path(name)) for name in (first, second)]
-    pair = compare_runs(folders[0], folders[1])
+    sides = [
+        FinishedRun(f"{place}. {folder.path.name}", Comparison.read(folder.comparison), folder.predictions)
+        for place, folder in enumerate(folders, 1)
+    ]
+    pair = pair_runs(sides[0], sides[1])
     if output is not None:
-        from components.compare.contract import Comparison
         from components.compare.report.render import render_runs
         from components.files import atomic_path
 
-        named = {f"{place}. {folder.path.name}": folder for place, folder in enumerate(folders, 1)}
-        page = render_runs({name: Comparison.read(folder.comparison) for name, folder in named.items()})
         with atomic_path(output) as draft:
-            draft.write_text(page, encoding="utf-8")
+            draft.write_text(render_runs(pair), encoding="utf-8")
         typer.echo(f"Written to {output}")
-    from components.evaluation.catalogue import CATALOGUE
 
     title = f"{folders[1].path} against {folders[0].path}"
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=Text(title), title_justify="left")
-    for column in ("variant", "metric"):
+    for column in ("row", "metric"):
         table.add_column(column, overflow="fold")
     for column in ("first", "second", *(["difference"] if pair.paired else [])):
         table.add_column(column, justify="right")
-    for row in pair.rows:
-        metric = CATALOGUE[row.metric]
+    labels = [side.comparison.dataset.labels for side in sides]
+    for change in pair.changes:
+        metric = CATALOGUE[change.metric]
+        units = dict.fromkeys(filter(None, map(metric.unit, labels)))
 
         def number(value: float | None, decimals: int = metric.decimals, sign: str = "") -> str:
             return "–" if value is None else f"{value:{sign}.{decimals}f}"
 
-        cells = [row.variant, metric.title, number(row.a), number(row.b)]
+        cells = [change.row, ", ".join([metric.title, *units]), number(change.a), number(change.b)]
         if pair.paired:
-            ends = "" if row.low is None else f" ({number(row.low, sign='+')} to {number(row.high, sign='+')})"
-            cells.append(f"{number(row.difference, sign='+')}{ends}{' *' if row.differs else ''}")
+            ends = "" if change.low is None else f" ({number(change.low, sign='+')} to {number(change.high, sign='+')})"
+            cells.append(f"{number(change.difference, sign='+')}{ends}{' *' if change.differs else ''}")
         table.add_row(*map(Text, cells))
     Console().print(table)
     if pair.paired:

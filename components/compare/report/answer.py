@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.compare.contract import Comparison, Interval, PairedTestFacts, Recommendation
 from components.compare.report.formats import count, decimal, in_sentence, p_value, span
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import FOCUS, OUTPUTS
-from components.evaluation.catalogue import CATALOGUE, MAIN, SCALARS, Better, Metric, switched_on
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, Better, Metric, switched_on
+
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RunPair
 
 _RECALL = CATALOGUE[f"{FOCUS.name}_recall"]
+
+_NAMED_RIVALS = 3
+"""Rows that are named among those that can't be told apart from the recommended one."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,26 @@ def find_answer(comparison: Comparison, rows: Mapping[str, ReportRow]) -> Answer
     chosen = rows[recommended.variant]
     points = {
         "How sure it is": list(_sureness(comparison, chosen, rows)),
-        "What it costs whom": list(_costs(comparison, chosen)),
+        "What it costs whom": [*_costs(comparison, chosen), *_worst_served(comparison, chosen)],
         "What users would see": list(_users(comparison, chosen, rows.get(comparison.reference))),
-        "What to ship": _shipped(recommended),
+        "What there is to try" if recommended.standing == "indicated" else "What to ship": _shipped(recommended),
     }
     return Answer(_headline(recommended, rows), points)
+
+
+def pair_answer(pair: "RunPair", metric: Metric) -> str:
+    """Say whether what the second of two runs leads to is better in a metric than what the first does."""
+    ours, theirs = (run.comparison.recommended.variant for run in (pair.first, pair.second))
+    row = ours if ours == theirs else f"{ours} → {theirs}"
+    change = next((change for change in pair.changes if (change.row, change.metric) == (row, metric.name)), None)
+    if change is None or change.difference is None or change.low is None or change.high is None:
+        return ""
+    told = f"{decimal(change.difference, metric.decimals, True)} ({span(change, metric.decimals, True)})"
+    verdict = {"no difference shown": "is not told apart from", "better": "is better than", "worse": "is worse than"}
+    return (
+        f"In {metric.phrase}, what the second run leads to ({theirs}) {verdict[change.verdict]} what the first does "
+        f"({ours}): {told}."
+    )
 
 
 def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> Headline:
@@ -62,7 +84,8 @@ def _headline(recommended: Recommendation, rows: Mapping[str, ReportRow]) -> Hea
     if recommended.standing == "indicated":
         seeds = len(row.facts.seeds)
         doubt = "one seed is" if seeds == 1 else f"{seeds} seeds are"
-        return Headline("Don’t ship yet: the", name, f"{adjusted} leads, but {doubt} too few to be sure")
+        aside = f"{adjusted}," if adjusted else ""
+        return Headline("Don’t ship yet: the", name, f"{aside} leads, but {doubt} too few to be sure")
     return Headline("Ship the", name, adjusted)
 
 
@@ -87,15 +110,28 @@ def _sureness(comparison: Comparison, chosen: ReportRow, rows: Mapping[str, Repo
     over = "one seed" if seeds == 1 else f"{seeds} seeds"
     yield (
         f"Its {metric.phrase} is {decimal(abs(test.difference or 0.0), metric.decimals)}"
-        f"{' ' + metric.unit if metric.unit else ''} {_direction(metric)} than that of {comparison.reference}: "
+        f"{_unit(metric, comparison)} {_direction(metric)} than that of {comparison.reference}: "
         f"{span(test, metric.decimals, True)} with {confidence} confidence, on {count(test.faces)} test faces and "
         f"{over}."
     )
     judged = next((each for each in recommended.candidates if each.variant == chosen.name), None)
     if judged is not None and judged.p is not None:
-        yield f"Chance alone would show such a difference with p = {p_value(judged.p)}, adjusted."
+        yield f"Chance alone would show a difference as large with p = {p_value(judged.p)}, adjusted."
+    choice = recommended.choice
+    if choice is not None and (tied := [name for name in choice.tied if name != chosen.name]):
+        named = ", ".join(tied[:_NAMED_RIVALS])
+        more = f" and {len(tied) - _NAMED_RIVALS} more" if len(tied) > _NAMED_RIVALS else ""
+        yield (
+            f"In that metric alone it can’t be told apart from {named}{more} on the {choice.on} faces; it "
+            "leads because it is worth more over all outputs."
+        )
     if recommended.standing == "indicated":
         yield f"The rule asks for {recommended.rule.min_seeds} seeds: training again may move the numbers."
+
+
+def _unit(metric: Metric, comparison: Comparison) -> str:
+    """Return a metric's unit as it follows a number."""
+    return f" {unit}" if (unit := metric.unit(comparison.dataset.labels)) else ""
 
 
 def _direction(metric: Metric) -> str:
@@ -109,7 +145,7 @@ def _told(test: PairedTestFacts | Interval, metric: Metric) -> str:
 
 
 def _costs(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
-    """Say which classes and outputs lose and gain, if shown, and who is served worst."""
+    """Say which classes and outputs lose and gain, if shown."""
     difference = chosen.facts.difference_to_reference
     if difference is not None:
         recalls = difference.by_name(_RECALL)
@@ -124,18 +160,32 @@ def _costs(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
             else:
                 yield "No class loses recall."
         if winners:
-            gains = ", ".join(f"{name} {_told(recall, _RECALL)}" for name, recall in winners.items())
+            now = {name: decimal(chosen.facts.named(_RECALL, name).value, 2) for name in winners}
+            gains = "; ".join(f"{name} {_told(recall, _RECALL)}, to {now[name]}" for name, recall in winners.items())
             yield f"Recall gained: {gains}."
         for metric in switched_on(MAIN, comparison.dataset.labels).values():
             overall = difference.overall(metric)
             if metric.output == FOCUS.name or overall.may_be_zero or not chosen.facts.changes(metric):
                 continue
             verb = "gains" if metric.better.gain(overall.value or 0.0) > 0 else "pays"
-            unit = f" {metric.unit}" if metric.unit else ""
-            yield f"The {OUTPUTS[metric.output].title.lower()} {verb}: {metric.phrase} {_told(overall, metric)}{unit}."
+            changed = f"{metric.phrase} {_told(overall, metric)}{_unit(metric, comparison)}"
+            yield f"The {OUTPUTS[metric.output].title.lower()} {verb}: {changed}."
+
+
+def _worst_served(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
+    """Say which group and which ages get the worst answers."""
     worst = chosen.facts.groups[_RECALL.name].worst
     if worst.value is not None:
         yield f"Served worst: {worst.group}, with a recall of {decimal(worst.value, 2)} ({span(worst, 2)})."
+    for output in (output for output in OUTPUTS.values() if not output.is_classified):
+        metric = NAMED[f"{output.name}_mae_by_bin"]
+        errors = chosen.facts.intervals[metric.name]
+        bin_name, error = max(errors.items(), key=lambda entry: entry[1].value or 0.0)
+        if error.value is not None:
+            yield (
+                f"The {output.name} is furthest off at {bin_name}: by {decimal(error.value, 1)}"
+                f"{_unit(metric, comparison)} on average ({span(error, 1)})."
+            )
 
 
 def _users(comparison: Comparison, chosen: ReportRow, reference: ReportRow | None) -> Iterator[str]:
@@ -151,22 +201,22 @@ def _users(comparison: Comparison, chosen: ReportRow, reference: ReportRow | Non
         if output.is_classified:
             parts.append(f"the {output.name} is right for {ours} of 100 faces{beside}")
         else:
-            parts.append(f"the {output.name} is {ours} {metric.unit} off on average{beside}")
+            parts.append(f"the {output.name} is {ours}{_unit(metric, comparison)} off on average{beside}")
     if parts:
         told = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
         yield f"Among people as in the data: {told}."
     natural = comparison.recommended.natural
     if natural is not None and natural.value is not None:
-        change = "may be none" if natural.may_be_zero else "is shown"
+        doubt = ", which may be nothing" if natural.may_be_zero else ""
         told = f"{decimal(natural.value, 3, True)} ({span(natural, 3, True)})"
-        yield f"A change in {FOCUS.name} accuracy there {change}: {told}."
+        yield f"The {FOCUS.name} accuracy there changes by {told}{doubt}."
 
 
 def _natural(row: ReportRow, metric: Metric) -> str | None:
     value = row.facts.natural[metric.name].value
     if value is None:
         return None
-    return decimal(value, 1) if metric.unit else decimal(100 * value, 0)
+    return decimal(value, 1) if metric.is_age else decimal(100 * value, 0)
 
 
 def _shipped(recommended: Recommendation) -> list[str]:

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from components.compare.contract import Face, Interval, Number, PairedTestFacts
+from components.compare.contract import Face, Interval, Metrics, Number, PairedTestFacts
+from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Output
 from components.evaluation.catalogue import Better, Metric
+
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RowChange
 
 MISSING = "–"
 
@@ -39,7 +44,7 @@ def p_value(value: Number) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def span(interval: Interval | PairedTestFacts, places: int = 3, signed: bool = False) -> str:
+def span(interval: "Interval | PairedTestFacts | RowChange", places: int = 3, signed: bool = False) -> str:
     """Return the ends of an interval, such as ``"11.4 to 12.4"``; empty when they are unknown."""
     if interval.low is None or interval.high is None:
         return ""
@@ -83,27 +88,29 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def measured(facts: Metrics, metric: Metric, name: str) -> Interval:
+    """Return a metric of a row: the single number, or where it has one by class, that of the class ``name``."""
+    return facts.scalar(metric) if metric.per is None else facts.named(metric, name)
+
+
 def raw(value: Number) -> str:
     """Return a number for a table to be sorted by; empty for what is undefined."""
     return "" if value is None else repr(value)
 
 
-def truth(face: Face) -> str:
+def truth(face: Face, labels: Labels) -> str:
     """Return what a test face is."""
-    return ", ".join(filter(None, (_said(face, output, output.name) for output in OUTPUTS.values())))
+    return ", ".join(_said(face, output, output.name, labels) for output in labels.outputs.values())
 
 
-def prediction(face: Face) -> str:
+def prediction(face: Face, labels: Labels) -> str:
     """Return what a network says about a test face."""
-    return ", ".join(filter(None, (_said(face, output, output.predicted) for output in OUTPUTS.values())))
+    return ", ".join(_said(face, output, output.predicted, labels) for output in labels.outputs.values())
 
 
-def _said(face: Face, output: Output, field: str) -> str:
-    """Return one output in words; nothing of one that is switched off."""
+def _said(face: Face, output: Output, field: str, labels: Labels) -> str:
     value = getattr(face, field)
-    if value is None:
-        return ""
-    return str(value) if output.is_classified else f"{decimal(value, 0)} years"
+    return value if output.is_classified else f"{decimal(value, 0)} {labels.age_unit}"
 
 
 def in_sentence(title: str) -> str:

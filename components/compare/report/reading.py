@@ -15,7 +15,10 @@ def glossary(labels: Labels) -> dict[str, str]:
     metrics = [metric for metric in switched_on(CATALOGUE, labels).values() if metric.test or metric.by_group]
     median = "the training median of the age and " if "age" in labels.outputs else ""
     return {
-        **{metric.title: metric.meaning for metric in metrics},
+        **{
+            metric.title: metric.meaning + (f" In {metric.unit(labels)}." if metric.is_age else "")
+            for metric in metrics
+        },
         "Constant predictor": f"Gives every face the same answer: {median}the most common "
         "classes. A network that does no better has learnt nothing.",
     }

@@ -1,23 +1,23 @@
 """The report for people: one HTML file that works offline, and its summary in Markdown."""
 
 import inspect
+import math
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 
 from components.compare.contract import Comparison
 from components.compare.report import formats
-from components.compare.report.answer import find_answer
+from components.compare.report.answer import find_answer, pair_answer
 from components.compare.report.charts.ages import MAE_BY_BIN, SPREAD, age_charts
 from components.compare.report.charts.calibration import calibration_charts
 from components.compare.report.charts.classes import class_charts, weakest_chart
 from components.compare.report.charts.dataset import dataset_charts
-from components.compare.report.charts.differences import difference_charts
+from components.compare.report.charts.differences import difference_charts, run_difference_charts
 from components.compare.report.charts.flow import flow_chart
 from components.compare.report.charts.frontier import frontier_chart
 from components.compare.report.charts.training import training_charts
@@ -34,10 +34,16 @@ from components.compare.report.tables import (
     results_table,
 )
 from components.dataset.outputs import FOCUS
-from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED, switched_on
+from components.evaluation.catalogue import CATALOGUE, MAIN, NAMED, SCALARS, TESTED, Metric, switched_on
 from components.files import atomic_path
 
+if TYPE_CHECKING:
+    from components.compare.run_pairs import RowChange, RunPair
+
 _TEMPLATES = Path(__file__).parent / "templates"
+
+_MOST_CHANGES = 14
+"""Lines of a chart of two runs: more are hard to read."""
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -71,26 +77,39 @@ def render(comparison: Comparison) -> str:
     return _page("body.html.j2", title, content | _details(comparison, content))
 
 
-def render_runs(runs: Mapping[str, Comparison]) -> str:
-    """Return a page with several runs side by side, unpaired, as closed as the report.
-
-    Runs that tested the same faces can be paired instead: build one comparison of all their predictions and render
-    that.
-
-    Args:
-        runs: The comparison of each run, by the run's name.
-    """
-    metrics = sorted(MAIN.values(), key=lambda metric: metric.output != FOCUS.name)
-    faces = [(run.dataset.fingerprint, [cell.test for cell in run.dataset.cells]) for run in runs.values()]
+def render_runs(pair: "RunPair") -> str:
+    """Return a page with two runs side by side, as closed as the report; paired where their test faces are the same."""
+    runs = {run.name: run.comparison for run in (pair.first, pair.second)}
+    labels = pair.first.comparison.dataset.labels
+    there = [metric for metric in MAIN.values() if any(metric.name == change.metric for change in pair.changes)]
+    metrics = sorted(there, key=lambda metric: metric.output != FOCUS.name)
+    by_metric = {metric: [change for change in pair.changes if change.metric == metric.name] for metric in metrics}
+    lines: dict[str, dict[str, RowChange]] = {}
+    for change in pair.changes:
+        lines.setdefault(change.row, {})[change.metric] = change
     content = {
+        "pair": pair,
         "runs": runs,
         "answers": {name: find_answer(run, report_rows(run)).headline for name, run in runs.items()},
-        "is_same_data": all(each == faces[0] for each in faces),
-        "metrics": [
-            metric for metric in metrics if any(metric.output in run.dataset.labels.outputs for run in runs.values())
-        ],
+        "metrics": metrics,
+        "labels": labels,
+        "confidence": f"{100 * pair.confidence:g}\u202f%",
+        "told": pair_answer(pair, metrics[0]),
+        "lines": lines,
+        "charts": run_difference_charts(_told_apart(by_metric), labels) if pair.paired else {},
+        "most": _MOST_CHANGES,
     }
     return _page("runs.html.j2", " beside ".join(runs), content)
+
+
+def _told_apart(by_metric: "Mapping[Metric, list[RowChange]]") -> "dict[Metric, list[RowChange]]":
+    """Return what charts show: what is known, and of many rows those that differ most, in their order."""
+    shown = {}
+    for metric, changes in by_metric.items():
+        known = [change for change in changes if change.difference is not None]
+        largest = sorted(known, key=lambda change: -abs(change.difference or math.nan))[:_MOST_CHANGES]
+        shown[metric] = [change for change in known if change in largest or change is known[0]]
+    return shown
 
 
 def _page(body_template: str, title: str, content: Mapping[str, Any]) -> str:
@@ -143,7 +162,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
     """Return what only the page shows: tables, charts, and where each fact comes from."""
     rows, trained, weakest = content["rows"], content["trained"], content["results"].weakest
-    listed, has_age = list(rows.values()), content["has_age"]
+    listed, has_age, labels = list(rows.values()), content["has_age"], comparison.dataset.labels
     primary = SCALARS[comparison.recommended.rule.primary_metric]
     leading = leading_rows(listed, primary)
     closest = closest_look(listed)
@@ -152,30 +171,32 @@ def _details(comparison: Comparison, content: dict[str, Any]) -> dict[str, Any]:
     tests_drawn = {metric: [test for test in of_metric if test.a in drawn] for metric, of_metric in tests.items()}
     seconds = [duration for row in comparison.variants.values() for duration in row.train_seconds_by_seed.values()]
     return {
-        "calibration_charts": calibration_charts(trained),
+        "calibration_charts": calibration_charts(listed),
         "class_charts": class_charts(leading),
         "weakest_chart": weakest_chart(listed, weakest),
-        "frontier_chart": frontier_chart(listed, set(comparison.recommended.frontier)),
+        "frontier_chart": frontier_chart(listed, set(comparison.recommended.frontier), labels),
         "judged": {candidate.variant: candidate for candidate in comparison.recommended.candidates},
         "class_tables": {metric: named_table(listed, metric) for metric in NAMED.values() if metric.per == FOCUS.name},
-        "cell_maps": cell_maps(comparison, closest),
+        "cell_maps": cell_maps(comparison, [row for row in listed if row.role != "other"] or closest),
         "confusions": [(row, confusions(row, listed)) for row in trained],
         "closest": closest,
         "leading": leading,
-        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model) if has_age else None,
+        "age_charts": age_charts(trained, comparison.reference, comparison.recommended.model, labels)
+        if has_age
+        else None,
         "age_table": named_table(trained, MAE_BY_BIN) if has_age else [],
         "tests": tests,
-        "difference_charts": difference_charts(rows, tests_drawn),
+        "difference_charts": difference_charts(rows, tests_drawn, labels),
         "groups": group_tables(listed),
-        "gallery_words": galleries(comparison.dataset.labels),
-        "dataset_charts": dataset_charts(preprocess.before, preprocess.after),
+        "gallery_words": galleries(labels),
+        "dataset_charts": dataset_charts(preprocess.before, preprocess.after, labels),
         "flow_chart": flow_chart(comparison.dataset),
         "trial_charts": trial_charts(comparison.tuning.history),
-        "training_charts": training_charts(trained),
-        "training_time": timedelta(seconds=round(sum(seconds))),
+        "training_charts": training_charts(trained, comparison.provenance.training.model.age_target),
+        "training_seconds": sum(seconds),
         "provenance": _without_folders(comparison.provenance.model_dump(mode="json", exclude_none=True)),
         "precision": share_precision(comparison),
-        "glossary": glossary(comparison.dataset.labels),
+        "glossary": glossary(labels),
     }
 
 

@@ -26,16 +26,13 @@ class ReportRow:
 
     @property
     def label(self) -> str:
-        """Name in charts, where the row stands below that of its variant."""
-        return _short(self.title if self.facts.is_trained else f"↳ {self.change}")
+        """Name in charts, where the row stands below that of its variant: the one that settings know it by."""
+        return self.own_label if self.facts.is_trained else f"↳ {self.change}"
 
     @property
     def own_label(self) -> str:
         """Name in charts, where its variant may not stand above it."""
-        if self.facts.is_trained:
-            return _short(self.title)
-        adjusted = ", adjusted" if self.facts.is_adjusted else ""
-        return _short(f"{self.facts.derived_from}{adjusted}{', averaged' if self.facts.is_ensemble else ''}")
+        return short(self.name)
 
     @property
     def change(self) -> str:
@@ -47,8 +44,9 @@ class ReportRow:
         return f"{averaged}, adjusted" if adjusted else f"{averaged} networks"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 26 else f"{text[:25].rstrip()}…"
+def short(name: str) -> str:
+    """Return a name that has room beside a chart."""
+    return name if len(name) <= 28 else f"{name[:27].rstrip()}…"
 
 
 def report_rows(comparison: Comparison) -> dict[str, ReportRow]:

@@ -64,7 +64,7 @@ class MapCell:
 
 @dataclass(frozen=True)
 class CellMap:
-    """One metric of one row for one gender: cells by class of the focus, a cell per age bin.
+    """One metric of one row for one gender: cells by class of the focus, a cell per age bin, and their decimals.
 
     The gender is None where it is switched off.
     """
@@ -72,6 +72,7 @@ class CellMap:
     row: ReportRow
     gender: str | None
     lines: dict[str, list[MapCell]]
+    places: int
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric,
     for name in rows[0].facts.cells:
         shown = [row for row in rows if row.facts.cells]
         known = [value for row in shown for value in row.facts.cells[name] if value is not None]
-        largest = max(known, default=1.0) if CATALOGUE[name].unit else 1.0
+        largest = max(known, default=1.0) if CATALOGUE[name].is_age else 1.0
+
+        places_shown = (1 if largest < 100 else 0) if CATALOGUE[name].is_age else 2
 
         def cell(row: ReportRow, place: int, name: str = name, largest: float = largest) -> MapCell:
             value = row.facts.cells[name][place]
@@ -154,7 +157,10 @@ def cell_maps(comparison: Comparison, rows: Sequence[ReportRow]) -> dict[Metric,
 
         maps[CATALOGUE[name]] = [
             CellMap(
-                row, gender, {group: [cell(row, at) for at in line] for group, line in zip(classes, block, strict=True)}
+                row,
+                gender,
+                {group: [cell(row, at) for at in line] for group, line in zip(classes, block, strict=True)},
+                places_shown,
             )
             for row in shown
             for gender, block in zip(genders, places, strict=True)

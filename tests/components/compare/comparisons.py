@@ -107,7 +107,7 @@ def make_comparison(
 
 def _value(metric, skill, place=0):
     """Return a metric that a network of some skill has in its ``place``-th class, bin or group."""
-    if metric.unit:
+    if metric.is_age:
         return round((30 * (1 - skill) + place) * (-1 if metric.better is Better.ZERO else 1), 6)
     return round(skill - 0.01 * place, 6)
 

@@ -317,5 +317,5 @@ def test_the_baseline_alone_and_the_baseline_missing_are_said():
 def test_the_rule_names_its_metric_every_margin_and_every_worth(rule):
     text = _recommend({}, rule).rule.text
     for part in ("ethnicity macro F1", "age MAE 1", "gender accuracy of the worst group 0.05", "0.05",
-                 "0.02 for a year less of age MAE", "1 for each 1.0 more of gender accuracy"):  # fmt: skip
+                 "0.02 for each 1.0 less of age MAE", "1 for each 1.0 more of gender accuracy"):  # fmt: skip
         assert part in text

@@ -1,9 +1,12 @@
 """`evenface runs`: what is listed, and what goes."""
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from components.evaluation.predictions import Predictions
 from pipeline.platforms.local.lock import locked
 from pipeline.platforms.local.run_folder import RunFolder
 from pipeline.platforms.local.run_record import Request, RunRecord
@@ -63,3 +66,26 @@ def test_an_age_that_is_none_is_explained(command, runs):
     refused = command("runs", "clean", "--older-than", "month")
     assert refused.code == 2
     assert refused.sentence == "evenface: --older-than month is no age: write a number with h, d or w, such as 30d."
+
+
+def test_two_runs_are_paired_on_the_console_and_in_the_page_or_said_to_be_unpaired(demo_run, command, tmp_path):
+    page, folder = tmp_path / "two.html", RunFolder(tmp_path / "other")
+    shutil.copytree(demo_run.folder.predictions, folder.predictions)
+    shutil.copy(demo_run.folder.comparison, folder.comparison)
+    same = command("runs", "compare", demo_run.folder.path, folder.path, "--output", page)
+    assert same.code == 0
+    assert same.out.count("+0.000 (") > 4
+    assert f"Written to {page}" in same.out
+    told = page.read_text()
+    assert 'id="differences-table"' in told
+    assert "paired face by face" in told
+    for place, run in enumerate((demo_run.folder, folder), 1):
+        assert f"{place}. {run.path.name}" in told
+    network = Predictions.read(path := folder.predictions / "baseline" / "42.parquet")
+    replace(network, faces=network.faces.iloc[1:].reset_index(drop=True)).write(path)
+    other = command("runs", "compare", demo_run.folder.path, folder.path, "--output", page)
+    told = page.read_text()
+    for text in (other.out, told):
+        assert "judged on different test faces" in text
+    assert "difference" not in other.out.splitlines()[2]
+    assert 'id="differences-table"' not in told

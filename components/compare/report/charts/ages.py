@@ -9,9 +9,20 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from components.compare.contract import Interval, Number
-from components.compare.report.charts.canvas import ACCENT, INK, MUTED, OTHER, PAPER, REFERENCE, Drawing, draw
+from components.compare.report.charts.canvas import (
+    ACCENT,
+    INK,
+    MUTED,
+    OTHER,
+    PAPER,
+    REFERENCE,
+    Drawing,
+    draw,
+    name_places,
+)
 from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
+from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS
 from components.evaluation.catalogue import MAIN, NAMED, SCALARS
 
@@ -39,7 +50,7 @@ class AgeCharts:
     boxes: Drawing
 
 
-def age_charts(trained: Sequence[ReportRow], reference: str, chosen: str | None) -> AgeCharts:
+def age_charts(trained: Sequence[ReportRow], reference: str, chosen: str | None, labels: Labels) -> AgeCharts:
     """Draw the age errors of the trained variants; ``chosen`` is the one whose networks are recommended."""
     by_name = {row.name: row for row in trained}
     ours, best = by_name.get(reference), min(trained, key=_mae)
@@ -57,32 +68,36 @@ def age_charts(trained: Sequence[ReportRow], reference: str, chosen: str | None)
     if rival and rival is ships:
         words[ACCENT] += f", {lowest}"
     legend = [(_VARIABLES[colour], f"{row.title} ({words[colour]})") for colour, row in highlighted.items()]
-    return AgeCharts(legend, _error_by_bin(trained, highlighted), _bias(highlighted), _error_boxes(highlighted))
+    return AgeCharts(
+        legend,
+        _error_by_bin(trained, highlighted, labels),
+        _bias(highlighted, labels),
+        _error_boxes(highlighted, labels),
+    )
 
 
-def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, ReportRow]) -> Drawing:
+def _error_by_bin(trained: Sequence[ReportRow], highlighted: Mapping[str, ReportRow], labels: Labels) -> Drawing:
     """Draw the mean absolute error per age bin; those of ``highlighted``, by colour, on top and with intervals."""
     by_row = {row.name: row.facts.intervals[MAE_BY_BIN.name] for row in trained}
-    names = list(by_row[trained[0].name])
 
     def paint(axes: Axes) -> None:
-        places = np.arange(len(names))
+        places = np.arange(len(labels.age_bins))
         for row in trained:
             if row not in highlighted.values():
                 values, _, _ = _ends(by_row[row.name].values())
                 axes.plot(places, values, color=OTHER, linewidth=1.1)
         _lines(axes, places, {colour: by_row[row.name] for colour, row in highlighted.items()})
-        axes.set_xticks(places, names)
+        name_places(axes, labels.age_bins)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("True age, years")
-        axes.set_ylabel("MAE, years")
+        axes.set_xlabel(f"True age, {labels.age_unit}")
+        axes.set_ylabel(f"MAE, {labels.age_unit}")
         axes.grid(axis="y")
 
     facts = [
         f"{row.title}: {_listed({name: interval.value for name, interval in by_row[row.name].items()})}"
         for row in highlighted.values()
     ]
-    return draw(paint, "age-bins", f"{_MAE.title} per age bin", facts, 640, 320)
+    return draw(paint, "age-bins", f"{_MAE.title} per age bin", facts, 440, 300)
 
 
 def _lines(axes: Axes, places: npt.NDArray[np.integer], intervals: Mapping[str, Mapping[str, Interval]]) -> None:
@@ -94,37 +109,34 @@ def _lines(axes: Axes, places: npt.NDArray[np.integer], intervals: Mapping[str, 
         axes.plot(places + shift, values, color=colour, marker=marker, linewidth=2.2)
 
 
-def _bias(highlighted: Mapping[str, ReportRow]) -> Drawing:
+def _bias(highlighted: Mapping[str, ReportRow], labels: Labels) -> Drawing:
     """Draw the mean signed error by true age: per bin with intervals, and each single age as a small dot."""
     by_colour = {colour: row.facts.intervals[_BIAS_BY_BIN.name] for colour, row in highlighted.items()}
-    names = list(next(iter(by_colour.values())))
-    starts = [float(name.split("-")[0].rstrip("+")) for name in names]
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=MUTED, linewidth=0.9)
         for colour, row in highlighted.items():
             errors = row.facts.age_error_by_age
             known = [(age, bias) for age, bias in zip(errors.age, errors.bias, strict=True) if bias is not None]
-            # The middle of a bin is at its place: single ages lie between, each in its own bin.
-            at = np.interp([age for age, _ in known], [*starts, starts[-1] + 10], np.arange(len(names) + 1)) - 0.5
+            # The middle of a bin is at its place: single ages lie around it.
+            at = (np.array([age for age, _ in known]) - 0.5) / labels.age_bin_width - 0.5
             axes.plot(at, [bias for _, bias in known], color=colour, marker="o", markersize=2, linestyle="", alpha=0.5)
-        _lines(axes, np.arange(len(names)), by_colour)
-        axes.set_xticks(range(len(names)), names)
-        axes.set_xlabel("True age, years")
-        axes.set_ylabel("Predicted − true age, years")
+        _lines(axes, np.arange(len(labels.age_bins)), by_colour)
+        name_places(axes, labels.age_bins)
+        axes.set_xlabel(f"True age, {labels.age_unit}")
+        axes.set_ylabel(f"Predicted − true age, {labels.age_unit}")
         axes.grid(axis="y")
 
     facts = [
         f"{highlighted[colour].title}: {_listed({name: interval.value for name, interval in intervals.items()})}"
         for colour, intervals in by_colour.items()
     ]
-    return draw(paint, "age-bias", f"{_BIAS_BY_BIN.title} by true age", facts, 640, 320)
+    return draw(paint, "age-bias", f"{_BIAS_BY_BIN.title} by true age", facts, 440, 300)
 
 
-def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
+def _error_boxes(highlighted: Mapping[str, ReportRow], labels: Labels) -> Drawing:
     """Draw the distribution of the signed age error within each age bin."""
     boxes_by_colour = {colour: row.facts.age_error_boxes for colour, row in highlighted.items()}
-    names = list(next(iter(boxes_by_colour.values())))
     width = 0.7 / len(highlighted)
 
     def paint(axes: Axes) -> None:
@@ -148,16 +160,16 @@ def _error_boxes(highlighted: Mapping[str, ReportRow]) -> Drawing:
                 whiskerprops=line,
                 capprops=line,
             )
-        axes.set_xticks(range(len(names)), names)
-        axes.set_xlabel("True age, years")
-        axes.set_ylabel("Predicted − true age, years")
+        name_places(axes, labels.age_bins)
+        axes.set_xlabel(f"True age, {labels.age_unit}")
+        axes.set_ylabel(f"Predicted − true age, {labels.age_unit}")
         axes.grid(axis="y")
 
     facts = [
         f"{row.title}: median error {_listed({name: box.median if box else None for name, box in boxes.items()})}"
         for row, boxes in zip(highlighted.values(), boxes_by_colour.values(), strict=True)
     ]
-    return draw(paint, "age-errors", "Age error against true age", facts, 640, 330)
+    return draw(paint, "age-errors", "Age error against true age", facts, 440, 300)
 
 
 def _mae(row: ReportRow) -> float:
@@ -171,5 +183,5 @@ def _ends(intervals: Iterable[Interval]) -> npt.NDArray[np.float64]:
 
 
 def _listed(values: Mapping[str, Number]) -> str:
-    """Values in years with the name of each, for a description."""
+    """Values with the name of each, for a description."""
     return ", ".join(f"{name} {decimal(value, 1)}" for name, value in values.items())

@@ -10,13 +10,17 @@ from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import CLASSIFIED
 
 
-def calibration_charts(trained: Sequence[ReportRow]) -> dict[str, Drawing]:
-    """Draw a reliability diagram of each classified output, by its caption; the reference and the choice on top."""
-    ordered = sorted(trained, key=lambda row: row.role != "other")
+def calibration_charts(rows: Sequence[ReportRow]) -> dict[str, Drawing]:
+    """Draw a reliability diagram of each classified output, by its caption; the reference and the choice on top.
+
+    The trained rows are drawn, and the recommended one where it is adjusted after training.
+    """
+    shown = [row for row in rows if row.role != "other" or row.facts.is_trained]
+    ordered = sorted(shown, key=lambda row: row.role != "other")
     return {
         f"{output.title}: share that is right, by confidence": _diagram(ordered, name, f"calibration-{name}")
         for name, output in CLASSIFIED.items()
-        if name in trained[0].facts.calibration
+        if name in shown[0].facts.calibration
     }
 
 

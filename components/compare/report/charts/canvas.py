@@ -6,7 +6,7 @@ The page has a light and a dark theme and one chart serves both: it is drawn in 
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,14 @@ _STYLE: dict[Any, Any] = {
     "lines.markersize": 4,
 }
 
+_Box = tuple[float, float, float, float]
+
+_LABEL_PLACES = ((1, 5), (-1, 5), (1, -12), (-1, -12), (0, 9), (0, -17), (1, 17), (-1, 17))
+"""Where the name of a point may be: right (1), left (−1) or in the middle, and how far above it, in pixels."""
+
+_WIDEST_NAMES = 60
+"""Letters that the x axis of a chart has room for."""
+
 _DPI = 72  # At this resolution, one unit of matplotlib's SVG is one CSS pixel.
 
 
@@ -140,16 +148,71 @@ def _adapt(tag: str, key: str) -> str:
     return tag
 
 
-def label_point(axes: Axes, name: str, x: float, y: float, middle: float) -> None:
-    """Write a name beside a point, on the side where there is room: towards ``middle``, in the units of x."""
-    is_left = x <= middle
-    text = name if len(name) <= 30 else f"{name[:29]}…"
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(7 if is_left else -7, 4),
-        textcoords="offset points",
-        ha="left" if is_left else "right",
-        fontsize=10,
-        color=INK,
-    )
+def name_places(axes: Axes, names: Sequence[str]) -> None:
+    """Name the places 0, 1, … of the x axis, aslant where the names would run into each other."""
+    is_wide = sum(len(name) + 2 for name in names) > _WIDEST_NAMES
+    axes.set_xticks(range(len(names)), names)
+    if is_wide:
+        for label in axes.get_xticklabels():
+            label.set(rotation=35, ha="right", rotation_mode="anchor")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A named point; where there is no room for its name, it goes without, unless it must have one."""
+
+    name: str
+    x: float
+    y: float
+    is_named: bool = True
+    must_be_named: bool = False
+
+
+def label_points(axes: Axes, points: Sequence[Point]) -> None:
+    """Write the names of points beside them, none over another name or point; of names in the way, the first stays.
+
+    Call it when everything is drawn and the limits of the axes are known.
+    """
+    width, height = axes.figure.get_size_inches() * _DPI  # type: ignore[union-attr]
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    # Tick labels and titles of the axes take some room beside and below.
+    width, height = width - 60.0, height - 55.0
+
+    def spot(point: Point) -> tuple[float, float]:
+        return (point.x - left) / (right - left) * width, (point.y - bottom) / (top - bottom) * height
+
+    taken: list[_Box] = [(x - 4, y - 4, x + 4, y + 4) for x, y in map(spot, points)]
+    for point in sorted(points, key=lambda point: not point.must_be_named):
+        if not point.is_named:
+            continue
+        text = point.name if len(point.name) <= 30 else f"{point.name[:29]}…"
+        boxes = {place: _label_box(text, *spot(point), *place) for place in _LABEL_PLACES}
+        free = [
+            place
+            for place, box in boxes.items()
+            if box[0] >= 0 and box[2] <= width and not any(_overlap(box, other) for other in taken)
+        ]
+        if not free and not point.must_be_named:
+            continue
+        side, shift = free[0] if free else _LABEL_PLACES[0 if spot(point)[0] <= width / 2 else 1]
+        taken.append(boxes[side, shift])
+        axes.annotate(
+            text,
+            (point.x, point.y),
+            xytext=(6 * side, shift),
+            textcoords="offset points",
+            ha={1: "left", -1: "right", 0: "center"}[side],
+            fontsize=10,
+            color=INK,
+        )
+
+
+def _label_box(text: str, x: float, y: float, side: int, shift: int) -> _Box:
+    """Return about where the name of a point at some place would be, in pixels."""
+    reach = 6 + 5.8 * len(text)
+    left, right = {1: (x + 4, x + reach), -1: (x - reach, x - 4), 0: (x - reach / 2, x + reach / 2)}[side]
+    return left, y + shift - 2, right, y + shift + 9
+
+
+def _overlap(box: _Box, other: _Box) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from components.compare.report.charts.canvas import INK, ROLE_COLOURS, Drawing, draw, label_point
+from components.compare.report.charts.canvas import INK, ROLE_COLOURS, Drawing, Point, draw, label_points
 from components.compare.report.formats import decimal, short_title
 from components.compare.report.report_rows import ReportRow
 from components.dataset.outputs import FOCUS
@@ -52,18 +52,19 @@ def weakest_chart(rows: Sequence[ReportRow], name: str) -> Drawing:
         for row in sorted(rows, key=lambda row: row.role != "other")
     ]
 
-    known = [recall for _, recall, _ in points if recall is not None]
-    middle = (min(known, default=0.0) + max(known, default=0.0)) / 2
-
     def paint(axes: Axes) -> None:
         for row, recall, precision in points:
             if recall is None or precision is None:
                 continue
             size = 5 if row.role == "other" else 8
             axes.plot(recall, precision, marker="o", markersize=size, color=ROLE_COLOURS[row.role])
-            if row.role != "other" or len(points) <= 8:
-                label_point(axes, row.name, recall, precision, middle)
         axes.margins(x=0.12, y=0.15)
+        named = [
+            Point(row.name, recall, precision, must_be_named=row.role != "other")
+            for row, recall, precision in points
+            if recall is not None and precision is not None
+        ]
+        label_points(axes, named)
         axes.set_xlabel("Recall: of its faces, the share that is recognised")
         axes.set_ylabel("Precision: of what is called so, the share that is")
         axes.grid(visible=True)

@@ -10,19 +10,24 @@ from matplotlib.axes import Axes
 
 from components.compare.report.charts.canvas import DROPPED, KEPT, Drawing, draw
 from components.compare.report.formats import count
+from components.dataset.labels import Labels
 from components.dataset.outputs import OUTPUTS, Output
 from components.dataset.summaries import Distributions
 
-_AGE_STEP = 5
+_AGE_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_MOST_AGE_STEPS = 30
+"""Bars of the histogram of the ages, at most."""
+
 _LOG_STEP = 0.25
 
 
-def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Drawing]:
+def dataset_charts(before: Distributions, after: Distributions, labels: Labels) -> dict[str, Drawing]:
     """Draw how the faces are distributed over each output, before and after preprocessing, by the chart's caption.
 
     Args:
         before: All files that could be read.
         after: The faces that are used.
+        labels: What an age counts.
     """
     charts = {}
     for name, counts in before.items():
@@ -30,7 +35,7 @@ def dataset_charts(before: Distributions, after: Distributions) -> dict[str, Dra
         if output.is_classified:
             charts[output.title] = _class_counts(counts, Counter(kept), output)
         else:
-            charts |= _age_histograms(counts, kept, output)
+            charts |= _age_histograms(counts, kept, output, labels.age_unit)
     return charts
 
 
@@ -59,16 +64,19 @@ def _class_counts(before: Mapping[str, int], after: Counter[str], output: Output
     return draw(paint, f"data-{output.name}", title, facts, 440, 52 + 40 * len(names))
 
 
-def _age_histograms(before: Mapping[str, int], after: Mapping[str, int], output: Output) -> dict[str, Drawing]:
-    """Draw the ages, in years, and their natural logarithms."""
+def _age_histograms(
+    before: Mapping[str, int], after: Mapping[str, int], output: Output, unit: str
+) -> dict[str, Drawing]:
+    """Draw the ages and their natural logarithms."""
     counts = [{float(age): faces for age, faces in by_age.items()} for by_age in (before, after)]
     logs = [{math.log(age): faces for age, faces in by_age.items()} for by_age in counts]
     oldest = max(counts[0])
-    edges = np.arange(0, oldest + _AGE_STEP, _AGE_STEP) + 0.5
+    step = next((step for step in _AGE_STEPS if oldest <= step * _MOST_AGE_STEPS), _AGE_STEPS[-1])
+    edges = np.arange(0, oldest + step, step) + 0.5
     log_edges = np.arange(math.floor(math.log(oldest) / _LOG_STEP) + 2) * _LOG_STEP
     title, log_title, log_label = output.title, f"Log-{output.name}", f"Natural logarithm of the {output.name}"
     return {
-        title: _histogram(counts, edges, title, f"{title}, years", f"data-{output.name}"),
+        title: _histogram(counts, edges, title, f"{title}, {unit}", f"data-{output.name}"),
         log_title: _histogram(logs, log_edges, log_title, log_label, f"data-log-{output.name}"),
     }
 
@@ -90,6 +98,6 @@ def _histogram(
         axes.locator_params(axis="y", nbins=5)
         axes.grid(axis="y")
 
-    peaks = [f"{edges[bins.argmax()]:.3g} to {edges[bins.argmax() + 1]:.3g}" for bins in (before, after)]
+    peaks = [f"{edges[bins.argmax()]:.5g} to {edges[bins.argmax() + 1]:.5g}" for bins in (before, after)]
     fact = f"{label}: most faces from {peaks[0]} before and from {peaks[1]} after preprocessing"
     return draw(paint, key, f"{title} before and after preprocessing", [fact], 440, 250)

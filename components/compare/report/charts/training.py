@@ -10,33 +10,38 @@ from components.compare.report.formats import decimal
 from components.compare.report.report_rows import ReportRow
 from components.evaluation.catalogue import MAIN
 
-_CURVES = {"loss": "Loss"} | {
-    name: f"{metric.title}, in the network's unit" if metric.unit else metric.title for name, metric in MAIN.items()
-}
-"""Columns of the training history, and their display names; those of outputs that are switched off are not there."""
+_SCALES = {"log_age": "log scale", "years": "share of the highest age"}
+"""What the ages of a training history are measured on, by the target of the age head."""
 
 Limits = tuple[float, float]
 
 
-def training_charts(trained: Sequence[ReportRow]) -> list[tuple[ReportRow, list[Drawing]]]:
+def training_charts(trained: Sequence[ReportRow], age_target: str) -> list[tuple[ReportRow, list[Drawing]]]:
     """Draw the training curves of each trained variant.
 
     Metrics share one scale across variants, so that they can be compared; losses follow different
     formulas and each has its own scale.
     """
     there = {column for row in trained for history in row.facts.history.values() for column in history}
-    columns = [column for column in _CURVES if column in there]
-    limits = {column: None if column == "loss" else _limits(trained, column) for column in columns}
+    titles = {"loss": "Loss"}
+    titles |= {
+        name: metric.title + (f", {_SCALES[age_target]}" if metric.is_age else "")
+        for name, metric in MAIN.items()
+        if name in there
+    }
+    limits = {column: None if column == "loss" else _limits(trained, column) for column in titles}
 
     def curves(row: ReportRow, key: str) -> list[Drawing]:
-        return [_curve(row, column, f"{key}-{place}", limits[column]) for place, column in enumerate(columns)]
+        return [
+            _curve(row, column, title, f"{key}-{place}", limits[column])
+            for place, (column, title) in enumerate(titles.items())
+        ]
 
     return [(row, curves(row, f"training-{place}")) for place, row in enumerate(trained)]
 
 
-def _curve(row: ReportRow, column: str, key: str, limits: Limits | None) -> Drawing:
+def _curve(row: ReportRow, column: str, title: str, key: str, limits: Limits | None) -> Drawing:
     """Draw one column of the training history, on training and validation faces, a line per seed."""
-    title = _CURVES[column]
 
     def paint(axes: Axes) -> None:
         for seed, history in row.facts.history.items():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.compare.report.render import render
+from components.compare.report.render import render, render_runs
+from components.compare.run_pairs import FinishedRun, RowChange, RunPair
 from tests.components.compare.comparisons import PICTURE, make_comparison
 from tests.components.compare.report.browser import chromium
 
@@ -92,6 +93,13 @@ def test_it_opens_quietly_asks_for_nothing_and_fits(tab, address, width):
     )
     deciding = "document.querySelector('#results-table tbody td .value').getBoundingClientRect().right"
     assert tab.run(deciding) <= width
+    # Nobody has to scroll sideways for the oldest ages or for what a step has dropped.
+    for whole in ("#cells .switch > div:last-child .map", "#age svg", "#data [data-chart=flow] svg"):
+        assert tab.run(f"document.querySelector('{whole}').getBoundingClientRect().right") <= width
+    assert tab.run(
+        "[...document.querySelectorAll('#cells .switch > div:last-child .map td b')]"
+        ".every((value) => value.offsetWidth <= value.parentElement.offsetWidth)"
+    )
     assert tab.run(
         "[...document.querySelectorAll('svg')].every((chart) => chart.getAttribute('role') === 'img' && "
         "document.getElementById(chart.getAttribute('aria-labelledby').split(' ')[0]).textContent.length > 3)"
@@ -169,14 +177,40 @@ def test_it_prints_with_what_was_folded(tab, address):
 def test_an_accessibility_checker_finds_nothing_serious(tab, address, axe, dark):
     tab.open(address, dark=dark)
     tab.run("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    found = serious_faults(tab, axe)
+    assert found["checked"] > 20
+    assert found["faults"] == []
+
+
+def serious_faults(tab, axe):
     tab.run(f"{axe}; true")
-    found = tab.run(
+    return tab.run(
         "axe.run().then((told) => ({checked: told.passes.length, faults: told.violations"
         ".filter((fault) => ['serious', 'critical'].includes(fault.impact))"
         ".map((fault) => [fault.id, fault.nodes.map((node) => node.html)])}))"
     )
-    assert found["checked"] > 20
-    assert found["faults"] == []
+
+
+def test_the_page_of_two_runs_is_quiet_fits_sorts_and_is_accessible(tab, comparison, axe, tmp_path):
+    names = ["baseline", "ins", HOSTILE, "gone"]
+    changes = [
+        RowChange(name, "ethnicity_macro_f1", 0.5, 0.6, *ends)
+        for name, ends in zip(names, [(0.1, 0.05, 0.2), (-0.2, -0.3, -0.1), (0.3, -0.1, 0.7), (None,) * 3], strict=True)
+    ]
+    sides = [FinishedRun(name, comparison, tmp_path) for name in ("1. spring", HOSTILE)]
+    page = tmp_path / "two.html"
+    page.write_text(render_runs(RunPair(*sides, paired=True, changes=changes)), encoding="utf-8")
+    tab.faults.clear()
+    tab.requests.clear()
+    tab.open(page.as_uri(), width=390, dark=True)
+    assert tab.faults == []
+    assert [asked for asked in tab.requests if not asked.startswith(("file:", "data:"))] == []
+    assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert tab.run("document.querySelector('#differences-table td .value').getBoundingClientRect().right") <= 390
+    tab.run("document.querySelectorAll('#differences-table thead button')[1].click()")
+    sorted_names = "[...document.querySelectorAll('#differences-table tbody tr')].map((row) => row.dataset.row)"
+    assert tab.run(sorted_names) == [HOSTILE, "baseline", "ins", "gone"]
+    assert serious_faults(tab, axe)["faults"] == []
 
 
 def test_dark_is_dark(tab, address):
