@@ -126,6 +126,7 @@ class _Fitting:
         checked = shared_batch(len(self.data.validation.images), wanted)
         validation = validation_batches(self.data.validation, checked, mixing=plan.mixing)
         smoothing = smoothed_features(self.model, self.data, wanted)
+        batch_size = shared_batch(len(self.data.train.images), wanted)
         steps = steps_per_epoch(self.data, self.recipe)
         progress = progress or Progress.beginning(stage, epochs.start, history or {})
         while True:
@@ -134,7 +135,7 @@ class _Fitting:
             first, made = progress.epoch, progress.step
             batches, _ = training_batches(
                 self.data.train,
-                shared_batch(len(self.data.train.images), wanted),
+                batch_size,
                 self.recipe.augmentation,
                 self.seed,
                 probabilities=plan.probabilities,
@@ -163,7 +164,7 @@ class _Fitting:
                     verbose=0,
                 )
             except (SystemExit, KeyboardInterrupt):
-                keeping.keep_interrupted(steps)
+                keeping.keep_interrupted(batch_size, steps)
                 raise
             progress = keeping.progress
             if progress.ended:
