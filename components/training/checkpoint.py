@@ -5,13 +5,11 @@ import io
 import json
 import logging
 import math
-import os
 import signal
 import threading
-import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
@@ -19,9 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from components.training.callbacks import Resumable, State
+from components.training.state_file import StateFile
 
 _log = logging.getLogger(__name__)
 
@@ -127,38 +125,20 @@ class Checkpoint:
 
     def read(self) -> Progress | None:
         """Return where the training stands, or None if nothing (or nothing whole) is kept."""
+        content = StateFile(self.path).read()
         try:
-            with tf.io.gfile.GFile(self.path, "rb") as file:
-                return Progress.from_bytes(file.read())
-        except tf.errors.NotFoundError:
-            return None
-        except (ValueError, tf.errors.OpError) as error:
-            _log.warning("the unfinished training in %s can't be read (%s): it starts again", self.path, error)
+            return None if content is None else Progress.from_bytes(content)
+        except ValueError as error:
+            _log.warning("the unfinished training in %s is damaged (%s), so it starts again", self.path, error)
             return None
 
     def write(self, progress: Progress) -> None:
         """Keep where the training stands, in place of what was kept; a training that can't be kept goes on."""
-        draft = f"{self.path}.{uuid.uuid4().hex[:8]}"
-        try:
-            tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120 - may be a URI
-            with tf.io.gfile.GFile(draft, "wb") as file:
-                file.write(progress.to_bytes())
-            tf.io.gfile.rename(draft, self.path, overwrite=True)
-        except tf.errors.OpError as error:
-            _log.warning("the unfinished training can't be kept in %s: %s", self.path, error.message)
-            self._remove(draft)
-        except BaseException:
-            self._remove(draft)
-            raise
+        StateFile(self.path).write(progress.to_bytes())
 
     def remove(self) -> None:
         """Forget the training, which has ended."""
-        self._remove(self.path)
-
-    @staticmethod
-    def _remove(path: str) -> None:
-        with suppress(tf.errors.OpError):
-            tf.io.gfile.remove(path)
+        StateFile(self.path).remove()
 
 
 def _version(distribution: str) -> str:

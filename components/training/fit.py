@@ -59,7 +59,8 @@ def fit_network(
         data: The variant's faces and plan.
         recipe: Epochs, batch size, patience and augmentation.
         seed: Fixes the order of the faces and the augmentation.
-        callbacks: More callbacks, run after those that watch the validation.
+        callbacks: More callbacks, run after those that watch the validation. At the end of an epoch, ``model.history``
+            has it and all epochs before it, those that another process trained too.
         checkpoint: Where the training is kept; None keeps nothing.
 
     Returns:
@@ -131,6 +132,8 @@ class _Fitting:
         progress = progress or Progress.beginning(stage, epochs.start, history or {})
         while True:
             resumable: list[Resumable] = [*([stopping] if stopping else []), *smoothing]
+            history_so_far = keras.callbacks.History()
+            history_so_far.history = {name: list(values) for name, values in progress.history.items()}
             keeping = Keeping(self.checkpoint, progress, epochs=epochs.stop, resumable=resumable)
             first, made = progress.epoch, progress.step
             batches, _ = training_batches(
@@ -158,6 +161,7 @@ class _Fitting:
                         ValidationScore(),
                         *resumable,
                         *averaged_weights(self.model),
+                        history_so_far,
                         *self.callbacks,
                         keeping,
                     ],
