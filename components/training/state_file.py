@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import requests
-from google.api_core.exceptions import GoogleAPIError, NotFound
-from google.auth.exceptions import GoogleAuthError
-from google.cloud import storage
+from typing import Any
 
 from components.files import atomic_path
 from components.gs_uri import GsUri, is_gs_uri
@@ -32,47 +28,64 @@ class StateFile:
 
     def read(self) -> bytes | None:
         """Return the content, or None if there is none or it can't be read."""
-        with self._tolerant("read, so the work starts again"):
+        try:
             if not is_gs_uri(self.path):
                 return Path(self.path).read_bytes()
-            content: bytes = self._blob().download_as_bytes()
-            return content
-        return None
+            with _blob(self.path) as blob:
+                content: bytes = blob.download_as_bytes()
+                return content
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            _log.warning("the unfinished work in %s can't be read (%s), so it starts again", self.path, error)
+            return None
 
     def write(self, content: bytes) -> None:
         """Write the content in place of what was there."""
-        with self._tolerant("kept"):
+        try:
             if is_gs_uri(self.path):
-                self._blob().upload_from_string(content, "application/octet-stream", checksum="crc32c")
+                with _blob(self.path) as blob:
+                    blob.upload_from_string(content, "application/octet-stream", checksum="crc32c")
             else:
                 with atomic_path(self.path) as draft:
                     draft.write_bytes(content)
+        except OSError as error:
+            _log.warning("the unfinished work can't be kept in %s (%s), and goes on", self.path, error)
 
     def remove(self) -> None:
         """Remove the file if it is there."""
-        with self._tolerant("removed"):
+        try:
             if is_gs_uri(self.path):
-                self._blob().delete()
+                with _blob(self.path) as blob:
+                    blob.delete()
             else:
                 Path(self.path).unlink(missing_ok=True)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            _log.warning("%s is no longer needed and can't be removed: %s", self.path, error)
 
-    def _blob(self) -> storage.Blob:
-        uri = GsUri.parse(self.path)
-        return storage.Client(project="evenface").bucket(uri.bucket).blob(uri.path)
 
-    @contextmanager
-    def _tolerant(self, done: str) -> Iterator[None]:
-        # Google's client draws from the generator that the seeds of a network come from.
-        generator = random.getstate()
-        try:
-            yield
-        except (FileNotFoundError, NotADirectoryError, NotFound) as error:
-            if done == "kept":
-                self._warn(done, error)
-        except (OSError, GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
-            self._warn(done, error)
-        finally:
-            random.setstate(generator)
+@contextmanager
+def _blob(uri: str) -> Iterator[Any]:
+    """Give the object of a URI; what goes wrong with it is an OSError, as with a file.
 
-    def _warn(self, done: str, error: Exception) -> None:
-        _log.warning("the unfinished work in %s can't be %s: %s", self.path, done, error)
+    Raises:
+        FileNotFoundError: If it does not exist.
+        OSError: If the service refuses it or can't be reached.
+    """
+    from google.api_core.exceptions import GoogleAPIError, NotFound
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud import storage
+
+    parts = GsUri.parse(uri)
+    generator = random.getstate()
+    try:
+        yield storage.Client(project="evenface").bucket(parts.bucket).blob(parts.path)
+    except NotFound as error:
+        raise FileNotFoundError(error.message) from error
+    except (GoogleAPIError, GoogleAuthError) as error:  # A request that can't be made is an OSError already.
+        raise OSError(str(error)) from error
+    finally:
+        # The client draws from the generator that the seeds of a network come from.
+        random.setstate(generator)
