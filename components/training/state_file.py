@@ -37,7 +37,7 @@ class StateFile:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            _log.warning("the unfinished work in %s can't be read (%s), so it starts again", self.path, error)
+            _log.warning("%s can't be read (%s): the work starts again", self.path, error)
             return None
 
     def write(self, content: bytes) -> None:
@@ -50,7 +50,7 @@ class StateFile:
                 with atomic_path(self.path) as draft:
                     draft.write_bytes(content)
         except OSError as error:
-            _log.warning("the unfinished work can't be kept in %s (%s), and goes on", self.path, error)
+            _log.warning("%s can't be kept (%s): the work goes on, but would start again", self.path, error)
 
     def remove(self) -> None:
         """Remove the file if it is there."""

@@ -1,7 +1,9 @@
 """A search with KerasTuner's Bayesian optimisation: what it is, and how this process runs its trials."""
 
+import errno
 import io
 import logging
+import os
 import random
 import shutil
 import zipfile
@@ -142,7 +144,7 @@ def search_here(search: Search) -> keras_tuner.Oracle:
     tuner = _LoneTuner(trial, search)
     search.resume(tuner.oracle)
     with ends_on_sigterm():
-        tuner.search(verbose=0)
+        _search(tuner)
     return tuner.oracle
 
 
@@ -157,17 +159,29 @@ def work_on(search: Search, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
     with ends_on_sigterm():
-        _WorkingTuner(search.load_trial(), **search.arguments()).search(verbose=0)
+        _search(_WorkingTuner(search.load_trial(), **search.arguments()))
+
+
+def _search(tuner: "_Tuner") -> None:
+    try:
+        tuner.search(verbose=0)
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ or error from None
 
 
 class _Tuner(keras_tuner.BayesianOptimization):
-    """Bayesian optimisation that goes on when a trial fails, and keeps the reason."""
+    """Bayesian optimisation that goes on when a trial fails, and keeps the reason.
+
+    What no other trial would escape, such as a full disk, ends the search, which is kept as it was before the trial.
+    """
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         number = int(trial.trial_id) + 1
         try:
             return super().run_trial(trial, *args, number=number, **kwargs)
         except Exception as error:  # What breaks one trial need not break the next.
+            if _is_of_the_machine(error):
+                raise keras_tuner.errors.FatalError(str(error)) from error
             reason, model = _reason(error), self.hypermodel
             values = read_hyperparameters(trial.hyperparameters, model.settings.space).model_dump()
             model.log.fail(number, values, reason)
@@ -216,6 +230,10 @@ class _WorkingTuner(_Tuner):
         settings, recipe = self.hypermodel.settings, self.hypermodel.recipe
         seed_everything(settings.seed + int(trial.trial_id), deterministic=recipe.training.deterministic)
         return super().run_trial(trial, *args, **kwargs)
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    return isinstance(error, OSError) or os.strerror(errno.ENOSPC) in str(error)  # TensorFlow has its own class for it.
 
 
 def _reason(error: Exception) -> str:

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -167,6 +168,27 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_net
     bad = iter(["before the trials", None, None])
     with pytest.raises(DataError, match=r"All 2 trials of the search failed \(2 × out of memory\).*batch_size"):
         search(small_data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        tf.errors.ResourceExhaustedError(None, None, "/tmp/part-00000; No space left on device"),  # noqa: S108 - a text
+    ],
+)
+def test_a_full_disk_ends_the_search_and_fails_no_trial(small_data, no_training, tmp_path, monkeypatch, full):
+    settings = SEARCH.model_copy(update={"initial_points": 2})
+
+    def fit_network(*_):
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "fit_network", fit_network)
+        with pytest.raises(type(full), match="No space left"):
+            search(small_data, tmp_path, settings, tmp_path / "state")
+    _, trials = search(small_data, tmp_path, settings, tmp_path / "state")
+    assert trials["status"].tolist() == ["completed", "completed"]
 
 
 def start_search(*args):
