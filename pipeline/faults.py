@@ -1,11 +1,14 @@
 """Faults of the machine that a sentence and a cure explain: no space, no rights, no memory."""
 
 import errno
+import re
 
 from components.errors import EvenfaceError, RequestError
 from pipeline.platforms.submission import RunFailedError
 
-_ROOM = "free some space, or write elsewhere with --output; what is finished is not made again"
+_ROOM = (
+    "free some space, or write elsewhere with --output (temporary files: TMPDIR); what is finished is not made again"
+)
 _MEMORY = (
     "close other programs, lower training.batch_size, or use a machine with more; what is finished is not made again"
 )
@@ -23,6 +26,8 @@ _EXPLAINED = (
     ("OOM when allocating", "there is not enough memory", _MEMORY),
     ("Out of memory while trying to allocate", "there is not enough memory", _MEMORY),
 )
+# How TensorFlow names the operation that met a fault.
+_INTERNAL = re.compile(r"\{\{[^{}]*\}\} ?| ?\[Op:\w+\]")
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -34,7 +39,7 @@ def explain_message(message: str) -> str:
     """
     for words, problem, remedy in _EXPLAINED:
         if words in message:
-            return f"{problem} ({message.rstrip('.')}): {remedy}."
+            return f"{problem} ({_INTERNAL.sub('', message).rstrip('.')}): {remedy}."
     return message
 
 

@@ -4,13 +4,12 @@ import hashlib
 import io
 import json
 import logging
-import os
+import math
 import signal
 import threading
-import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
@@ -18,9 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from components.training.callbacks import Resumable, State
+from components.training.state_file import StateFile
 
 _log = logging.getLogger(__name__)
 
@@ -126,38 +125,20 @@ class Checkpoint:
 
     def read(self) -> Progress | None:
         """Return where the training stands, or None if nothing (or nothing whole) is kept."""
+        content = StateFile(self.path).read()
         try:
-            with tf.io.gfile.GFile(self.path, "rb") as file:
-                return Progress.from_bytes(file.read())
-        except tf.errors.NotFoundError:
-            return None
-        except (ValueError, tf.errors.OpError) as error:
-            _log.warning("the unfinished training in %s can't be read (%s): it starts again", self.path, error)
+            return None if content is None else Progress.from_bytes(content)
+        except ValueError as error:
+            _log.warning("the unfinished training in %s is damaged (%s), so it starts again", self.path, error)
             return None
 
     def write(self, progress: Progress) -> None:
         """Keep where the training stands, in place of what was kept; a training that can't be kept goes on."""
-        draft = f"{self.path}.{uuid.uuid4().hex[:8]}"
-        try:
-            tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120 - may be a URI
-            with tf.io.gfile.GFile(draft, "wb") as file:
-                file.write(progress.to_bytes())
-            tf.io.gfile.rename(draft, self.path, overwrite=True)
-        except tf.errors.OpError as error:
-            _log.warning("the unfinished training can't be kept in %s: %s", self.path, error.message)
-            self._remove(draft)
-        except BaseException:
-            self._remove(draft)
-            raise
+        StateFile(self.path).write(progress.to_bytes())
 
     def remove(self) -> None:
         """Forget the training, which has ended."""
-        self._remove(self.path)
-
-    @staticmethod
-    def _remove(path: str) -> None:
-        with suppress(tf.errors.OpError):
-            tf.io.gfile.remove(path)
+        StateFile(self.path).remove()
 
 
 def _version(distribution: str) -> str:
@@ -193,7 +174,7 @@ class Keeping(keras.callbacks.Callback):
         super().__init__()
         self.progress = progress
         self._checkpoint, self._epochs, self._resumable = checkpoint, epochs, resumable
-        self._iteration: int | None = None  # At which the epoch began; None while none trains.
+        self._trains = False
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Restore the model and the callbacks, which have begun anew."""
@@ -208,28 +189,35 @@ class Keeping(keras.callbacks.Callback):
         if self.progress.step:
             for variable, value in zip(self.model.metrics_variables, self.progress.metrics, strict=True):
                 variable.assign(value)
-        self._iteration = int(self.model.optimizer.iterations.numpy())
+        self._trains = True
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Stop counting: the validation's faces are not steps."""
+        self._trains = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the training."""
-        self._iteration = None
+        self._trains = False
         history = {name: [*self.progress.history.get(name, []), float(value)] for name, value in (logs or {}).items()}
         ended = bool(self.model.stop_training) or epoch + 1 == self._epochs
         self._keep(epoch=epoch + 1, step=0, ended=ended, history=history)
 
-    def keep_interrupted(self, steps: int) -> None:
+    def keep_interrupted(self, batch_size: int, steps: int) -> None:
         """Keep a training that was interrupted between two steps of an epoch.
 
         Interrupted elsewhere, in the validation say, it goes on from the end of the last epoch.
 
         Args:
+            batch_size: Faces per step.
             steps: Steps of a whole epoch.
         """
-        if self._iteration is None or self._checkpoint is None or not _counts_every_step(self.model.optimizer):
+        if not self._trains or self._checkpoint is None:
             return
-        made = int(self.model.optimizer.iterations.numpy()) - self._iteration
-        if 0 < made < steps - self.progress.step:
-            self._keep(step=self.progress.step + made, metrics=_values(self.model.metrics_variables))
+        # The steps themselves count the faces that the loss is a mean of. A callback may miss the last step, and the
+        # optimizer's iterations leave out those whose scaled loss overflows.
+        made = math.ceil(float(_loss_mean(self.model).count.numpy()) / batch_size)
+        if self.progress.step < made < steps:
+            self._keep(step=made, metrics=_values(self.model.metrics_variables))
 
     def _keep(self, **changes: Any) -> None:
         self.progress = replace(self.progress, **{"metrics": [], **changes})
@@ -250,9 +238,9 @@ def _values(variables: Sequence[keras.Variable]) -> Weights:
     return [np.copy(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def _counts_every_step(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Say whether an optimizer counts all steps: one that scales the loss leaves out those that overflow."""
-    return not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+def _loss_mean(model: keras.Model) -> keras.metrics.Mean:
+    """Return the metric that Keras gives every model: the mean loss of the faces of an epoch so far."""
+    return next(metric for metric in model.metrics if metric.name == "loss")
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def fit_network(
         data: The variant's faces and plan.
         recipe: Epochs, batch size, patience and augmentation.
         seed: Fixes the order of the faces and the augmentation.
-        callbacks: More callbacks, run after those that watch the validation.
+        callbacks: More callbacks, run after those that watch the validation. At the end of an epoch, ``model.history``
+            has it and all epochs before it, those that another process trained too.
         checkpoint: Where the training is kept; None keeps nothing.
 
     Returns:
@@ -126,15 +127,18 @@ class _Fitting:
         checked = shared_batch(len(self.data.validation.images), wanted)
         validation = validation_batches(self.data.validation, checked, mixing=plan.mixing)
         smoothing = smoothed_features(self.model, self.data, wanted)
+        batch_size = shared_batch(len(self.data.train.images), wanted)
         steps = steps_per_epoch(self.data, self.recipe)
         progress = progress or Progress.beginning(stage, epochs.start, history or {})
         while True:
             resumable: list[Resumable] = [*([stopping] if stopping else []), *smoothing]
+            history_so_far = keras.callbacks.History()
+            history_so_far.history = {name: list(values) for name, values in progress.history.items()}
             keeping = Keeping(self.checkpoint, progress, epochs=epochs.stop, resumable=resumable)
             first, made = progress.epoch, progress.step
             batches, _ = training_batches(
                 self.data.train,
-                shared_batch(len(self.data.train.images), wanted),
+                batch_size,
                 self.recipe.augmentation,
                 self.seed,
                 probabilities=plan.probabilities,
@@ -157,13 +161,14 @@ class _Fitting:
                         ValidationScore(self.data.labels.outputs),
                         *resumable,
                         *averaged_weights(self.model),
+                        history_so_far,
                         *self.callbacks,
                         keeping,
                     ],
                     verbose=0,
                 )
             except (SystemExit, KeyboardInterrupt):
-                keeping.keep_interrupted(steps)
+                keeping.keep_interrupted(batch_size, steps)
                 raise
             progress = keeping.progress
             if progress.ended:

@@ -28,12 +28,12 @@ def kept_epoch(history: Mapping[str, Sequence[float]], plan: TrainingPlan, train
     """Return the epoch, from 1, whose weights :func:`~components.training.fit.fit_network` left in the network.
 
     Raises:
-        DataError: If what decides is not a number in any epoch.
+        DataError: If what decides is not a number in any epoch, or the loss is none in a last epoch that is kept.
     """
-    if plan.keeps_last_epoch:
-        return len(history["loss"])
-    watched = np.asarray(history[watched_metric(training)], np.float64)
-    if np.isnan(watched).all():
-        problem = f"Training diverged: {watched_metric(training)} is not a number in any epoch"
+    name = "loss" if plan.keeps_last_epoch else watched_metric(training)
+    values = np.asarray(history[name], np.float64)
+    if np.isnan(values[-1:] if plan.keeps_last_epoch else values).all():
+        when = "in the last epoch, which is kept" if plan.keeps_last_epoch else "in any epoch"
+        problem = f"Training diverged: {name} is not a number {when}"
         raise DataError(problem, remedy="lower the learning rates of tune.space, or the one of tune.fixed")
-    return int(np.nanargmin(watched)) + 1
+    return len(values) if plan.keeps_last_epoch else int(np.nanargmin(values)) + 1

@@ -50,10 +50,12 @@ def search_in_parallel(search: Search) -> keras_tuner.Oracle:
     workers = search.settings.parallel_trials
     gpus = _gpus(workers)
     search.load_data()
+    search.take_up()
     tuner = keras_tuner.BayesianOptimization(_Space(search.settings.space), **search.arguments())
     search.resume(tuner.oracle)
     tuner.oracle.verbose = 0
     tuner.save()
+    _keep_when_saved(tuner.oracle, search)
     with _served(tuner.oracle) as port:
         _Workers(search, tuner.oracle, port, gpus).run(workers)
     return tuner.oracle
@@ -131,6 +133,17 @@ class _Workers:
         _log.warning("tuning %s, trial %d failed: %s", self.search.variant, number, reason)
         trial.status, trial.message = "FAILED", reason
         self.oracle.end_trial(trial)
+
+
+def _keep_when_saved(oracle: keras_tuner.Oracle, search: Search) -> None:
+    """Keep the search whenever a trial begins or ends, while the oracle answers nobody else."""
+    save = oracle.save
+
+    def save_and_keep() -> None:
+        save()
+        search.keep()
+
+    oracle.save = save_and_keep
 
 
 @contextlib.contextmanager

@@ -1,7 +1,13 @@
 """A search with KerasTuner's Bayesian optimisation: what it is, and how this process runs its trials."""
 
+import errno
+import io
 import logging
+import os
 import random
+import shutil
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +27,15 @@ from components.training.fit import seed_everything
 from components.training.recipe import Recipe
 from components.training.selection import selection_metrics
 from components.training.settle import settle
+from components.training.state_file import StateFile
 from components.tune.settings import TuneSettings
 from components.tune.trial import Trial, read_hyperparameters
 from components.tune.trial_log import TrialLog
 
 _log = logging.getLogger(__name__)
+
+# What KerasTuner's oracle and its tuner write, and the log of the trials; not what a worker may be writing.
+_KEPT = ("oracle.json", "tuner0.json", "trial_*/trial.json", "epochs/*.json")
 
 
 class Search(Section):
@@ -38,18 +48,55 @@ class Search(Section):
     settings: TuneSettings
     recipe: Recipe
     directory: str
-    """Local directory or ``gs://`` URI where searches are kept."""
+    """Local directory where this process and its workers, and nobody else, run the search."""
     name: str
-    """Name of this search in the directory; another data set or budget has another name."""
+    """Name of this search; another data set or budget has another name."""
     outputs: tuple[str, ...] = ALL_OUTPUTS
     """Names of the outputs that there are."""
+    kept: str | None = None
+    """Local directory or ``gs://`` URI that outlives this process, where this search alone is kept; None for none."""
     decoded: str | None = None
     """Directory of decoded images that several processes share; None to decode for this process alone."""
 
     @property
+    def folder(self) -> Path:
+        """Where KerasTuner has its files."""
+        return Path(self.directory, self.name)
+
+    @property
     def log(self) -> TrialLog:
         """What happened in its trials."""
-        return TrialLog(f"{self.directory}/{self.name}/epochs")
+        return TrialLog(self.folder / "epochs")
+
+    def keep(self) -> None:
+        """Keep the search as it stands, in place of what was kept, for another process to take up.
+
+        All of it is one file that is replaced as a whole. So two processes with the same search don't disturb each
+        other: each has its own folder, and what either keeps is a search at some moment, never parts of two.
+        """
+        if self.kept is None:
+            return
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(path for pattern in _KEPT for path in self.folder.glob(pattern)):
+                archive.write(path, path.relative_to(self.folder))
+        self._snapshot(self.kept).write(content.getvalue())
+
+    def take_up(self) -> None:
+        """Bring what was kept into the folder, where KerasTuner finds it."""
+        content = None if self.kept is None else self._snapshot(self.kept).read()
+        if content is None:
+            return
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                archive.extractall(self.folder)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            _log.warning("the unfinished search in %s is damaged (%s), so it starts again", self.kept, error)
+
+    @staticmethod
+    def _snapshot(kept: str) -> StateFile:
+        return StateFile(f"{kept}/search.zip")
 
     def load_data(self) -> TrainingData:
         """Load the variant's faces, opening the decoded images where another process left them."""
@@ -64,12 +111,8 @@ class Search(Section):
         data, space = self.load_data(), self.settings.space
         # Every trial has the same batches: the widest network must fit too.
         widest = Hyperparameters(dense_layers=max(space.dense_layers), dense_units=max(space.dense_units))
-        return Trial(data, self.settings, settle(self.recipe, data, widest), self.log, self.variant, self.kept)
-
-    @property
-    def kept(self) -> str:
-        """Where unfinished trials are kept."""
-        return f"{self.directory}/{self.name}/unfinished"
+        unfinished = None if self.kept is None else f"{self.kept}/unfinished"
+        return Trial(data, self.settings, settle(self.recipe, data, widest), self.log, self.variant, unfinished)
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the search's tuners."""
@@ -88,6 +131,8 @@ class Search(Section):
 
     def resume(self, oracle: keras_tuner.Oracle) -> None:
         """Take up an interrupted search where it stopped."""
+        # KerasTuner has read its trials in the order of a directory, and the Gaussian process rounds by their order.
+        oracle.trials = {name: oracle.trials[name] for name in oracle.start_order}
         # KerasTuner repeats what its last save calls going on, which may have ended since.
         begun = [name for name, trial in oracle.trials.items() if trial.status == "RUNNING"]
         oracle._retry_queue = begun[::-1]  # It takes the last one first.
@@ -99,10 +144,11 @@ def search_here(search: Search) -> keras_tuner.Oracle:
     """Run the trials one after the other in this process, and return the oracle that knows them."""
     trial = search.load_trial()
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
-    tuner = _LoneTuner(trial, **search.arguments())
+    search.take_up()
+    tuner = _LoneTuner(trial, search)
     search.resume(tuner.oracle)
     with ends_on_sigterm():
-        tuner.search(verbose=0)
+        _search(tuner)
     return tuner.oracle
 
 
@@ -117,17 +163,29 @@ def work_on(search: Search, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     seed_everything(search.settings.seed, deterministic=search.recipe.training.deterministic)
     with ends_on_sigterm():
-        _WorkingTuner(search.load_trial(), **search.arguments()).search(verbose=0)
+        _search(_WorkingTuner(search.load_trial(), **search.arguments()))
+
+
+def _search(tuner: "_Tuner") -> None:
+    try:
+        tuner.search(verbose=0)
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ or error from None
 
 
 class _Tuner(keras_tuner.BayesianOptimization):
-    """Bayesian optimisation that goes on when a trial fails, and keeps the reason."""
+    """Bayesian optimisation that goes on when a trial fails, and keeps the reason.
+
+    What no other trial would escape, such as a full disk, ends the search, which is kept as it was before the trial.
+    """
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         number = int(trial.trial_id) + 1
         try:
             return super().run_trial(trial, *args, number=number, **kwargs)
         except Exception as error:  # What breaks one trial need not break the next.
+            if _is_of_the_machine(error):
+                raise keras_tuner.errors.FatalError(str(error)) from error
             reason, model = _reason(error), self.hypermodel
             values = read_hyperparameters(trial.hyperparameters, model.settings.space).model_dump()
             model.log.fail(number, values, reason)
@@ -137,6 +195,14 @@ class _Tuner(keras_tuner.BayesianOptimization):
 
 class _LoneTuner(_Tuner):
     """Keeps the state of the random generators with the search: a resumed search has the uninterrupted one's trials."""
+
+    def __init__(self, trial: Trial, search: Search) -> None:
+        self.kept_search = search
+        super().__init__(trial, **search.arguments())
+
+    def save(self) -> None:
+        super().save()
+        self.kept_search.keep()
 
     def on_trial_begin(self, trial: Any) -> None:
         super().on_trial_begin(trial)
@@ -168,6 +234,10 @@ class _WorkingTuner(_Tuner):
         settings, recipe = self.hypermodel.settings, self.hypermodel.recipe
         seed_everything(settings.seed + int(trial.trial_id), deterministic=recipe.training.deterministic)
         return super().run_trial(trial, *args, **kwargs)
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    return isinstance(error, OSError) or os.strerror(errno.ENOSPC) in str(error)  # TensorFlow has its own class for it.
 
 
 def _reason(error: Exception) -> str:

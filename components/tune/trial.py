@@ -16,7 +16,7 @@ from components.training.fit import fit_network, planned_epochs
 from components.training.recipe import Recipe
 from components.training.selection import kept_epoch, selection_metrics
 from components.tune.settings import SearchSpace, TuneSettings
-from components.tune.trial_log import Row, TrialLog
+from components.tune.trial_log import TrialLog
 
 
 def read_hyperparameters(values: keras_tuner.HyperParameters, space: SearchSpace) -> Hyperparameters:
@@ -39,7 +39,7 @@ class Trial(keras_tuner.HyperModel):
         recipe: The settings that a trial follows.
         log: Where its epochs are kept.
         variant: Name of the variant, for messages.
-        kept: Local directory or ``gs://`` URI where unfinished trials are kept.
+        kept: Local directory or ``gs://`` URI where unfinished trials are kept; None to keep none.
     """
 
     data: TrainingData
@@ -47,7 +47,7 @@ class Trial(keras_tuner.HyperModel):
     recipe: Recipe
     log: TrialLog
     variant: str
-    kept: str
+    kept: str | None
 
     def __post_init__(self) -> None:
         """Let KerasTuner set its own attributes."""
@@ -79,10 +79,11 @@ class Trial(keras_tuner.HyperModel):
             _TrialEpochs(self.log, number, values),
         ]
         logs = tensorboard(self.recipe.training, f"tune/{self.variant}/{number}")
-        # The search's name stands for all that its trials have in common.
-        checkpoint = Checkpoint.of(self.kept, str(number), self.kept, values)
+        # The search's name, in the path, stands for all that its trials have in common.
+        checkpoint = None if self.kept is None else Checkpoint.of(self.kept, str(number), self.kept, values)
         history = fit_network(model, self.data, self.recipe, self.settings.seed, [*shown, *logs], checkpoint)
-        checkpoint.remove()
+        if checkpoint is not None:
+            checkpoint.remove()
         # KerasTuner would score a trial by its best value in any epoch; what counts is the epoch that training keeps.
         kept = kept_epoch(history.history, self.data.plan, self.recipe.training)
         history.history = {name: values[kept - 1 : kept] for name, values in history.history.items()}
@@ -94,21 +95,20 @@ class Trial(keras_tuner.HyperModel):
 
 
 class _TrialEpochs(keras.callbacks.Callback):
-    """Keep each epoch of a trial as it ends, and end a trial whose loss is no longer a number."""
+    """Log each epoch of a trial as it ends, and end a trial whose loss is no longer a number."""
 
     def __init__(self, log: TrialLog, number: int, values: dict[str, Any]) -> None:
         super().__init__()
         self.log = log
         self.number = number
         self.values = values
-        self.rows: list[Row] = log.rows(number)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep the epoch."""
-        logs = logs or {}
-        # A trial that goes on has epochs already, and repeats those that ended after it was last kept.
-        before = [row for row in self.rows if row["epoch"] <= epoch]
-        self.rows = [*before, {"trial": str(self.number), "epoch": epoch + 1, **self.values, **logs}]
-        self.log.write(self.number, self.rows)
-        if not math.isfinite(logs["loss"]):
+        """Log the epochs so far: a trial that goes on in this process has some from another."""
+        history = self.model.history.history
+        logged = [{name: series[index] for name, series in history.items()} for index in range(epoch + 1)]
+        trial = {"trial": str(self.number)}
+        rows = [{**trial, "epoch": index + 1, **self.values, **each} for index, each in enumerate(logged)]
+        self.log.write(self.number, rows)
+        if not math.isfinite((logs or {})["loss"]):
             self.model.stop_training = True

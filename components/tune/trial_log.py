@@ -7,31 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import tensorflow as tf
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class TrialLog:
-    """The epochs of the trials, kept where the search is kept, so that a resumed search has them all.
+    """The epochs of the trials, kept with the search, so that a resumed search has them all.
 
     Attributes:
-        directory: Local directory or ``gs://`` URI.
+        directory: Local directory of the search.
     """
 
-    directory: str
+    directory: Path
 
     def write(self, trial: int, rows: Sequence[Row]) -> None:
         """Keep the epochs of a trial so far, in place of those kept before."""
-        tf.io.gfile.makedirs(self.directory)
-        with tf.io.gfile.GFile(self._path(trial), "w") as file:
-            file.write(json.dumps(rows))
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self._path(trial)
+        # Another process may read it at any moment.
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(rows), encoding="utf-8")
+        draft.replace(path)
 
     def rows(self, trial: int) -> list[Row]:
         """Return the epochs of a trial so far; none of one that has not begun."""
         path = self._path(trial)
-        return [*_read(path)] if tf.io.gfile.exists(path) else []
+        return [*_read(path)] if path.exists() else []
 
     def fail(self, trial: int, values: Row, reason: str) -> None:
         """Keep why a trial failed; one that did so before its first epoch gets a row with epoch 0."""
@@ -46,7 +48,7 @@ class TrialLog:
             a failure), the trial's hyperparameters and its logs. A trial that failed before its first epoch
             has one row, with epoch 0.
         """
-        paths = sorted(tf.io.gfile.glob(f"{self.directory}/*.json"), key=lambda path: int(Path(path).stem))
+        paths = sorted(self.directory.glob("*.json"), key=lambda path: int(path.stem))
         rows = [row for path in paths for row in _read(path)]
         if not rows:
             return no_trials()
@@ -56,8 +58,8 @@ class TrialLog:
         table.insert(3, "reason", reasons.astype("str"))
         return table
 
-    def _path(self, trial: int) -> str:
-        return f"{self.directory}/{trial}.json"
+    def _path(self, trial: int) -> Path:
+        return self.directory / f"{trial}.json"
 
 
 def no_trials() -> pd.DataFrame:
@@ -65,7 +67,6 @@ def no_trials() -> pd.DataFrame:
     return pd.DataFrame({"trial": pd.Series(dtype="str"), "epoch": pd.Series(dtype="int64")})
 
 
-def _read(path: str) -> list[dict[str, Any]]:
-    with tf.io.gfile.GFile(path) as file:
-        rows: list[dict[str, Any]] = json.loads(file.read())
-        return rows
+def _read(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return rows

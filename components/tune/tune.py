@@ -84,6 +84,7 @@ def _search(
     train, validation = Manifest.read(train_path), Manifest.read(validation_path)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": settings.epochs})})
     run = search_in_parallel if settings.parallel_trials > 1 else search_here
+    name = _search_key(variant, train, validation, settings, recipe)
     with tempfile.TemporaryDirectory() as scratch:
         search = Search(
             images_path=str(images_path),
@@ -92,9 +93,10 @@ def _search(
             variant=variant,
             settings=settings,
             recipe=recipe,
-            directory=f"{state_path.rstrip('/')}/tune" if state_path else f"{scratch}/tune",
-            name=_search_key(variant, train, validation, settings, recipe),
+            directory=f"{scratch}/tune",
+            name=name,
             outputs=train.labels.output_names,
+            kept=f"{state_path.rstrip('/')}/tune/{name}" if state_path else None,
             decoded=scratch if settings.parallel_trials > 1 else None,
         )
         oracle = run(search)
@@ -122,7 +124,7 @@ def _all_failed(trials: pd.DataFrame, search: Search) -> DataError:
     else:
         remedy = "lower the rates of tune.space.learning_rate, or, if memory ran out, training.batch_size"
     shown = "; ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
-    again = f", or delete {search.directory}/{search.name} to try the same search again"
+    again = f", or delete {search.kept} to try the same search again" if search.kept else ""
     return DataError(f"All {len(reasons)} trials of the search failed ({shown})", remedy=remedy + again)
 
 

@@ -11,7 +11,7 @@ from components.imbalance.settings import ImbalanceSettings
 from components.model import network as network_module
 from components.model.settings import Hyperparameters, ModelSettings
 from components.training.checkpoint import Checkpoint, Progress, ends_on_sigterm
-from components.training.compiled import build_compiled, trained_network
+from components.training.compiled import build_compiled, steps_per_epoch, trained_network
 from components.training.data import load_training_data
 from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
@@ -116,3 +116,36 @@ def test_a_training_that_can_not_be_kept_goes_on_and_says_so(tmp_path, caplog):
     assert "can't be kept" in caplog.text
     assert checkpoint.read() is None
     checkpoint.remove()
+
+
+def test_steps_whose_scaled_loss_overflows_count_as_made(small_data, tmp_path):
+    """One in three of this training's steps changes no weights, and the optimizer doesn't count it."""
+    recipe = Recipe(
+        model=ModelSettings(image_size=32, backbone_weights="none"),
+        training=TrainingSettings(epochs=2, batch_size=16, precision="mixed_float16"),
+    )
+    manifests = (Manifest.read(small_data.train), Manifest.read(small_data.validation))
+    data = load_training_data(small_data.images, *manifests, find_variant("baseline"), recipe)
+    steps, checkpoint = steps_per_epoch(data, recipe), Checkpoint(f"{tmp_path}/training.npz")
+    assert len(data.train.images) % 16
+
+    def run(kept, at=NEVER):
+        keras.backend.clear_session()
+        seed_everything(3, deterministic=True)
+        model = build_compiled(data, recipe, Hyperparameters(learning_rate=0.02, dense_units=8, dropout=0.3))
+        model.optimizer.dynamic_growth_steps = 2
+        history = fit_network(model, data, recipe, 3, [Ending(*at)], kept).history
+        return history, [*trained_network(model).get_weights(), *map(np.asarray, model.optimizer.variables)], model
+
+    history, weights, model = run(None)
+    assert int(model.optimizer.iterations) < 2 * steps
+    # After the last step of an epoch nothing is kept before its validation.
+    for at, kept in [((0, 5), (0, 6)), ((0, steps - 7), (0, 6))]:
+        with pytest.raises(SystemExit, match="143"):
+            run(checkpoint, at)
+        progress = checkpoint.read()
+        assert (progress.epoch, progress.step) == kept
+    again, same, _ = run(checkpoint)
+    assert again == history
+    for value, expected in zip(same, weights, strict=True):
+        np.testing.assert_array_equal(value, expected)

@@ -6,6 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from components.dataset.manifest import Manifest
+from components.errors import DataError
 from components.imbalance.fds import calibration, fds_window
 from components.imbalance.registry import find_variant
 from components.imbalance.settings import ImbalanceSettings
@@ -192,3 +193,11 @@ def test_features_are_calibrated_after_each_epoch_by_running_statistics_of_all_t
         for ours, expected in zip((scale, shift), calibration(means, variances, filled, fds_window()), strict=True):
             np.testing.assert_allclose(ours[clear], expected[clear], rtol=1e-3, atol=1e-4)
     assert np.abs(seen.epochs[1][1]).max() > 0.01
+
+
+@pytest.mark.parametrize(("keeps_last", "where"), [(False, "val_loss is not .* any"), (True, "loss is not .* last")])
+def test_a_training_that_diverged_is_said_to_have(keeps_last, where):
+    plan, training = SimpleNamespace(keeps_last_epoch=keeps_last), TrainingSettings()
+    assert kept_epoch({"loss": [np.nan, 1.0], "val_loss": [np.nan, 1.0]}, plan, training) == 2
+    with pytest.raises(DataError, match=f"Training diverged: {where}.*: lower the learning rates"):
+        kept_epoch({"loss": [1.0, np.nan], "val_loss": [np.nan, np.nan]}, plan, training)

@@ -1,9 +1,12 @@
+import errno
 import json
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -11,18 +14,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from google.cloud import storage
 
 from components.errors import DataError
 from components.model import network
 from components.model.settings import Hyperparameters, ModelSettings
+from components.training.checkpoint import Progress
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
+from components.training.selection import SELECTION_METRICS
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune import trial
 from components.tune.gather import gather_hyperparameters
 from components.tune.search import _Tuner
 from components.tune.settings import SearchSpace, TuneSettings
 from components.tune.tune import tune
+from tests import object_storage
 
 RECIPE = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
@@ -59,33 +66,79 @@ def small_network(monkeypatch):
     monkeypatch.setattr(network, "_build_backbone", build)
 
 
-def test_an_interrupted_search_has_the_trials_of_an_uninterrupted_one(small_data, small_network, tmp_path, monkeypatch):
-    settings = SEARCH.model_copy(update={"trials": 4})
-    expected = search(small_data, tmp_path, settings)
-    state, started, run_trial = tmp_path / "state", [], _Tuner.run_trial
+@pytest.fixture
+def no_training(monkeypatch):
+    """Let a trial be a network that is not trained: what is said of it follows from its random weights."""
 
-    def interrupted(self, trial, *args, **kwargs):
+    def build_compiled(*_):
+        return keras.Sequential([keras.Input((8,)), keras.layers.Dense(8)])
+
+    def fit_network(model, data, recipe, seed, callbacks, checkpoint):
+        if checkpoint is not None:
+            checkpoint.write(Progress.beginning(0, 0, {}))
+        value = float(np.mean([np.abs(weights).mean() for weights in model.get_weights()]))
+        model.history = keras.callbacks.History()
+        model.history.history = {name: [value] for name in ("loss", "val_loss", *SELECTION_METRICS)}
+        for callback in callbacks:
+            callback.set_model(model)
+            callback.on_epoch_end(0, {name: value for name, (value,) in model.history.history.items()})
+        return model.history
+
+    monkeypatch.setattr(trial, "build_compiled", build_compiled)
+    monkeypatch.setattr(trial, "fit_network", fit_network)
+
+
+def test_two_searches_with_one_key_at_once_leave_one_that_ends_as_if_alone(
+    small_data, no_training, tmp_path, monkeypatch
+):
+    settings = SEARCH.model_copy(update={"trials": 5, "initial_points": 4})
+    chosen, expected = search(small_data, tmp_path, settings)
+    score = expected["val_age_mae"] - expected["val_gender_accuracy"] - expected["val_ethnicity_macro_f1"]
+    assert chosen["values"]["learning_rate"] == pytest.approx(expected.loc[score.idxmin(), "learning_rate"])
+    run_trial, on_trial_end = _Tuner.run_trial, _Tuner.on_trial_end
+
+    def interrupted(state, **methods):
+        with monkeypatch.context() as patch:
+            for name, method in methods.items():
+                patch.setattr(_Tuner, name, method)
+            with pytest.raises(KeyboardInterrupt):
+                search(small_data, tmp_path, settings, state)
+
+    def killed_in_the_third(self, trial, *args, **kwargs):
         if trial.trial_id == "2":
             raise KeyboardInterrupt
         return run_trial(self, trial, *args, **kwargs)
+
+    def killed_after_the_second_while_another_process_was_further(self, trial):
+        if trial.trial_id == "1":
+            generator = random.getstate()
+            interrupted(state, run_trial=killed_in_the_third, on_trial_end=on_trial_end)
+            random.setstate(generator)
+        on_trial_end(self, trial)
+        if trial.trial_id == "1":
+            raise KeyboardInterrupt
 
     def watched(self, trial, *args, **kwargs):
         started.append(trial.trial_id)
         return run_trial(self, trial, *args, **kwargs)
 
     (tmp_path / "hyperparameters.json").unlink()
-    monkeypatch.setattr(_Tuner, "run_trial", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        search(small_data, tmp_path, settings, state)
-    assert not (tmp_path / "hyperparameters.json").exists()
-    monkeypatch.setattr(_Tuner, "run_trial", watched)
-    chosen, trials = search(small_data, tmp_path, settings, state)
-    assert started == ["2", "3"]
-    assert trials["trial"].tolist() == ["1", "2", "3", "4"]
-    assert chosen == expected[0]
-    pd.testing.assert_frame_equal(trials, expected[1], check_exact=True)
-    score = trials["val_age_mae"] - trials["val_gender_accuracy"] - trials["val_ethnicity_macro_f1"]
-    assert chosen["values"]["learning_rate"] == pytest.approx(trials.loc[score.idxmin(), "learning_rate"])
+    with object_storage.serving("state") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        for state in (tmp_path / "state", "gs://state/below"):
+            interrupted(state, on_trial_end=killed_after_the_second_while_another_process_was_further)
+            assert not (tmp_path / "hyperparameters.json").exists()
+            started = []
+            with monkeypatch.context() as patch:
+                patch.setattr(_Tuner, "run_trial", watched)
+                again, trials = search(small_data, tmp_path, settings, state)
+            (tmp_path / "hyperparameters.json").unlink()
+            assert started == ["2", "3", "4"]
+            assert again == chosen
+            pd.testing.assert_frame_equal(trials, expected, check_exact=True)
+        names = [blob.name for blob in storage.Client(project="evenface").list_blobs("state")]
+    (kept,) = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert names == [f"below/{kept.relative_to(tmp_path / 'state')}"]
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_network, tmp_path, monkeypatch):
@@ -117,6 +170,27 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_net
         search(small_data, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "full",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        tf.errors.ResourceExhaustedError(None, None, "/tmp/part-00000; No space left on device"),  # noqa: S108 - a text
+    ],
+)
+def test_a_full_disk_ends_the_search_and_fails_no_trial(small_data, no_training, tmp_path, monkeypatch, full):
+    settings = SEARCH.model_copy(update={"initial_points": 2})
+
+    def fit_network(*_):
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "fit_network", fit_network)
+        with pytest.raises(type(full), match="No space left"):
+            search(small_data, tmp_path, settings, tmp_path / "state")
+    _, trials = search(small_data, tmp_path, settings, tmp_path / "state")
+    assert trials["status"].tolist() == ["completed", "completed"]
+
+
 def start_search(*args):
     process = multiprocessing.get_context("spawn").Process(target=search, args=args)
     process.start()
@@ -130,15 +204,16 @@ def wait_for(condition):
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_parallel_search_survives_a_killed_worker_and_a_killed_stage(small_data, tmp_path):
+def test_a_parallel_search_survives_a_killed_worker_and_a_killed_stage(small_data, tmp_path, caplog):
     settings, state = SEARCH.model_copy(update={"trials": 3, "parallel_trials": 2}), tmp_path / "state"
     stage = start_search(small_data, tmp_path, settings, state)
 
     def trials(status):
-        files = state.glob("tune/*/trial_*/trial.json")
-        return {
-            file.parent.name: file.stat().st_mtime_ns for file in files if f'"status": "{status}"' in file.read_text()
-        }
+        texts = []
+        for path in state.glob("tune/*/search.zip"):
+            with zipfile.ZipFile(path) as kept:
+                texts += [kept.read(name).decode() for name in kept.namelist() if name.startswith("trial_")]
+        return [text for text in texts if f'"status": "{status}"' in text]
 
     wait_for(lambda: len(trials("RUNNING")) == 2)
     workers = [int(pid) for pid in Path(f"/proc/{stage.pid}/task/{stage.pid}/children").read_text().split()]
@@ -150,10 +225,11 @@ def test_a_parallel_search_survives_a_killed_worker_and_a_killed_stage(small_dat
     stage.kill()
     stage.join()
     wait_for(lambda: not Path(f"/proc/{workers[1]}").exists())
-    finished = trials("COMPLETED") | trials("FAILED")
+    finished = len(trials("COMPLETED")) + len(trials("FAILED"))
 
+    caplog.set_level("INFO")
     chosen, table = search(small_data, tmp_path, settings, state)
-    assert finished.items() <= (trials("COMPLETED") | trials("FAILED")).items()
+    assert f"resuming the search after {finished} of 3 trials" in caplog.text
     assert sorted(table["trial"].unique()) == ["1", "2", "3"]
     assert table["status"].value_counts().to_dict() == {"completed": 2, "failed": 1}
     assert table["reason"].dropna().str.contains("ended by signal 9").all()
