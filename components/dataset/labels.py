@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from components.dataset.outputs import ALL_OUTPUTS, OUTPUTS, Output
+from components.dataset.outputs import ALL_OUTPUTS, FOCUS, OUTPUTS, Output
 
 GENDERS = ("Male", "Female")
 """UTKFace's gender codes 0 and 1."""
@@ -52,7 +52,14 @@ class Labels:
     output_names: Annotated[tuple[str, ...], Field(exclude_if=_are_all)] = ALL_OUTPUTS
 
     def __post_init__(self) -> None:
-        """Make labels equal that differ only in what is switched off."""
+        """Make labels equal that differ only in what is switched off.
+
+        Raises:
+            ValueError: If an output is unknown, out of order, or the one whose classes are balanced is not there.
+        """
+        known = tuple(name for name in ALL_OUTPUTS if name in self.output_names)
+        if self.output_names != known or FOCUS.name not in known:
+            raise ValueError(f"there are no outputs {self.output_names}")
         unread: dict[str, Any] = {}
         if "gender" not in self.output_names:
             unread["genders"] = (_ANY,)

@@ -169,7 +169,7 @@ def _no_comparison(challenger: RecommendedModel, champion: Incumbent) -> tuple[C
     theirs, ours = (", ".join(model.labels.ethnicities) for model in (champion.facts, challenger))
     which = f"{theirs} there, {ours} here" if theirs != ours else "the age bins differ"
     if champion.facts.labels.output_names != challenger.labels.output_names:
-        theirs, ours = (" and ".join(model.labels.output_names) for model in (champion.facts, challenger))
+        theirs, ours = (", ".join(model.labels.output_names) for model in (champion.facts, challenger))
         return "other classes", (
             f"Version {champion.version}, the champion, has other outputs ({theirs} there, {ours} here)"
         )

@@ -87,6 +87,17 @@ def test_other_classes_are_named_and_their_cells_not_compared():
     assert found.notes == ("The cells are not compared, because the champion has other classes or age bins.",)
 
 
+@pytest.mark.parametrize("champion_knows", [True, False])
+def test_an_output_that_only_one_side_states_is_named_and_not_compared(champion_knows):
+    ageless = make_profile(labels=Labels(output_names=("gender", "ethnicity")))
+    sides = [make_profile(), ageless] if champion_knows else [ageless, make_profile()]
+    found = compare_profiles(*sides, GatesSettings())
+    whose = "this" if champion_knows else "the champion's"
+    assert f"The age is not compared, because {whose} data states none." in found.notes
+    assert not found.failed
+    assert ("labels", "age") not in {(finding.gate, finding.subject) for finding in found.findings}
+
+
 def test_the_report_says_what_drifted_and_nothing_where_there_is_no_champion(tmp_path):
     comparison = make_comparison()
     assert "Data against the champion's" not in render(comparison) + summarise(comparison)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from components.promote.policy import Incumbent, judge
+from components.dataset.labels import Labels
+from components.promote.policy import Incumbent, judge, screen
 from components.promote.settings import PromotionPolicy
 from components.recommend.contract import RecommendedModel
 from components.registries.contract import Measurement
@@ -82,3 +83,12 @@ def test_a_ceiling_on_the_worst_groups_age_error_is_a_setting(verdict):
     group = change("age_mae", 0, 1, "worst group", challenger=21.0)
     told = verdict(0.01, 0.05, group, floor={"age_mae": 20})
     assert told.reason == "In the worst group, its age MAE is 21.00 years, above the ceiling of 20.00 years"
+
+
+def test_a_champion_with_other_outputs_is_not_compared_and_the_outputs_of_both_are_named(tmp_path):
+    challenger = RecommendedModel.read(make_challenger(tmp_path / "challenger"))
+    genderless = Labels(output_names=("age", "ethnicity"))
+    champion = RecommendedModel.read(make_challenger(tmp_path / "champion", "champion", labels=genderless))
+    found = screen(challenger, Incumbent("3", champion), PromotionPolicy())
+    assert (found.promote, found.case) == (False, "other classes")
+    assert "has other outputs (age, ethnicity there, age, gender, ethnicity here)" in found.reason
