@@ -22,7 +22,7 @@ from components.model.settings import Hyperparameters, ModelSettings
 from components.training.checkpoint import Progress
 from components.training.recipe import Recipe
 from components.training.search import SearchResult
-from components.training.selection import SELECTION_METRICS
+from components.training.selection import selection_metrics
 from components.training.settings import AugmentationSettings, TrainingSettings
 from components.tune import trial
 from components.tune.gather import gather_hyperparameters
@@ -78,7 +78,7 @@ def no_training(monkeypatch):
             checkpoint.write(Progress.beginning(0, 0, {}))
         value = float(np.mean([np.abs(weights).mean() for weights in model.get_weights()]))
         model.history = keras.callbacks.History()
-        model.history.history = {name: [value] for name in ("loss", "val_loss", *SELECTION_METRICS)}
+        model.history.history = {name: [value] for name in ("loss", "val_loss", *selection_metrics())}
         for callback in callbacks:
             callback.set_model(model)
             callback.on_epoch_end(0, {name: value for name, (value,) in model.history.history.items()})
