@@ -81,7 +81,8 @@ def render_runs(pair: "RunPair") -> str:
     """Return a page with two runs side by side, as closed as the report; paired where their test faces are the same."""
     runs = {run.name: run.comparison for run in (pair.first, pair.second)}
     labels = pair.first.comparison.dataset.labels
-    there = [metric for metric in MAIN.values() if any(metric.name == change.metric for change in pair.changes)]
+    outputs = {name for run in runs.values() for name in run.dataset.labels.outputs}
+    there = [metric for metric in MAIN.values() if metric.output in outputs]
     metrics = sorted(there, key=lambda metric: metric.output != FOCUS.name)
     by_metric = {metric: [change for change in pair.changes if change.metric == metric.name] for metric in metrics}
     lines: dict[str, dict[str, RowChange]] = {}
