@@ -25,6 +25,11 @@ from components.training.fit import fit_network, seed_everything
 from components.training.recipe import Recipe
 from components.training.settings import TrainingSettings
 
+if sys.argv[5] == "tiny":
+    from components.model import network
+    from tests.components.training.tiny_backbone import build_tiny_backbone
+
+    network._build_backbone = build_tiny_backbone
 images, *manifests = sys.argv[1:4]
 recipe = Recipe(
     model=ModelSettings(image_size=32, backbone_weights="none", batch_norm_momentum=0.9),
@@ -59,10 +64,11 @@ def test_devices_share_a_batch_evenly_and_none_goes_without(monkeypatch, faces, 
     assert module.shared_batch(faces, wanted) == size
 
 
-def test_two_devices_that_share_a_batch_take_the_step_of_one(small_data, tmp_path):
+@pytest.mark.parametrize("backbone", ["tiny", pytest.param("whole", marks=pytest.mark.long)])
+def test_two_devices_that_share_a_batch_take_the_step_of_one(small_data, tmp_path, project, backbone):
     arguments = [sys.executable, "-c", SCRIPT, small_data.images, small_data.train, small_data.validation]
-    arguments.append(str(tmp_path))
-    finished = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=600)
+    arguments += [str(tmp_path), backbone]
+    finished = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=600, cwd=project)
     assert finished.returncode == 0, finished.stderr[-2000:]
     one, two = json.loads(finished.stdout.splitlines()[-1])
     assert two["step"]["loss"] == pytest.approx(one["step"]["loss"], rel=1e-4)

@@ -161,6 +161,22 @@ def test_a_file_that_may_not_grow_and_a_console_that_knows_no_tick_end_in_one_se
     assert "Traceback" not in failed.stderr
 
 
+def test_a_folder_named_components_where_the_user_stands_is_not_taken_for_the_stages(tmp_path):
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components" / "__init__.py").write_text("raise RuntimeError('the components of the user')")
+    installed = Path(sys.executable).with_name("evenface")
+    # Some synthetic files are broken: the first stage runs, counts them and says that they are too many.
+    faces = ("--set", "preprocess.synthetic.faces=400", "--set", "preprocess.max_reject_fraction=0")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    failed = subprocess.run(
+        [installed, "run", "--preset", "demo", "--output", "out", *faces],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert "the components of the user" not in failed.stdout + failed.stderr
+    assert failed.returncode == 1
+    assert "max_reject_fraction" in failed.stderr.strip().splitlines()[-1], failed.stderr[-2000:]
+
+
 def faces_folder(path, count):
     path.mkdir()
     for name, content in list(generate(SyntheticSettings(faces=count, smallest_cell=0, broken_files=0))):

@@ -457,7 +457,7 @@ def _page(name: str, resources: dict[str, Resource], call: Call) -> Resource:
 def _read_package(content: bytes) -> Resource:
     """Parse an uploaded package as the platform does: a pipeline and at most one platform document."""
     try:
-        documents = list(yaml.safe_load_all(content))
+        documents = list(yaml.load_all(content, yaml.CSafeLoader))
         json_format.ParseDict(documents[0], pipeline_spec_pb2.PipelineSpec())
         for document in documents[1:]:
             json_format.ParseDict(document, pipeline_spec_pb2.PlatformSpec())
