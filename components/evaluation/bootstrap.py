@@ -5,7 +5,8 @@ itself was drawn, and the same draws serve every network, so that differences be
 paired by face (Efron and Tibshirani 1993, chapters 8 and 13). Intervals are percentiles. From a cell
 of n faces n − 1 are drawn, each counting n / (n − 1): drawing n would give only (n − 1) / n of the
 variance, 10 % too little with ten faces in a cell and a third with three (Rao and Wu 1988,
-doi 10.1080/01621459.1988.10478591).
+doi 10.1080/01621459.1988.10478591). A face alone in its cell shows no spread: such cells are collapsed with their
+neighbours in age, of the same gender and ethnicity, which errs on the safe side (Cochran 1977, section 5A.12).
 
 With several seeds, a metric is averaged over the seeds *within* each resample. By themselves such replicates say how
 sure the average of these trained networks is, over other test faces; :mod:`components.evaluation.seeds` adds what other
@@ -52,6 +53,20 @@ class Strata:
         """Return the strata of faces whose cells, shape ``[faces]``, are given."""
         return cls(np.argsort(cells, kind="stable"), np.bincount(cells, minlength=labels.cell_count), labels)
 
+    def strata(self) -> Iterator[list[int]]:
+        """Yield the cells of each stratum: every cell with several faces, then runs of cells with a single one.
+
+        A run is two neighbouring cells of one gender × ethnicity group, or three where the group has an odd number of
+        them; a cell without such a neighbour is a stratum by itself.
+        """
+        yield from ([cell] for cell in np.flatnonzero(self.sizes > 1).tolist())
+        bins = self.labels.cell_shape[-1]
+        alone = np.flatnonzero(self.sizes == 1)
+        for group in np.unique(alone // bins):
+            cells = alone[alone // bins == group].tolist()
+            starts = range(0, max(len(cells) - 1, 1), 2)
+            yield from (cells[start : start + 2] if start != starts[-1] else cells[start:] for start in starts)
+
     def places(self) -> Iterator[tuple[int, slice]]:
         """Yield each cell that has faces, with the place of its faces in ``order``."""
         stops = np.cumsum(self.sizes)
@@ -62,7 +77,7 @@ class Strata:
 class StoredDraws:
     """How often each face is drawn in each stratified resample, kept in a file.
 
-    Of the n faces of a cell n − 1 are drawn with replacement; a face alone in its cell is drawn once.
+    Of the n faces of a stratum n − 1 are drawn with replacement; a face alone in its stratum is drawn once.
     Iterating yields blocks of shape ``[resamples of the block, faces]``, the faces in the order of the strata.
 
     Args:
@@ -76,16 +91,19 @@ class StoredDraws:
         self._file = file
         self._strata = strata
         self._resamples = resamples
-        # No face is drawn more often than its cell draws.
-        self._type = np.min_scalar_type(int(strata.sizes.max()) - 1)
+        # No face is drawn more often than its stratum draws: at most twice of three that are alone in their cells.
+        self._type = np.min_scalar_type(max(int(strata.sizes.max()) - 1, 2))
         generator = np.random.default_rng(seed)
-        for cell, _ in strata.places():
-            size = int(strata.sizes[cell])
+        places = dict(strata.places())
+        for cells in strata.strata():
+            size = sum(int(strata.sizes[cell]) for cell in cells)
             chances = np.full(size, 1 / size)
             for rows in row_blocks(resamples, size):
                 count = rows.stop - rows.start
                 draws = generator.multinomial(size - 1, chances, count) if size > 1 else np.ones((count, 1))
-                file.write(draws.astype(self._type).data)
+                for cell, drawn in zip(cells, np.hsplit(draws, len(cells)), strict=True):
+                    file.seek(self._offset(places[cell], rows.start))
+                    file.write(np.ascontiguousarray(drawn, self._type).data)
 
     def __iter__(self) -> Iterator[Draws]:
         """Read the table, block after block."""
@@ -95,10 +113,15 @@ class StoredDraws:
             block = np.empty((count, faces), self._type)
             for _, place in self._strata.places():
                 size = place.stop - place.start
-                self._file.seek((place.start * self._resamples + rows.start * size) * self._type.itemsize)
+                self._file.seek(self._offset(place, rows.start))
                 stored = np.frombuffer(self._file.read(count * size * self._type.itemsize), self._type)
                 block[:, place] = stored.reshape(count, size)
             yield block
+
+    def _offset(self, place: slice, row: int) -> int:
+        """Return where the draws of a cell's faces in a resample and those after it are in the file, in bytes."""
+        size = place.stop - place.start
+        return int((place.start * self._resamples + row * size) * self._type.itemsize)
 
 
 @dataclass(frozen=True)
@@ -127,13 +150,17 @@ class Weighting:
     def bootstrap(cls, predictions: Predictions, resamples: int, seed: int) -> Iterator["Weighting"]:
         """Give the weightings of a stratified bootstrap of the test faces, for as long as the context lasts.
 
-        Of the n faces of a cell n − 1 are drawn with replacement, each counting n / (n − 1), so that the faces
-        of a cell count n in all. A face alone in its cell counts once and adds no variance.
+        Of the n faces of a stratum n − 1 are drawn with replacement, each counting n / (n − 1), so that the faces
+        of a stratum count n in all. A face alone in its stratum counts once and adds no variance.
         """
         strata = Strata.of(predictions.cells(), predictions.labels)
         with tempfile.TemporaryFile() as file:
             draws = StoredDraws(file, strata, resamples, seed)
-            yield cls(strata, draws, strata.sizes / np.maximum(strata.sizes - 1, 1))
+            worth = np.ones(strata.labels.cell_count)
+            for cells in strata.strata():
+                size = strata.sizes[cells].sum()
+                worth[cells] = size / max(size - 1, 1)
+            yield cls(strata, draws, worth)
 
     def score(self, predictions: Predictions, shares: Floats) -> Iterator[MetricFrame]:
         """Yield every metric of one network, a block of weightings at a time; they are the first axis.

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from components.dataset.labels import Labels
+from components.dataset.outputs import OUTPUTS
 from components.evaluation import blocks
 from components.evaluation.bootstrap import StoredDraws, Strata, Weighting, percentile_interval
 from components.evaluation.frame import MetricFrame, score
@@ -36,8 +37,12 @@ def resample_counts(cells, resamples, seed):
     strata = Strata.of(cells, Labels())
     with tempfile.TemporaryFile() as file:
         draws = np.concatenate(list(StoredDraws(file, strata, resamples, seed)))
+    worth = np.ones(len(strata.sizes))
+    for stratum in strata.strata():
+        size = strata.sizes[stratum].sum()
+        worth[stratum] = size / max(size - 1, 1)
     counts = np.empty(draws.shape)
-    counts[:, strata.order] = draws * np.repeat(strata.sizes / np.maximum(strata.sizes - 1, 1), strata.sizes)
+    counts[:, strata.order] = draws * np.repeat(worth, strata.sizes)
     return counts
 
 
@@ -73,11 +78,12 @@ def test_replicates_are_the_same_in_blocks_of_any_size(monkeypatch, predict, blo
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 9))
 @settings(max_examples=40, deadline=None)
-def test_each_resample_keeps_the_size_of_every_cell(cells, seed):
-    cells = np.array(cells)
+def test_each_resample_keeps_the_size_of_every_cell_with_several_faces_and_of_every_group(cells, seed):
+    cells = np.array(cells) * 3  # In three groups of eight age bins each.
     counts = resample_counts(cells, 7, seed)
-    for cell in np.unique(cells):
-        np.testing.assert_allclose(counts[:, cells == cell].sum(axis=1), (cells == cell).sum())
+    several = [cell for cell in np.unique(cells) if (cells == cell).sum() > 1]
+    for members in [cells == cell for cell in several] + [cells // 8 == group for group in range(3)]:
+        np.testing.assert_allclose(counts[:, members].sum(axis=1), members.sum())
 
 
 def test_draws_are_the_same_for_the_same_seed_and_differ_for_another():
@@ -93,8 +99,26 @@ def test_draw_counts_have_the_moments_of_an_unbiased_variance():
     np.testing.assert_allclose(counts.var(axis=0), 1.0, atol=0.05)
 
 
-def test_a_face_alone_in_its_cell_counts_once():
-    assert (resample_counts(np.array([0, 1, 1]), 20, 0)[:, 0] == 1).all()
+def test_faces_alone_in_their_cells_share_a_stratum_with_neighbours_in_age_of_their_group():
+    # Five alone in the first group, one in the second, and a cell of two that draws as it would without them.
+    cells = np.array([0, 1, 3, 4, 7, 9, 20, 20])
+    counts = resample_counts(cells, 4000, 0)
+    for members in ([0, 1], [2, 3, 4], [5], [6, 7]):
+        np.testing.assert_allclose(counts[:, members].sum(axis=1), len(members))
+    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.05)
+    # The variance of a mean of n is that of n - 1 draws, each counting n / (n - 1): 1 for each face, none for the last.
+    np.testing.assert_allclose(counts.var(axis=0), [1, 1, 1, 1, 1, 0, 1, 1], atol=0.05)
+    alone = resample_counts(np.array([20, 20]), 4000, 0)
+    assert (counts[:, 6:] == alone).all()
+
+
+def test_a_test_set_of_single_faces_has_intervals_as_wide_as_its_errors_spread(predict):
+    row = _scored([predict(per_cell=1)], resamples=2000)
+    errors = np.abs(row.first.errors(OUTPUTS["age"]))
+    estimate = row.estimate("age_mae")
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(
+        1.96 * errors.std(ddof=1) / np.sqrt(len(errors)), rel=0.2
+    )
 
 
 def test_every_replicate_equals_the_metric_of_the_drawn_faces(predict):
