@@ -108,7 +108,7 @@ def require_unchanged(*artifacts: Artifact) -> None:
         if _SEAL in artifact.metadata and _differs(artifact.path, artifact.metadata[_SEAL]):
             raise ArtifactError(
                 f"The artifact {Path(artifact.path).name} was changed or removed after its stage had ended",
-                remedy="restore it, or make it again with --set platform.caching=false (on one machine: --no-cache)",
+                remedy="restore it, or make it again with --set platform.caching=false (on one machine: run again)",
             )
 
 

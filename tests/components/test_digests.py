@@ -131,7 +131,7 @@ def test_what_a_stage_made_is_sealed_and_what_was_changed_since_is_not_read(tmp_
     pd.DataFrame({"trial": ["2"]}).to_parquet(gathering.table("ins"))
     sentence = (
         "The artifact ins.parquet was changed or removed after its stage had ended: restore it, or make it again "
-        "with --set platform.caching=false (on one machine: --no-cache)."
+        "with --set platform.caching=false (on one machine: run again)."
     )
     with pytest.raises(ArtifactError) as failure:
         gathering.run()

@@ -118,6 +118,11 @@ def test_what_was_changed_while_the_run_goes_on_is_not_read(runs):
     with pytest.raises(RuntimeError):
         runs.run(pipeline=intruded)
     assert "ArtifactError: The artifact images was changed or removed after its stage had ended" in runs.log.getvalue()
+    assert runs.run() == (
+        "f, faces",
+        ["preprocess", "train"],
+        ["! preprocess: images changed on disk after it was made, so it is made again"],
+    )
 
 
 def test_without_reuse_all_is_made_anew_and_is_what_the_next_run_reuses(runs):
