@@ -3,12 +3,27 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any, Protocol
 
 from components.errors import ArtifactError
 from components.files import read_json, write_json
 
 DIGESTS_FILE = "digests.json"
 """The SHA-256 of every other file in the folder, in hexadecimal, by its path relative to the folder."""
+
+_SEAL = "sha256"
+"""Where an artifact's metadata holds its digest."""
+
+
+class Artifact(Protocol):
+    """An artifact as KFP hands it to a stage."""
+
+    @property
+    def path(self) -> str:
+        """File or folder where its content is."""
+
+    metadata: dict[str, Any]
+    """What the pipeline's metadata store knows about it, in numbers and texts."""
 
 
 def digest_of(path: str | os.PathLike[str]) -> str:
@@ -66,3 +81,39 @@ def verify_digests(folder: str | os.PathLike[str]) -> dict[str, str]:
                 remedy="rerun the stage that wrote it, or fetch it again",
             )
     return found
+
+
+def seal(*artifacts: Artifact) -> None:
+    """Put the digest of each artifact into its metadata, which the platform keeps apart from its content.
+
+    Args:
+        artifacts: What a stage has made, complete.
+    """
+    for artifact in artifacts:
+        artifact.metadata[_SEAL] = digest_of(artifact.path)
+
+
+def require_unchanged(*artifacts: Artifact) -> None:
+    """Refuse artifacts that are no longer what the stage that made them has sealed.
+
+    On a cluster, a cache hands on what is in the bucket by its name alone.
+
+    Args:
+        artifacts: What a stage is about to read. One without a seal passes.
+
+    Raises:
+        ArtifactError: If the content of one was changed or removed.
+    """
+    for artifact in artifacts:
+        if _SEAL in artifact.metadata and _differs(artifact.path, artifact.metadata[_SEAL]):
+            raise ArtifactError(
+                f"The artifact {Path(artifact.path).name} was changed or removed after its stage had ended",
+                remedy="restore it, or make it again with --set platform.caching=false (on one machine: run again)",
+            )
+
+
+def _differs(path: str, digest: str) -> bool:
+    try:
+        return digest_of(path) != digest
+    except FileNotFoundError:
+        return True

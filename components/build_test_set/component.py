@@ -21,8 +21,11 @@ def build_test_set(
     """
     from components.build_test_set.build_test_set import build_test_set as run
     from components.build_test_set.settings import BuildTestSetSettings
+    from components.digests import require_unchanged, seal
     from components.logs import log_to_console
 
     log_to_console()
+    require_unchanged(manifest)
     facts = run(manifest.path, BuildTestSetSettings.from_parameter(settings), test.path, pool.path, summary.path)
     test.metadata.update(facts)
+    seal(test, pool, summary)

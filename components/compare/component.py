@@ -51,6 +51,7 @@ def compare(
         report: All facts, for people.
         report_summary: The results table.
     """
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -60,6 +61,8 @@ def compare(
         from components.compare.settings import CompareSettings
 
     log_to_console()
+    require_unchanged(*models, *predictions, *validation_predictions, images, manifest, train, validation, test)
+    require_unchanged(rejects, preprocess_summary, test_set_summary, hyperparameters, trials, gates)
     inputs = Inputs(
         models=[(model.path, model.uri) for model in models],
         predictions=[table.path for table in predictions],
@@ -80,3 +83,4 @@ def compare(
     section = CompareSettings.from_parameter(settings)
     recommended = run(inputs, runs, section, comparison.path, report.path, report_summary.path)
     comparison.metadata.update(recommended)
+    seal(comparison, report, report_summary)

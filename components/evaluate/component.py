@@ -29,6 +29,7 @@ def evaluate(
         gender_metrics: Gender confusion matrix that they draw; empty where the gender is switched off.
         ethnicity_metrics: Ethnicity confusion matrix that they draw.
     """
+    from components.digests import require_unchanged, seal
     from components.files import write_json
     from components.imports import lasting_imports
     from components.logs import log_to_console
@@ -38,6 +39,7 @@ def evaluate(
         from components.evaluate.settings import EvaluateSettings
 
     log_to_console()
+    require_unchanged(images, validation, test, model)
     scores = run(
         images.path,
         validation.path,
@@ -62,3 +64,4 @@ def evaluate(
         write_json(drawn.path, {"classes": classes, "counts": counts})
     predictions.metadata.update({"variant": made.variant, "seed": made.seed, "faces": len(made)})
     validation_predictions.metadata.update({"variant": made.variant, "seed": made.seed})
+    seal(predictions, validation_predictions)

@@ -15,14 +15,17 @@ def gates(summary: Input[Artifact], reference: dict, settings: dict, findings: O
         findings: What was compared and found.
     """
     from components.dataset.profile import Profile
+    from components.digests import require_unchanged, seal
     from components.gates.gates import check_data
     from components.gates.settings import GatesSettings
     from components.logs import log_to_console
 
     log_to_console()
+    require_unchanged(summary)
     profile = Profile.parse(reference, "The champion's profile") if reference else None
     found = check_data(summary.path, profile, GatesSettings.from_parameter(settings), findings.path)
     findings.metadata.update({"compared": len(found.findings), "failed": len(found.failed)})
+    seal(findings)
 
 
 # KFP reads the annotation, where a class of ours would have no meaning. Of several outputs its local runner finds only

@@ -25,6 +25,7 @@ def preprocess(
         rejects: Every input file that was not used, and why.
         summary: Counts and distributions, step by step.
     """
+    from components.digests import seal
     from components.logs import log_to_console
     from components.preprocess.preprocess import preprocess as run
     from components.preprocess.settings import PreprocessSettings
@@ -34,6 +35,7 @@ def preprocess(
     outputs = images.path, manifest.path, rejects.path, summary.path
     facts = run(source, section, *outputs, source_fingerprint)
     manifest.metadata.update(facts, source_fingerprint=source_fingerprint)
+    seal(images, manifest, rejects, summary)
 
 
 def read_part(
@@ -54,6 +56,7 @@ def read_part(
         settings: The settings section `preprocess`.
         faces: The part: a table of its files, and the image bytes of its readable faces.
     """
+    from components.digests import seal
     from components.logs import log_to_console
     from components.preprocess.parts import read_part as run
     from components.preprocess.settings import PreprocessSettings
@@ -61,6 +64,7 @@ def read_part(
     log_to_console()
     facts = run(source, PreprocessSettings.from_parameter(settings), part, parts, faces.path)
     faces.metadata.update(facts, source_fingerprint=source_fingerprint)
+    seal(faces)
 
 
 def merge_parts(
@@ -85,12 +89,15 @@ def merge_parts(
         rejects: Every input file that was not used, and why.
         summary: Counts and distributions, step by step.
     """
+    from components.digests import require_unchanged, seal
     from components.logs import log_to_console
     from components.preprocess.preprocess import merge_parts as run
     from components.preprocess.settings import PreprocessSettings
 
     log_to_console()
+    require_unchanged(*parts)
     section = PreprocessSettings.from_parameter(settings)
     outputs = images.path, manifest.path, rejects.path, summary.path
     facts = run([part.path for part in parts], source, section, *outputs, source_fingerprint)
     manifest.metadata.update(facts, source_fingerprint=source_fingerprint)
+    seal(images, manifest, rejects, summary)

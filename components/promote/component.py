@@ -23,6 +23,7 @@ def promote(
     """
     from pathlib import Path
 
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -34,9 +35,11 @@ def promote(
         from components.registries.registry import open_registry
 
     log_to_console()
+    require_unchanged(images, test, recommended)
     section = PromotionSettings.from_parameter(settings)
     scorer = TestSetScorer(images.path, test.path, EvaluateSettings.from_parameter(evaluate_settings).batch_size)
     registry = open_registry(str(section.registry), section.name, section.vertex)
     record = run(registry, Path(recommended.path), scorer, section)
     record.write(promotion.path)
     promotion.metadata.update({"decision": record.decision, "case": record.case, "version": record.version or "none"})
+    seal(promotion)

@@ -30,6 +30,7 @@ def recommend(
         recommended: SavedModel with `recommended.json`, `data_profile.json`, `model_card.md`, `variant.json` and
             `digests.json`; without a SavedModel where nothing can be shipped.
     """
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -38,6 +39,7 @@ def recommend(
         from components.recommend.recommend import recommend as run
 
     log_to_console()
+    require_unchanged(images, test, *models, comparison)
     facts = run(
         images_path=images.path,
         test_path=test.path,
@@ -51,3 +53,4 @@ def recommend(
     recommended.metadata.update({"standing": facts.standing, "fingerprint": facts.fingerprint})
     if facts.network is not None:
         recommended.metadata.update(facts.network.model_dump(include={"row", "variant", "seed"}))
+    seal(recommended)

@@ -12,10 +12,13 @@ def split(pool: Input[Dataset], settings: dict, train: Output[Dataset], validati
         train: Training faces.
         validation: Validation faces.
     """
+    from components.digests import require_unchanged, seal
     from components.logs import log_to_console
     from components.split.settings import SplitSettings
     from components.split.split import split as run
 
     log_to_console()
+    require_unchanged(pool)
     facts = run(pool.path, SplitSettings.from_parameter(settings), train.path, validation.path)
     train.metadata.update(facts)
+    seal(train, validation)

@@ -25,6 +25,7 @@ def track(
         settings: The `tracking` section of the settings.
         tracking: Which MLflow runs there are.
     """
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -33,6 +34,7 @@ def track(
         from components.track.track import track as run
 
     log_to_console()
+    require_unchanged(*models, comparison, report)
     record = run(
         comparison_path=comparison.path,
         report_path=report.path,
@@ -43,3 +45,4 @@ def track(
     )
     record.write(tracking.path)
     tracking.metadata.update({"experiment": record.experiment, "run_id": record.run_id or "none"})
+    seal(tracking)

@@ -27,6 +27,7 @@ def train(
         state: Directory or gs:// URI where an unfinished training is kept, so that it can go on; empty to keep none.
         model: SavedModel with `variant.json` and the training history.
     """
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -35,6 +36,7 @@ def train(
         from components.training.recipe import Recipe
 
     log_to_console()
+    require_unchanged(images, train, validation, hyperparameters)
     record = run(
         images_path=images.path,
         train_path=train.path,
@@ -48,3 +50,4 @@ def train(
     )
     model.framework = "TensorFlow"
     model.metadata.update(record.model_dump(include={"variant", "seed", "epochs_run", "train_seconds"}))
+    seal(model)

@@ -29,6 +29,7 @@ def tune(
         hyperparameters: The best trial's values.
         trials: One row per trial and epoch.
     """
+    from components.digests import require_unchanged, seal
     from components.imports import lasting_imports
     from components.logs import log_to_console
 
@@ -38,6 +39,7 @@ def tune(
         from components.tune.tune import tune as run
 
     log_to_console()
+    require_unchanged(images, train, validation)
     facts = run(
         images_path=images.path,
         train_path=train.path,
@@ -50,6 +52,7 @@ def tune(
         trials_path=trials.path,
     )
     hyperparameters.metadata.update(facts)
+    seal(hyperparameters, trials)
 
 
 def gather_hyperparameters(
@@ -66,11 +69,14 @@ def gather_hyperparameters(
         hyperparameters: All values, by variant.
         trials: All trials.
     """
+    from components.digests import require_unchanged, seal
     from components.tune.gather import gather_hyperparameters as run
 
+    require_unchanged(*searches, *tables)
     run(
         search_paths=[search.path for search in searches],
         table_paths=[table.path for table in tables],
         hyperparameters_path=hyperparameters.path,
         trials_path=trials.path,
     )
+    seal(hyperparameters, trials)

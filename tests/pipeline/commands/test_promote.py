@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from components.dataset.manifest import Manifest
-from components.digests import write_digests
+from components.digests import digest_of, write_digests
 from components.promote.component import promote as promote_stage
 from components.recommend.contract import RecommendedModel
 from components.registries.contract import PromotionRecord
@@ -156,7 +156,8 @@ def test_the_stage_decides_as_the_command_does_and_leaves_its_record(finished, s
         )  # fmt: skip
         record = PromotionRecord.read(made.path)
         assert (record.decision, record.version) == (decision, "1")
-        assert made.metadata == {"decision": decision, "case": record.case, "version": "1"}
+        told = {"decision": decision, "case": record.case, "version": "1", "sha256": digest_of(made.path)}
+        assert made.metadata == told
     shipped = RecommendedModel.read(tmp_path / "models" / "versions" / "1")
     assert shipped.fingerprint == "data of first"
     assert json.loads((tmp_path / "models" / "champion.json").read_text())["version"] == "1"

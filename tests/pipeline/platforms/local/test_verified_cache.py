@@ -19,15 +19,29 @@ from pipeline.platforms.local.verified_cache import VerifiedCache, cached_in
 def preprocess(source: str, source_fingerprint: str, images: dsl.Output[dsl.Dataset]):
     from pathlib import Path
 
+    from components.digests import seal
+
     Path(images.path, "inner").mkdir(parents=True)
     Path(images.path, "inner", "shard").write_text(f"{source_fingerprint}, {source}")
+    seal(images)
+
+
+@dsl.component(base_image="test-python", install_kfp_package=False)
+def intrude(images: dsl.Input[dsl.Dataset]):
+    from pathlib import Path
+
+    Path(images.path, "inner", "shard").write_text("harm")
 
 
 @dsl.component(base_image="test-python", install_kfp_package=False)
 def train(images: dsl.Input[dsl.Dataset], model: dsl.Output[dsl.Model]) -> float:
     from pathlib import Path
 
+    from components.digests import require_unchanged, seal
+
+    require_unchanged(images)
     Path(model.path).write_text(Path(images.path, "inner", "shard").read_text())
+    seal(model)
     return 0.5
 
 
@@ -37,6 +51,12 @@ def small(source: str, source_fingerprint: str) -> dsl.Model:
     return train(images=images).outputs["model"]
 
 
+@dsl.pipeline
+def intruded(source: str, source_fingerprint: str) -> dsl.Model:
+    images = preprocess(source=source, source_fingerprint=source_fingerprint).outputs["images"]
+    return train(images=images).after(intrude(images=images)).outputs["model"]
+
+
 class Runs:
     """Runs the pipeline in one folder, each run with a cache object of its own, as each command has."""
 
@@ -44,14 +64,15 @@ class Runs:
         self.folder = folder
         self.root = folder.artifacts.resolve()
 
-    def run(self, source="faces", fingerprint="f", *, reuse=True):
+    def run(self, source="faces", fingerprint="f", *, reuse=True, pipeline=small):
         """Return the model's text, the stages that ran, and what was shown."""
         shown, log = [], io.StringIO()
+        self.log = log
         self.root.mkdir(parents=True, exist_ok=True)
         self.cache = VerifiedCache(self.folder.cache.resolve(), reuse=reuse, show=shown.append)
         with contextlib.redirect_stdout(log), SubprocessExecutor().runner([], []) as runner, cached_in(self.cache):
             kfp.local.init(runner, pipeline_root=str(self.root), enable_caching=True)
-            model = small(source=source, source_fingerprint=fingerprint).output
+            model = pipeline(source=source, source_fingerprint=fingerprint).output
         stages = [stage for stage in ("preprocess", "train") if f"'{stage}'" in log.getvalue()]
         return Path(model.path).read_text(), stages, shown
 
@@ -88,6 +109,20 @@ def test_what_was_made_is_reused_and_what_was_changed_is_made_again(runs):
         record.write_text(record.read_text().replace('"Output": 0.5', '"Output": 0.9'))
     assert runs.run()[1:] == (["train"], ["! train: record changed on disk after it was made, so it is made again"])
     assert runs.run()[1:] == ([], [])
+
+
+def test_what_was_changed_while_the_run_goes_on_is_not_read(runs):
+    runs.run()
+    runs.cache.forget("train")
+    # The images and their seal come from the cache.
+    with pytest.raises(RuntimeError):
+        runs.run(pipeline=intruded)
+    assert "ArtifactError: The artifact images was changed or removed after its stage had ended" in runs.log.getvalue()
+    assert runs.run() == (
+        "f, faces",
+        ["preprocess", "train"],
+        ["! preprocess: images changed on disk after it was made, so it is made again"],
+    )
 
 
 def test_without_reuse_all_is_made_anew_and_is_what_the_next_run_reuses(runs):
