@@ -177,7 +177,7 @@ def _worst_served(comparison: Comparison, chosen: ReportRow) -> Iterator[str]:
     worst = chosen.facts.groups[_RECALL.name].worst
     if worst.value is not None:
         yield f"Served worst: {worst.group}, with a recall of {decimal(worst.value, 2)} ({span(worst, 2)})."
-    for output in (output for output in OUTPUTS.values() if not output.is_classified):
+    for output in (each for each in comparison.dataset.labels.outputs.values() if not each.is_classified):
         metric = NAMED[f"{output.name}_mae_by_bin"]
         errors = chosen.facts.intervals[metric.name]
         bin_name, error = max(errors.items(), key=lambda entry: entry[1].value or 0.0)
