@@ -1,8 +1,13 @@
-"""Google Cloud Storage URIs, parsed in one place."""
+"""Google Cloud Storage URIs, parsed in one place, and the client for what they name."""
 
+import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.errors import RequestError
+
+if TYPE_CHECKING:
+    from google.cloud import storage
 
 _SCHEME = "gs://"
 
@@ -42,6 +47,21 @@ class GsUri:
         if not bucket:
             raise RequestError(f"The URI '{text}' names no bucket", remedy="write gs://BUCKET or gs://BUCKET/PATH")
         return cls(bucket, path)
+
+    def open_bucket(self) -> "storage.Bucket":
+        """Return the bucket, with a client that does nothing unasked. No request is made yet.
+
+        If ``STORAGE_EMULATOR_HOST`` is set, it is the emulator's.
+
+        Raises:
+            google.auth.exceptions.GoogleAuthError: If there are no credentials.
+        """
+        from google.cloud import storage
+
+        # Otherwise the client asks for the bucket's description in a thread of its own, for traces that nobody takes;
+        # its retries draw from the random generator that the seeds of a network come from.
+        os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+        return storage.Client(project="evenface").bucket(self.bucket)
 
     def __str__(self) -> str:
         """Return the URI as text."""

@@ -20,6 +20,8 @@ from components.split.split import split
 from pipeline.platforms.local.run_folder import RunFolder
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What our clients are told by GsUri.open_bucket, for those of the tests: no requests in the background.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 # A shell starts what runs in the background with Ctrl-C ignored, and every run that a test interrupts inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

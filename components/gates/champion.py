@@ -121,10 +121,9 @@ def _read(place: str) -> Any:
 def _read_object(uri: GsUri) -> bytes | None:
     from google.api_core.exceptions import GoogleAPIError, NotFound
     from google.auth.exceptions import GoogleAuthError
-    from google.cloud import storage
 
     try:
-        content = storage.Client(project="evenface").bucket(uri.bucket).blob(uri.path).download_as_bytes()
+        content = uri.open_bucket().blob(uri.path).download_as_bytes()
     except NotFound:
         return None
     except (GoogleAPIError, GoogleAuthError) as error:

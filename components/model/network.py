@@ -11,7 +11,7 @@ from components.dataset.age_scale import AgeScale
 from components.dataset.labels import Labels
 from components.dataset.outputs import Kind, Output
 from components.errors import RequestError
-from components.gs_uri import is_gs_uri
+from components.gs_uri import GsUri, is_gs_uri
 from components.model.fusing import fuse
 from components.model.heads import BoundedAge, Head, Logits
 from components.model.settings import Hyperparameters, ModelSettings
@@ -103,11 +103,9 @@ def _load_weights(backbone: keras.Model, source: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(source)
         if is_gs_uri(source):
-            from google.cloud import storage
-
-            path = Path(folder) / Path(source).name
+            uri, path = GsUri.parse(source), Path(folder) / Path(source).name
             try:
-                storage.Blob.from_uri(source, client=storage.Client()).download_to_filename(str(path))
+                uri.open_bucket().blob(uri.path).download_to_filename(str(path))
             except Exception as error:
                 problem = f"The backbone weights {source} can't be read ({_first_line(error)})"
                 raise RequestError(problem, remedy="check model.backbone_weights and the credentials") from error

@@ -7,7 +7,6 @@ from pathlib import Path
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import storage
 
 from components.digests import DIGESTS_FILE
 from components.gs_uri import GsUri
@@ -25,7 +24,7 @@ class BucketStore:
         self.place = place.rstrip("/")
         uri = GsUri.parse(self.place)
         with self._explained():
-            self._bucket = storage.Client(project="evenface").bucket(uri.bucket)
+            self._bucket = uri.open_bucket()
         self._folder = f"{uri.path}/" if uri.path else ""
 
     def read(self, name: str) -> tuple[bytes, int] | None:

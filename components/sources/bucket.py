@@ -86,10 +86,11 @@ def download(blob: Any, uri: GsUri) -> bytes:
 
 
 def _bucket(uri: GsUri) -> storage.Bucket:
-    client = storage.Client(project="evenface")
+    bucket = uri.open_bucket()
+    client = bucket.client
     # Google's way to keep as many connections open as there are downloads at a time; the default closes all but 10.
     client._http.mount(client._connection.API_BASE_URL, HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
-    return client.bucket(uri.bucket)
+    return bucket
 
 
 def _kind(uri: GsUri) -> str:

@@ -76,12 +76,11 @@ def _blob(uri: str) -> Iterator[Any]:
     """
     from google.api_core.exceptions import GoogleAPIError, NotFound
     from google.auth.exceptions import GoogleAuthError
-    from google.cloud import storage
 
     parts = GsUri.parse(uri)
     generator = random.getstate()
     try:
-        yield storage.Client(project="evenface").bucket(parts.bucket).blob(parts.path)
+        yield parts.open_bucket().blob(parts.path)
     except NotFound as error:
         raise FileNotFoundError(error.message) from error
     except (GoogleAPIError, GoogleAuthError) as error:  # A request that can't be made is an OSError already.

@@ -63,6 +63,15 @@ def test_a_whole_bucket_is_a_source(upload):
     assert {name: file.content for name, file in read("gs://faces").items()} == FACES
 
 
+def test_the_client_asks_for_nothing_in_threads_of_its_own(upload, monkeypatch):
+    upload(FEW)
+    started, start = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread.name), start(thread))[1])
+    monkeypatch.delenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", raising=False)
+    assert len(list(list_blobs(GsUri("faces")))) == len(FEW)
+    assert [name for name in started if "background" in name] == []
+
+
 def test_archives_are_read_as_streams(upload, tar, zipped):
     upload(
         {
