@@ -1,5 +1,6 @@
 """What a local run prints, sorted: all of it into KFP's log, the stages' own lines into the run's and to the user."""
 
+import builtins
 import contextlib
 import re
 import threading
@@ -64,6 +65,8 @@ class RunLog:
     def watching(self) -> Iterator[None]:
         """Learn of every task that KFP runs while the block lasts: what KFP prints about it does not name its run."""
         original = task_dispatcher.run_single_task_implementation
+        # KFP indents what a task prints by another `print`; of two branches, one may put back the other's for good.
+        plain = builtins.print
 
         def run(*positional: Any, **named: Any) -> Any:
             task = Task.of(named["component_name"], named["arguments"])
@@ -83,6 +86,7 @@ class RunLog:
             yield
         finally:
             task_dispatcher.run_single_task_implementation = original
+            builtins.print = plain
 
     def write(self, text: str) -> int:
         """Take text, whole lines or parts of lines, of the thread's own task."""

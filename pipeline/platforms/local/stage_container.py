@@ -121,7 +121,7 @@ def run_stage_container(
     try:
         container = client.containers.create(image=image, command=list(command), volumes=volumes, **arguments)
         start(container)
-        for line in _lines(container.logs(stream=True, follow=True)):
+        for line in _lines(_output(container)):
             print(line, flush=True)  # noqa: T201 - KFP's runner reads what its tasks print
             tail.append(line)
         exit_code = int(container.wait(timeout=None)["StatusCode"])
@@ -161,6 +161,19 @@ def missing_outputs(command: Sequence[str]) -> list[str]:
     }
     expected |= {name: entry["outputFile"] for name, entry in outputs.get("parameters", {}).items()}
     return [name for name, path in expected.items() if path.startswith("/") and not Path(path).exists()]
+
+
+def _output(container: Container) -> Iterator[bytes]:
+    """Yield what a container prints until it has ended."""
+    seen = 0
+    for chunk in container.logs(stream=True, follow=True):
+        seen += len(chunk)
+        yield chunk
+    container.wait(timeout=None)
+    # The engine may stop following before it has stored what the container printed last.
+    for chunk in container.logs(stream=True, follow=False):
+        yield chunk[seen:]
+        seen = max(0, seen - len(chunk))
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -88,8 +89,9 @@ def no_training(monkeypatch):
     monkeypatch.setattr(trial, "fit_network", fit_network)
 
 
+@pytest.mark.parametrize("place", ["bucket", pytest.param("folder", marks=pytest.mark.long)])
 def test_two_searches_with_one_key_at_once_leave_one_that_ends_as_if_alone(
-    small_data, no_training, tmp_path, monkeypatch
+    small_data, no_training, tmp_path, monkeypatch, place
 ):
     settings = SEARCH.model_copy(update={"trials": 5, "initial_points": 4})
     chosen, expected = search(small_data, tmp_path, settings)
@@ -125,20 +127,20 @@ def test_two_searches_with_one_key_at_once_leave_one_that_ends_as_if_alone(
     (tmp_path / "hyperparameters.json").unlink()
     with object_storage.serving("state") as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        for state in (tmp_path / "state", "gs://state/below"):
-            interrupted(state, on_trial_end=killed_after_the_second_while_another_process_was_further)
-            assert not (tmp_path / "hyperparameters.json").exists()
-            started = []
-            with monkeypatch.context() as patch:
-                patch.setattr(_Tuner, "run_trial", watched)
-                again, trials = search(small_data, tmp_path, settings, state)
-            (tmp_path / "hyperparameters.json").unlink()
-            assert started == ["2", "3", "4"]
-            assert again == chosen
-            pd.testing.assert_frame_equal(trials, expected, check_exact=True)
-        names = [blob.name for blob in storage.Client(project="evenface").list_blobs("state")]
-    (kept,) = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert names == [f"below/{kept.relative_to(tmp_path / 'state')}"]
+        state = "gs://state/below" if place == "bucket" else tmp_path / "state"
+        interrupted(state, on_trial_end=killed_after_the_second_while_another_process_was_further)
+        assert not (tmp_path / "hyperparameters.json").exists()
+        started = []
+        with monkeypatch.context() as patch:
+            patch.setattr(_Tuner, "run_trial", watched)
+            again, trials = search(small_data, tmp_path, settings, state)
+        assert started == ["2", "3", "4"]
+        assert again == chosen
+        pd.testing.assert_frame_equal(trials, expected, check_exact=True)
+        names = [f"/{blob.name}" for blob in storage.Client(project="evenface").list_blobs("state")]
+    names += [str(path) for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    (kept,) = names
+    assert re.search("/tune/[^/]+/search.zip$", kept)
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(small_data, small_network, tmp_path, monkeypatch):

@@ -111,10 +111,12 @@ def test_parallel_branches_do_not_tangle_and_a_failure_has_its_own_cause(tmp_pat
     everything, own = io.StringIO(), io.StringIO()
     log = RunLog(everything, own, Silence(), 3)
     monkeypatch.setattr(sys, "stdout", log)
+    plain = print
     with log.watching():
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path))
         with pytest.raises(RuntimeError):
             branches()
+    assert print is plain
     said = [line for line in everything.getvalue().splitlines() if "I am" in line]
     assert len(said) == 60
     assert all(re.fullmatch(r"\[train (\w), seed \d\] +evenface \| I am \1", line) for line in said)
