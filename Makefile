@@ -16,16 +16,17 @@ install: .venv/installed ## Set up .venv from the locked requirements
 # Downloads are verified against the hashes in the lock file; a changed lock file triggers a new set-up.
 # Bytecode is compiled now: where Python may not write it later, every stage would compile TensorFlow anew.
 .venv/installed: docker/requirements-dev.txt pyproject.toml Makefile
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "evenface needs Python 3.11 or 3.12: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r docker/requirements-dev.txt
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable .
-	$(BIN)/python -m compileall -qq -j 0 .venv/lib components pipeline || true
-	touch $@
+	@echo "Setting up .venv, once"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "evenface needs Python 3.11 or 3.12: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r docker/requirements-dev.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib components pipeline || true
+	@touch $@
 
 run: install ## Run the whole pipeline on synthetic faces and write runs/demo/report.html
-	$(BIN)/evenface run --preset demo
+	@$(BIN)/evenface run --preset demo
 
 test: install lint ## Lint, check types and run the tests (ARGS="-k predict": those tests)
 	$(BIN)/python -m pytest $(ARGS)
