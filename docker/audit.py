@@ -14,7 +14,7 @@ from pathlib import Path
 
 _UNREACHABLE = (
     "audit: nothing was audited, because PyPI's database of vulnerabilities can't be reached from here{reason}: "
-    "run it again where https://pypi.org answers\n"
+    "run it again on a machine that reaches it\n"
 )
 
 

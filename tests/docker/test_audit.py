@@ -16,8 +16,8 @@ VULNERABLE = {"name": "keras", "version": "3.0.0", "vulns": [{"id": "CVE-1", "fi
 @pytest.mark.parametrize(
     ("packages", "code", "sentence"),
     [
-        ([SKIPPED], 3, "can't be reached from here: run it again where https://pypi.org answers"),
-        (None, 3, "can't be reached from here (ERROR: no route to host): run it again where"),
+        ([SKIPPED], 3, "can't be reached from here: run it again on a machine that reaches it"),
+        (None, 3, "can't be reached from here (ERROR: no route to host): run it again on a machine"),
         ([SOUND], 0, "audit: 1 packages, 0 vulnerable, 0 not audited"),
         ([SOUND, VULNERABLE], 1, "keras 3.0.0: CVE-1, fixed in 3.0.1\naudit: 2 packages, 1 vulnerable, 0 not audited"),
     ],
